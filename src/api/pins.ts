@@ -6,6 +6,8 @@ export interface PinAnswer {
   directories: string[];
   globs: string[];
   categories: string[];
+  /** Of `unpin`: files that the ended rules meant and that stay pinned, by name or by another rule. */
+  kept: EntryView[];
 }
 
 /** What is pinned with all files that come later. */

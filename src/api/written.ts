@@ -1,3 +1,5 @@
+import type { Fingerprint } from '../core/types.ts';
+
 /** A file that a program wrote beside copies, where it would have written beside the source (`GET /api/cache/written`). */
 export interface WrittenFile {
   /** Where it lies. */
@@ -12,7 +14,7 @@ export interface WrittenFile {
    * The source's own file of that name as it was when it was copied, before the program wrote to the copy; null where there was
    * none.
    */
-  was: { size: number; mtimeNs: string } | null;
+  was: Fingerprint | null;
 }
 
 export interface WrittenAnswer {

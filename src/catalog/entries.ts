@@ -133,17 +133,28 @@ export class Entries {
     if (habits !== known) this.habits.set(habits);
   }
 
+  /** Pins a file by its name, or unpins it whatever held it. */
   setPinned(id: number, pinned: boolean): void {
-    this.#db.run('UPDATE entries SET pinned = ? WHERE id = ?', pinned ? 1 : 0, id);
+    this.#db.run('UPDATE entries SET pinned = @pinned, pinned_alone = @pinned WHERE id = @id', { id, pinned: pinned ? 1 : 0 });
   }
 
-  /** Pins or unpins all files below a directory. Files that appear there later are pinned too, until the directory is unpinned. */
+  /** Pins a file because of a rule, or lets it go when a rule has ended. @returns whether it is pinned: its name or another rule may hold it */
+  setHeld(entry: Entry, pinned: boolean): boolean {
+    const held = Number(pinned || this.pins.hold(entry));
+    const sql = `UPDATE entries SET pinned = ? OR pinned_alone
+      OR EXISTS (SELECT 1 FROM pinned_directories d WHERE substr(entries.path, 1, length(d.path)) = d.path) WHERE id = ? RETURNING pinned`;
+    return this.#db.write<{ pinned: number }>(sql, held, entry.id).pinned === 1;
+  }
+
+  /**
+   * Pins all files below a directory, and those that appear there later, until the directory is unpinned. What is pinned by its name or
+   * by another rule stays so.
+   */
   setPinnedBelow(directory: string, pinned: boolean): void {
     const prefix = prefixOf(directory);
     this.#db.run('DELETE FROM pinned_directories WHERE substr(path, 1, length(?)) = ?', prefix, prefix);
     if (pinned) this.#db.run('INSERT INTO pinned_directories VALUES (?)', prefix);
-    const { first, last } = rangeBelow(directory);
-    this.#db.run('UPDATE entries SET pinned = ? WHERE path > ? AND path < ?', pinned ? 1 : 0, first, last);
+    for (const entry of this.below(directory)) if (pinned !== entry.pinned) this.setHeld(entry, pinned);
   }
 
   pinnedDirectories(): string[] {

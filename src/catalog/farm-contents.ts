@@ -1,3 +1,4 @@
+import { isSameFingerprint } from '../core/fingerprint.ts';
 import { jsonOf } from '../core/json.ts';
 import type { Fingerprint } from '../core/types.ts';
 import type { Database } from '../sqlite/database.ts';
@@ -18,6 +19,16 @@ export interface FarmContent {
   from: FarmOrigins | null;
 }
 
+interface FarmContentRow {
+  content: string;
+  originBytes: number | null;
+  peers: string | null;
+  size: number;
+  mtimeNs: string;
+  ctimeNs: string | null;
+  ino: string | null;
+}
+
 /** The names that the contents of sources have in the farm, kept while their copies come and go. */
 export class FarmContents {
   readonly #db: Database;
@@ -26,26 +37,25 @@ export class FarmContents {
     this.#db = db;
   }
 
-  /** The name of the content that the source had when it was of this size and time; null when none is known. */
-  of(entryId: number, { size, mtimeNs }: Pick<Fingerprint, 'size' | 'mtimeNs'>): FarmContent | null {
-    const sql =
-      'SELECT content, origin_bytes AS originBytes, peers FROM farm_contents WHERE entry_id = ? AND size = ? AND mtime_ns = ?';
-    const row = this.#db.get<{ content: string; originBytes: number | null; peers: string | null }>(
-      sql,
-      entryId,
-      size,
-      mtimeNs,
-    );
+  /** The name of the content that the source had when it had this fingerprint; null when none is known. */
+  of(entryId: number, fingerprint: Fingerprint): FarmContent | null {
+    const sql = `SELECT content, origin_bytes AS originBytes, peers, size, mtime_ns AS mtimeNs, ctime_ns AS ctimeNs, ino
+      FROM farm_contents WHERE entry_id = ?`;
+    const row = this.#db.get<FarmContentRow>(sql, entryId);
     if (row === undefined) return null;
-    const { content: id, originBytes, peers } = row;
+    const { content: id, originBytes, peers, size, mtimeNs, ctimeNs, ino } = row;
+    if (!isSameFingerprint({ size, mtimeNs, ino, ...(ctimeNs !== null && { ctimeNs }) }, fingerprint)) return null;
     return { id, from: originBytes === null ? null : { originBytes, peers: jsonOf(peers ?? '{}') as FarmOrigins['peers'] } };
   }
 
   /** @param from null leaves what is known of the last copy */
-  save(entryId: number, { size, mtimeNs }: Pick<Fingerprint, 'size' | 'mtimeNs'>, id: string, from: FarmOrigins | null): void {
-    const sql = `INSERT INTO farm_contents (entry_id, content, size, mtime_ns, origin_bytes, peers) VALUES (?, ?, ?, ?, ?, ?)
+  save(entryId: number, { size, mtimeNs, ctimeNs, ino }: Fingerprint, id: string, from: FarmOrigins | null): void {
+    const sql = `INSERT INTO farm_contents (entry_id, content, size, mtime_ns, ctime_ns, ino, origin_bytes, peers)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (entry_id) DO UPDATE SET content = excluded.content, size = excluded.size, mtime_ns = excluded.mtime_ns,
+        ctime_ns = excluded.ctime_ns, ino = excluded.ino,
         origin_bytes = coalesce(excluded.origin_bytes, origin_bytes), peers = coalesce(excluded.peers, peers)`;
-    this.#db.run(sql, entryId, id, size, mtimeNs, from?.originBytes ?? null, from && JSON.stringify(from.peers));
+    const peers = from && JSON.stringify(from.peers);
+    this.#db.run(sql, entryId, id, size, mtimeNs, ctimeNs ?? null, ino, from?.originBytes ?? null, peers);
   }
 }

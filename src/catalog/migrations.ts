@@ -469,4 +469,15 @@ export const migrations: readonly string[] = [
   DELETE FROM variants WHERE state <> 'ready';
   ALTER TABLE variants DROP COLUMN state;
   `,
+  `
+  -- Pinned by name, and not only by a directory, a glob or a category. Of what such a rule may have pinned nobody knows any more.
+  ALTER TABLE entries ADD COLUMN pinned_alone INTEGER NOT NULL DEFAULT 0;
+  UPDATE entries SET pinned_alone = pinned WHERE NOT EXISTS (SELECT 1 FROM pin_rules)
+    AND NOT EXISTS (SELECT 1 FROM pinned_directories d WHERE substr(entries.path, 1, length(d.path)) = d.path);
+  -- The rest of the fingerprint, where it is known.
+  ALTER TABLE written_copies ADD COLUMN source_ctime_ns TEXT;
+  ALTER TABLE written_copies ADD COLUMN source_ino TEXT;
+  ALTER TABLE farm_contents ADD COLUMN ctime_ns TEXT;
+  ALTER TABLE farm_contents ADD COLUMN ino TEXT;
+  `,
 ];

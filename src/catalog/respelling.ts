@@ -50,6 +50,7 @@ export class Respelling {
     const votedAt = Math.max(from.votedAt ?? 0, into.votedAt ?? 0);
     this.#db.run(
       `UPDATE entries SET uses = uses + @uses, last_use = max(last_use, @lastUse), pinned = max(pinned, @pinned),
+         pinned_alone = max(pinned_alone, (SELECT f.pinned_alone FROM entries f WHERE f.id = @from)),
          last_used_at = nullif(max(coalesce(last_used_at, 0), @lastUsedAt), 0), votes = @votes, voted_at = @votedAt, demand = @demand,
          content_id = coalesce(content_id, (SELECT f.content_id FROM entries f
            WHERE f.id = @from AND f.size = entries.size AND f.mtime_ns = entries.mtime_ns))

@@ -6,6 +6,8 @@ interface WrittenRow {
   path: string;
   source_size: number;
   source_mtime_ns: string;
+  source_ctime_ns: string | null;
+  source_ino: string | null;
 }
 
 /**
@@ -31,16 +33,19 @@ export class WrittenCopies {
   /** From here on the file of this copy is the program's: the copy goes, the file stays. Its proof is the caller's to drop. */
   disown({ id, path, source }: { id: number; path: string; source: Fingerprint }): void {
     this.#db.transaction(() => {
-      const sql = 'INSERT OR REPLACE INTO written_copies (path, source_size, source_mtime_ns) VALUES (?, ?, ?)';
-      this.#db.run(sql, path, source.size, source.mtimeNs);
+      const sql = `INSERT OR REPLACE INTO written_copies (path, source_size, source_mtime_ns, source_ctime_ns, source_ino)
+        VALUES (?, ?, ?, ?, ?)`;
+      this.#db.run(sql, path, source.size, source.mtimeNs, source.ctimeNs ?? null, source.ino);
       this.#db.run('DELETE FROM copies WHERE id = ?', id);
     });
   }
 
   /** The source that was copied to this path before a program wrote to it; null for a file that the program made. */
-  sourceAt(path: string): Pick<Fingerprint, 'size' | 'mtimeNs'> | null {
+  sourceAt(path: string): Fingerprint | null {
     const row = this.#db.get<WrittenRow>('SELECT * FROM written_copies WHERE path = ?', path);
-    return row ? { size: row.source_size, mtimeNs: row.source_mtime_ns } : null;
+    if (!row) return null;
+    const { source_size: size, source_mtime_ns: mtimeNs, source_ctime_ns: ctimeNs, source_ino: ino } = row;
+    return { size, mtimeNs, ino, ...(ctimeNs !== null && { ctimeNs }) };
   }
 
   /** The files of all these copies, whether or not they are still there. */

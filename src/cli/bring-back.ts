@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import type { BigIntStats } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { WrittenFile } from '../api/written.ts';
 import { CacheError, troubleOf } from '../core/errors.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
+import type { Fingerprint } from '../core/types.ts';
 import { copyToNew } from '../runtime/copy-file.ts';
 import { meaningOf } from '../runtime/errnos.ts';
 
@@ -27,7 +30,7 @@ export async function planBringBack(file: WrittenFile): Promise<BringBackPlan> {
   const there = await lookAt(source);
   if (there === null) return { file, step: 'add' };
   if (there.isFile() && (await haveSameBytes(path, source))) return { file, step: 'same' };
-  const isAsItWas = was !== null && there.isFile() && Number(there.size) === was.size && String(there.mtimeNs) === was.mtimeNs;
+  const isAsItWas = was !== null && there.isFile() && isSameFingerprint(was, fingerprintOf(there));
   return { file, step: isAsItWas ? 'replace' : 'changed' };
 }
 
@@ -88,6 +91,10 @@ async function areEqual(a: FileHandle, b: FileHandle): Promise<boolean> {
 async function isFolder(path: string): Promise<boolean> {
   const found = await lstat(path).catch(() => null);
   return found !== null && (found.isDirectory() || found.isSymbolicLink());
+}
+
+function fingerprintOf({ size, mtimeNs, ctimeNs, ino }: BigIntStats): Fingerprint {
+  return { size: Number(size), mtimeNs: String(mtimeNs), ctimeNs: String(ctimeNs), ino: String(ino) };
 }
 
 function lookAt(path: string) {

@@ -111,8 +111,9 @@ async function put(blobs: BlobBody[], part: Uint8Array | ResultFile, stage: Stag
   const content = { size: Number(before.size), open: () => createReadStream(path, { highWaterMark: readAtOnce }) };
   const staged = await stage(content);
   // Half of the bytes of before and half of those of after are neither.
-  const isAsBefore = staged !== null && (await stat(path, { bigint: true })).mtimeNs === before.mtimeNs;
-  return isAsBefore ? staged : send(blobs, content, await hashFile(path));
+  const after = await stat(path, { bigint: true });
+  const isAsBefore = (['size', 'mtimeNs', 'ctimeNs', 'ino'] as const).every((fact) => after[fact] === before[fact]);
+  return staged !== null && isAsBefore ? staged : send(blobs, content, await hashFile(path));
 }
 
 function send(blobs: BlobBody[], content: Content, sha256: string): string {

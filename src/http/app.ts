@@ -1,7 +1,7 @@
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { CacheError, sentenceOf } from '../core/errors.ts';
 import type { Log } from '../runtime/log.ts';
-import { bodyLimit, readBodies } from './bodies.ts';
+import { bodyLimit, bodyLimitOf, readBodies } from './bodies.ts';
 import { answerUnreadable } from './client-error.ts';
 import { type GuardOptions, guard } from './guard.ts';
 import { Methods } from './methods.ts';
@@ -70,6 +70,7 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
   guard(app, options, { proofs, signIns });
   proofs.serve(app);
   app.addHook('onRoute', (route) => {
+    route.bodyLimit ??= bodyLimitOf(route.url);
     if (route.method !== 'GET' && writing.test(route.url)) route.preHandler = () => services.catalog.writable();
   });
   app.setErrorHandler((thrown: FastifyError, request, reply) => {

@@ -8,8 +8,20 @@ import { bounded } from '../runtime/deadline.ts';
 import { Serial } from '../runtime/serial.ts';
 import { assertPlainShape } from './json-shape.ts';
 
-/** Most bytes of one body, unless its route says otherwise. */
-export const bodyLimit = 16 * 1024 * 1024;
+const MiB = 1024 * 1024;
+/** Most bytes of one body of any route that does not say so itself. */
+export const bodyLimit = 16 * MiB;
+/** The longest path, in the longest way to write it in JSON, and a few fields beside it. */
+const fewFields = MiB / 4;
+/** Routes with larger bodies, and most bytes of those; the first one counts. */
+const largeBodies: readonly (readonly [RegExp, number])[] = [
+  // Lists of files, keys and hashes.
+  [/^\/api\/cache\/(pin|unpin|evict|verify|written|take-over)$/, 4 * MiB],
+  [/^\/api\/memo\/(renew|release|invalidate|verify|blobs\/missing)$/, 4 * MiB],
+  [/^\/api\/(roots|stuck)$/, 4 * MiB],
+  // All paths that a program was given; workflows and images of ComfyUI; results and what they are made of.
+  [/^\/api\/(workflows\/|hints$|leases$|prompts\/|presets\/:|generate-3d-cached$|cache\/warm$|memo\/)/, bodyLimit],
+];
 /** No route has a smaller one: for a body of no more bytes it is not asked for, which costs a good part of a lookup. */
 export const leastBodyLimit = 1024;
 /** Most bytes of all bodies that are being read and parsed. */
@@ -21,6 +33,11 @@ const mostLarge = 48 * 1024 * 1024;
 const parsedAtOnce = 256 * 1024;
 /** The rest of a refused body is read and dropped for at most this time, ms. */
 const drainMs = 5000;
+
+/** Most bytes of a body of this route. @param url as the route has it, such as `/api/jobs/:id` */
+export function bodyLimitOf(url: string): number {
+  return largeBodies.find(([routes]) => routes.test(url))?.[1] ?? fewFields;
+}
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -66,8 +66,8 @@ export class Identities {
 }
 
 /** Its name and inode may change with the way to it. */
-function stampOf({ size, mtimeNs }: Fingerprint): string {
-  return `${size} ${mtimeNs}`;
+function stampOf({ size, mtimeNs, ctimeNs }: Fingerprint): string {
+  return ctimeNs === undefined ? `${size} ${mtimeNs}` : `${size} ${mtimeNs} ${ctimeNs}`;
 }
 
 async function read(path: string): Promise<string> {

@@ -3,6 +3,7 @@ import { chmodSync, closeSync, fdatasyncSync, fstatSync, ftruncateSync, lstatSyn
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readAt, writeAt } from '../codec/file-io.ts';
 import { CacheError } from '../core/errors.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
 import { readError, reading, writeError, writing } from '../sources/io-errors.ts';
 import { moveDurably, syncFile } from '../tiers/durable.ts';
 import { fitsSeal } from '../tiers/manifest.ts';
@@ -55,8 +56,9 @@ export async function deriveVariant(order: DeriveOrder, hooks: CopyHooks): Promi
 /** A source that was replaced under the same path is not the one whose name the variant bears. @throws CacheError SOURCE_CHANGED */
 function assertSame({ origin: { path, seal }, source }: DeriveOrder, fd: number): void {
   const [open, named] = reading(() => [fstatSync(fd, { bigint: true }), statSync(path, { bigint: true })]);
-  const { size, mtimeNs } = source.fingerprint;
-  const isSame = seal ? fitsSeal(open, seal) : Number(open.size) === size && String(open.mtimeNs) === mtimeNs;
+  const { size, mtimeNs, ctimeNs, ino } = open;
+  const now = { size: Number(size), mtimeNs: String(mtimeNs), ctimeNs: String(ctimeNs), ino: String(ino) };
+  const isSame = seal ? fitsSeal(open, seal) : isSameFingerprint(source.fingerprint, now);
   if (isSame && open.ino === named.ino && open.size === named.size && open.mtimeNs === named.mtimeNs) return;
   throw new CacheError('SOURCE_CHANGED', `${source.path} was replaced while its variant was made`, { hint: 'make it again' });
 }

@@ -5,6 +5,7 @@ import { createClient } from '../helpers/services.ts';
 const error = (code: string, message: unknown = expect.any(String)) => ({
   error: { code, message, hint: expect.toSatisfy((hint: unknown) => hint === null || typeof hint === 'string') },
 });
+const mib = 1024 * 1024;
 const json = { 'content-type': 'application/json' };
 
 describe('what is no JSON is refused', () => {
@@ -43,11 +44,36 @@ describe('what is no JSON is refused', () => {
     }
   });
 
-  test('17 MiB are too much, and the answer says how much is not', async () => {
+  test.each([
+    ['/api/lookup', 300 * 1024, '256 KiB'],
+    ['/api/jobs/pause', 300 * 1024, '256 KiB'],
+    ['/api/cache/config', 300 * 1024, '256 KiB'],
+    ['/api/cache/evict', 5 * mib, '4 MiB'],
+    ['/api/memo/release', 5 * mib, '4 MiB'],
+    ['/api/workflows/analyze', 17 * mib, '16 MiB'],
+    ['/api/memo/put', 17 * mib, '16 MiB'],
+  ])('of %s, %i bytes are too much, and the answer says how much is not', async (url, length, most) => {
     const { send } = createClient();
-    const payload = JSON.stringify({ path: `/${'a'.repeat(17 * 1024 * 1024)}` });
-    const answer = await send({ method: 'POST', url: '/api/lookup', headers: json, payload });
-    expect(answer).toMatchObject({ status: 413, body: error('BODY_TOO_LARGE', expect.stringContaining('16 MiB')) });
+    const payload = JSON.stringify({ path: `/${'a'.repeat(length)}` });
+    const answer = await send({ method: 'POST', url, headers: json, payload });
+    expect(answer).toMatchObject({ status: 413, body: error('BODY_TOO_LARGE', expect.stringContaining(most)) });
+  });
+
+  test.each([
+    ['/api/lookup', { path: `/${'é'.repeat(32_000)}` }],
+    [
+      '/api/cache/evict',
+      { paths: Array.from({ length: 10_000 }, (_, at) => `/models/loras/${'a'.repeat(200)}-${at}.safetensors`) },
+    ],
+    ['/api/roots', { roots: Array.from({ length: 10_000 }, (_, at) => ({ path: `/models/${'a'.repeat(200)}/${at}` })) }],
+    [
+      '/api/leases',
+      { client: { app: 'x' }, given: Array.from({ length: 100_000 }, (_, at) => `/cache/${'a'.repeat(80)}/${at}`) },
+    ],
+  ])('the longest that %s may get is not', async (url, body) => {
+    const { send } = createClient();
+    const answer = await send({ method: 'POST', url, headers: json, payload: JSON.stringify(body) });
+    expect(answer.status).not.toBe(413);
   });
 });
 

@@ -50,6 +50,37 @@ test('a category is pinned with the files that come later, together with single 
   expect(await pinned()).toEqual(['sdxl.safetensors']);
 });
 
+test('a glob that is taken back takes no file along that is pinned by its name, and says which stay', async () => {
+  const { run, pinned, restart } = await warmed();
+  expect((await run('pin', 'checkpoints/flux-dev.safetensors')).code).toBe(0);
+  expect((await run('pin', 'checkpoints/*')).code).toBe(0);
+  expect((await run('pin', '--category', 'checkpoints')).code).toBe(0);
+  expect(await pinned()).toEqual(['flux-dev.safetensors', 'sdxl.safetensors']);
+  // The category holds both.
+  const first = await run('unpin', 'checkpoints/*');
+  expect(first.out).toMatch(/\nstill pinned, by name or by another rule: .*flux-dev.safetensors, .*sdxl.safetensors$/m);
+  expect(await pinned()).toEqual(['flux-dev.safetensors', 'sdxl.safetensors']);
+  await restart();
+  const second = await run('unpin', '--category', 'checkpoints');
+  expect(second.out).toMatch(
+    /unpinned 1 file, .*\n.*sdxl.safetensors\nstill pinned, by name or by another rule: \S*flux-dev.safetensors$/m,
+  );
+  expect(await pinned()).toEqual(['flux-dev.safetensors']);
+  // Now it is no rule, and chooses files.
+  expect((await run('unpin', 'checkpoints/*')).code).toBe(0);
+  expect(await pinned()).toEqual([]);
+  expect(JSON.parse((await run('pin', '--list', '--json')).out)).toEqual({ directories: [], globs: [], categories: [] });
+});
+
+test('a directory that is unpinned leaves what is pinned by name, or by a glob', async () => {
+  const { run, pinned } = await warmed();
+  for (const what of ['checkpoints/flux-dev.safetensors', 'a.safe*', 'checkpoints', 'loras']) await run('pin', what);
+  expect(await pinned()).toEqual(['flux-dev.safetensors', 'sdxl.safetensors', 'a.safetensors']);
+  const { out } = await run('unpin', 'checkpoints', 'loras');
+  expect(out).toMatch(/still pinned, by name or by another rule: \S*flux-dev.safetensors, \S*a.safetensors/);
+  expect(await pinned()).toEqual(['flux-dev.safetensors', 'a.safetensors']);
+});
+
 test('a glob may name the category, and be pinned before any file is there; to unpin one that holds for nothing is refused', async () => {
   const { run, pinned, comes } = await warmed();
   expect((await run('pin', 'vae/x*')).code).toBe(0);

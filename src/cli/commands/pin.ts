@@ -35,7 +35,7 @@ export function addPin(program: Command, run: Run): void {
     );
   program
     .command('unpin')
-    .description('allow eviction again; a glob or a category that was pinned holds no longer')
+    .description('allow eviction again; of a directory, glob or category that was pinned, files pinned by name stay so')
     .argument('[file...]', itemHelp)
     .addOption(categoryOption('all files of this category; may be repeated'))
     .action(
@@ -64,13 +64,19 @@ function changed(
   return withKnownItems(files, place, async (words) => change({ ...(await selectRequest(words, place)), ...named }));
 }
 
+/** Files that stay pinned and are named in one line. */
+const mostKept = 5;
+
 /** An older daemon knows no globs and no categories. */
-function page(done: string, { entries, directories, globs = [], categories = [] }: PinAnswer): string {
+function page(done: string, { entries, directories, globs = [], categories = [], kept = [] }: PinAnswer): string {
   const bytes = entries.reduce((sum, { size }) => sum + size, 0);
   const names = entries.map((entry) => `  ${plain(entryName(entry))}`);
   const rules = [...directories, ...globs, ...categories.map((category) => `category ${category}`)];
   const lines = rules.map((rule) => `${done} ${plain(rule)} with all files that are added to it later`);
-  return [...lines, `${done} ${counted(entries.length, 'file')}, ${formatBytes(bytes)}`, ...names].join('\n');
+  const shown = kept.slice(0, mostKept).map((entry) => plain(entryName(entry)));
+  const more = kept.length > mostKept ? [`and ${counted(kept.length - mostKept, 'more', 'more')}`] : [];
+  const stay = kept.length > 0 ? [`still pinned, by name or by another rule: ${[...shown, ...more].join(', ')}`] : [];
+  return [...lines, `${done} ${counted(entries.length, 'file')}, ${formatBytes(bytes)}`, ...names, ...stay].join('\n');
 }
 
 function pinnedPage({ directories, globs, categories }: PinnedAnswer): string {

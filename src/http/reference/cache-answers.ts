@@ -204,7 +204,11 @@ export const warmAnswer: z.ZodType<WarmAnswer> = z.strictObject({
   hosts: z.array(warmHost).optional(),
 });
 const pinRules = { directories: z.array(path), globs: z.array(z.string()), categories: z.array(z.string()) };
-export const pinAnswer: z.ZodType<PinAnswer> = z.strictObject({ entries: z.array(entryView), ...pinRules });
+export const pinAnswer: z.ZodType<PinAnswer> = z.strictObject({
+  entries: z.array(entryView),
+  ...pinRules,
+  kept: z.array(entryView),
+});
 export const pinnedAnswer: z.ZodType<PinnedAnswer> = z.strictObject(pinRules);
 
 export const verifyAnswer: z.ZodType<VerifyAnswer> = z.strictObject({
@@ -237,7 +241,9 @@ export const writtenAnswer: z.ZodType<WrittenAnswer> = z.strictObject({
       root: path,
       bytes: count,
       mtimeNs: z.string(),
-      was: z.strictObject({ size: count, mtimeNs: z.string() }).nullable(),
+      was: z
+        .strictObject({ size: count, mtimeNs: z.string(), ctimeNs: z.string().exactOptional(), ino: z.string().nullable() })
+        .nullable(),
     }),
   ),
 });

@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { PinAnswer, PinnedAnswer } from '../../api/pins.ts';
-import { meaning } from '../../catalog/pin-rules.ts';
+import { meaning, type PinRules } from '../../catalog/pin-rules.ts';
 import { toCacheError } from '../../core/errors.ts';
+import type { Entry } from '../../core/types.ts';
 import { withCompanions } from '../../placement/companions.ts';
 import { name, parse } from '../parse.ts';
 import { type SelectServices, select, selectBody } from '../select.ts';
@@ -22,36 +23,75 @@ export function pinRoutes(app: FastifyInstance, services: PinServices): void {
     (): PinnedAnswer => ({ directories: catalog.entries.pinnedDirectories(), ...catalog.entries.pins.rules() }),
   );
 
-  for (const pinned of [true, false]) {
-    app.post(`/api/cache/${pinned ? 'pin' : 'unpin'}`, async (request): Promise<PinAnswer> => {
-      const { globs = [], categories = [], ...named } = parse(pinBody, request.body);
-      const rules = { globs, categories };
-      const hasRules = globs.length + categories.length > 0;
-      const isNamed = Object.values(named).some((list) => list !== undefined && list.length > 0);
-      const chosen = isNamed || !hasRules ? await select(services, named) : { entries: [], directories: [] };
-      const changed = hasRules && catalog.entries.pins.set(rules, pinned);
-      const found = await foundBy(globs).catch((error) => {
-        // A rule may come before its files, and outlive them.
-        if (toCacheError(error).code !== 'NOT_FOUND' || !(pinned || changed)) throw error;
-        return [];
-      });
-      const isMeant = meaning(rules);
-      const known = hasRules ? catalog.entries.list({}).filter(isMeant) : [];
-      const entries = [...new Map([...chosen.entries, ...found, ...known].map((entry) => [entry.id, entry])).values()];
-      catalog.transaction(() => {
-        for (const directory of chosen.directories) catalog.entries.setPinnedBelow(directory, pinned);
-        for (const entry of withCompanions(entries, catalog)) catalog.entries.setPinned(entry.id, pinned);
-      });
-      return {
-        entries: entries.map((entry) => viewOf({ ...entry, pinned }, services)),
-        directories: chosen.directories,
-        globs,
-        categories,
-      };
+  app.post('/api/cache/pin', async (request): Promise<PinAnswer> => {
+    const { below = [], globs = [], categories = [], ...named } = parse(pinBody, request.body);
+    const rules = { globs, categories };
+    const single = isAny(named) || !isAny({ below, globs, categories }) ? (await select(services, named)).entries : [];
+    const inside = await selectBelow(below);
+    if (isAny(rules)) catalog.entries.pins.set(rules, true);
+    // A rule may come before its files.
+    const found = await foundBy(globs, true);
+    const held = each([...inside.entries, ...found, ...meantBy(rules)]);
+    catalog.transaction(() => {
+      for (const directory of inside.directories) catalog.entries.setPinnedBelow(directory, true);
+      for (const entry of withCompanions(held, catalog)) catalog.entries.setHeld(entry, true);
+      for (const entry of withCompanions(single, catalog)) catalog.entries.setPinned(entry.id, true);
     });
+    const entries = each([...single, ...held]).map((entry) => viewOf({ ...entry, pinned: true }, services));
+    return { entries, directories: inside.directories, ...rules, kept: [] };
+  });
+
+  app.post('/api/cache/unpin', async (request): Promise<PinAnswer> => {
+    const { below = [], globs = [], categories = [], ...named } = parse(pinBody, request.body);
+    const rules = catalog.entries.pins.rules();
+    const ended = {
+      globs: globs.filter((glob) => rules.globs.includes(glob)),
+      categories: categories.filter((category) => rules.categories.includes(category)),
+    };
+    // What is no rule chooses among the files that are pinned by name.
+    const others = {
+      globs: globs.filter((glob) => !ended.globs.includes(glob)),
+      categories: categories.filter((category) => !ended.categories.includes(category)),
+    };
+    const single = isAny(named) || !isAny({ below, globs, categories }) ? (await select(services, named)).entries : [];
+    const inside = await selectBelow(below);
+    const chosen = each([...single, ...(await foundBy(others.globs, false)), ...meantBy(others)]);
+    const released = each([...inside.entries, ...meantBy(ended)]).filter(({ id }) => !chosen.some((entry) => entry.id === id));
+    if (isAny(ended)) catalog.entries.pins.set(ended, false);
+    const kept = catalog.transaction(() => {
+      for (const directory of inside.directories) catalog.entries.setPinnedBelow(directory, false);
+      for (const entry of withCompanions(chosen, catalog)) catalog.entries.setPinned(entry.id, false);
+      const held = withCompanions(released, catalog).filter((entry) => catalog.entries.setHeld(entry, false));
+      return released.filter(({ id }) => held.some((entry) => entry.id === id));
+    });
+    const view = (pinned: boolean) => (entry: Entry) => viewOf({ ...entry, pinned }, services);
+    const gone = [...chosen, ...released.filter((entry) => !kept.includes(entry))];
+    return { entries: gone.map(view(false)), directories: inside.directories, globs, categories, kept: kept.map(view(true)) };
+  });
+
+  function meantBy(rules: PinRules): Entry[] {
+    return isAny(rules) ? catalog.entries.list({}).filter(meaning(rules)) : [];
   }
 
-  async function foundBy(globs: string[]) {
-    return globs.length === 0 ? [] : (await select(services, { globs })).entries;
+  async function selectBelow(below: string[]) {
+    return below.length === 0 ? { entries: [], directories: [] } : select(services, { below });
   }
+
+  /** @param mayBeNone whether a glob that means no file is no mistake */
+  async function foundBy(globs: string[], mayBeNone: boolean): Promise<Entry[]> {
+    if (globs.length === 0) return [];
+    const { entries } = await select(services, { globs }).catch((error) => {
+      if (toCacheError(error).code !== 'NOT_FOUND' || !mayBeNone) throw error;
+      return { entries: [] };
+    });
+    return entries;
+  }
+}
+
+function isAny(lists: object): boolean {
+  return Object.values(lists).some((list: unknown) => Array.isArray(list) && list.length > 0);
+}
+
+function each(entries: readonly Entry[]): Entry[] {
+  return [...new Map(entries.map((entry) => [entry.id, entry])).values()];
 }
