@@ -6,6 +6,8 @@ import os
 import stat
 
 _OPENING = b"autocached placeholder: "
+# What a file system may give to a file at once.
+_SMALL_BYTES = 64 * 1024
 
 
 class NoCopy(Exception):
@@ -21,8 +23,9 @@ def is_placeholder(path: str, found: os.stat_result | None = None) -> bool:
         with open(path, "rb") as file:
             start = file.read(len(_OPENING))
     except PermissionError:
-        # Another user's file with a place for bytes that it does not have.
-        return getattr(found, "st_blocks", 0) * 512 < found.st_size
+        # Only the system's own user may read a file without rights, so its stat must tell: it has a place for bytes that it does not have.
+        # The sentence may fill a small one, and no model is so small.
+        return found.st_size <= _SMALL_BYTES or getattr(found, "st_blocks", 0) * 512 < found.st_size
     except OSError:
         return False
     return start == _OPENING[: len(start)] and len(start) > 0

@@ -4,6 +4,8 @@ import { basename } from 'node:path';
 import { jsonOf } from '../core/json.ts';
 import { placeholderOpening } from '../core/remote.ts';
 
+/** What a file system may give to a file at once. */
+const smallBytes = 64n * 1024n;
 const daemonAway = 'the daemon does not answer; start it with: autocached start';
 
 /**
@@ -28,7 +30,10 @@ function isClosed(mode: number): boolean {
   return (mode & (process.platform === 'win32' ? 0o222 : 0o777)) === 0;
 }
 
-/** Of another user's file only its stat tells: it has room for bytes that it does not have. */
+/**
+ * Only the system's own user may read a file without rights, so for others its stat must tell: it has room for bytes that it does not have.
+ * The sentence may fill a small one, and no model is so small.
+ */
 async function beginsAsOne(path: string, { blocks, size }: BigIntStats): Promise<boolean> {
   try {
     const file = await open(path, 'r');
@@ -39,7 +44,7 @@ async function beginsAsOne(path: string, { blocks, size }: BigIntStats): Promise
       await file.close();
     }
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EACCES' && blocks * 512n < size;
+    return (error as NodeJS.ErrnoException).code === 'EACCES' && (size <= smallBytes || blocks * 512n < size);
   }
 }
 

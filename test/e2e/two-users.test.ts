@@ -1,48 +1,16 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { writeModel } from '../helpers/files.ts';
 import { patience } from '../helpers/patience.ts';
-import { tempDir } from '../helpers/temp-dir.ts';
-
-const program = fileURLToPath(new URL('../../bin/autocached.ts', import.meta.url));
-const [daemonUser, comfyuiUser, stranger] = [54_321, 54_322, 54_323];
-const group = 54_320;
-const environment = { PATH: process.env['PATH'] ?? '', AUTOCACHE_GROUP: String(group) };
-
-/** Only the system's own user may become others. */
-const isRoot = process.geteuid?.() === 0;
+import { comfyuiUser, daemonUser, environment, group, isRoot, program, startShared, stranger } from '../helpers/two-users.ts';
 
 test.runIf(isRoot)('two users share a daemon by a group, and nobody else', { timeout: patience(60_000) }, async () => {
-  const dir = tempDir();
-  chmodSync(dir, 0o755);
-  const home = join(dir, 'home');
-  mkdirSync(home);
-  chownSync(home, daemonUser, daemonUser);
+  // Where users have a group each, what they make is open to it: shared with another group, that would let its members change copies.
+  const { dir, state, cache } = await startShared('002');
   const model = join(dir, 'models', 'loras', 'a.safetensors');
   const bytes = writeModel(model, 100_000);
-  const [state, cache] = [join(home, 'state'), join(home, 'cache')];
-  const settings = {
-    ...{ HOME: home, AUTOCACHE_STATE: state, AUTOCACHE_DIR: cache, AUTOCACHE_ROOTS: `${join(dir, 'models')}=hdd` },
-    ...{ AUTOCACHE_LISTEN: '127.0.0.1:0', AUTOCACHE_MIN_SIZE: '1', AUTOCACHE_MIN_FREE: '1', AUTOCACHE_LOG: 'error' },
-  };
-  // `setpriv` gives the daemon the group besides its own; the number of the other user's group is that one.
-  const asDaemon = ['--reuid', String(daemonUser), '--regid', String(daemonUser), '--groups', String(group)];
-  // Where users have a group each, what they make is open to it: shared with another group, that would let its members change copies.
-  const child = spawn('sh', ['-c', 'umask 002 && exec setpriv "$@"', 'sh', ...asDaemon, process.execPath, program, 'start'], {
-    cwd: dir,
-    env: { ...environment, ...settings },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  onTestFinished(async () => {
-    child.kill();
-    if (child.exitCode === null) await once(child, 'exit');
-    rmSync(dir, { recursive: true, force: true });
-  });
-  await once(child.stdout, 'data');
 
   for (const path of [state, cache])
     expect([path, statSync(path).mode & 0o7777, statSync(path).gid]).toEqual([path, 0o2750, group]);

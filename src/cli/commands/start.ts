@@ -34,8 +34,10 @@ async function start(session: Session, { detach, ...options }: StartOptions & { 
   if (detach) return startedAnswer(await startDetached({ self, flags, cwd }));
 
   const loaded = loadConfig({ cwd, flags });
-  // Nothing that it makes may be changed by others, nor by members of a group that only reads.
-  process.umask(process.umask() | 0o022);
+  // Nothing that it makes may be changed by others. Members of the group that it is shared with read what is made for them, under whatever
+  // umask: files with a secret have a mode of their own, and the directories around all are closed to everybody else.
+  const kept = loaded.config.group === null ? 0o777 : 0o727;
+  process.umask((process.umask() & kept) | 0o022);
   const { startDaemon } = await import('../../compose/daemon.ts');
   using end = awaitSignal(signals);
   await using daemon = await startDaemon(loaded);
