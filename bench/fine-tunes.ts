@@ -110,18 +110,34 @@ export function changed(tensor: NamedTensor, change: number, seed: number): Name
   const values = floatsOf(tensor);
   const squares = values.reduce((sum, value) => sum + value * value, 0);
   const deviation = Math.sqrt(squares / values.length) * change;
-  const noise = floatsOf(makeTensor('F32', values.length, 77_000 + seed));
+  const noise = noiseOf(seed, values.length);
   const own = Math.sqrt(noise.reduce((sum, value) => sum + value * value, 0) / noise.length);
   const sums = values.map((value, k) => value + ((noise[k] ?? 0) / own) * deviation);
   return { ...tensor, bytes: encoders[tensor.dtype as WeightType](sums) };
 }
 
-function floatsOf({ dtype, bytes }: NamedTensor): Float32Array {
-  const { buffer } = Uint8Array.from(bytes);
-  if (dtype === 'F32') return new Float32Array(buffer);
-  if (dtype === 'F16') return Float32Array.from(new Uint16Array(buffer), halfOf);
-  return new Float32Array(Uint32Array.from(new Uint16Array(buffer), (bits) => bits << 16).buffer);
+/** By seed; a shorter one is the beginning of a longer one. */
+const noises = new Map<number, Float32Array>();
+
+function noiseOf(seed: number, count: number): Float32Array {
+  const known = noises.get(seed);
+  const noise = known && known.length >= count ? known : floatsOf(makeTensor('F32', count, 77_000 + seed));
+  noises.set(seed, noise);
+  return noise.subarray(0, count);
 }
+
+function floatsOf({ dtype, bytes }: NamedTensor): Float32Array {
+  const { buffer } = new Uint8Array(bytes);
+  if (dtype === 'F32') return new Float32Array(buffer);
+  const values = new Float32Array(bytes.length / 2);
+  const table = dtype === 'F16' ? halves : bfloats;
+  for (const [k, bits] of new Uint16Array(buffer).entries()) values[k] = table[bits] ?? 0;
+  return values;
+}
+
+/** The values of all numbers of 16 bits. */
+const bfloats = new Float32Array(new Uint32Array(2 ** 16).map((_, bits) => bits << 16).buffer);
+const halves = new Float32Array(2 ** 16).map((_, bits) => halfOf(bits));
 
 /** The value of a number in fp16. */
 function halfOf(bits: number): number {

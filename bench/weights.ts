@@ -20,7 +20,13 @@ export function makeTensor(dtype: WeightType, elements: number, seed: number): N
   const random = generator(seed);
   const deviation = 0.01 * 5 ** random();
   const values = new Float32Array(elements);
-  for (let i = 0; i < elements; i += 2) values.set(normalPair(random, deviation).slice(0, elements - i), i);
+  // Box and Muller's transformation gives two at a time; what lies behind the end is dropped.
+  for (let i = 0; i < elements; i += 2) {
+    const radius = deviation * Math.sqrt(-2 * Math.log(1 - random()));
+    const angle = 2 * Math.PI * random();
+    values[i] = radius * Math.cos(angle);
+    values[i + 1] = radius * Math.sin(angle);
+  }
   return { name: `blocks.${seed}.weight`, dtype, bytes: encoders[dtype](values) };
 }
 
@@ -110,13 +116,6 @@ function smallFloats(values: Float32Array, exponentBits: number, mantissaBits: n
 function roundToEven(value: number): number {
   const rounded = Math.round(value);
   return rounded - value === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded;
-}
-
-/** Box and Muller's transformation. */
-function normalPair(random: () => number, deviation: number): [number, number] {
-  const radius = deviation * Math.sqrt(-2 * Math.log(1 - random()));
-  const angle = 2 * Math.PI * random();
-  return [radius * Math.cos(angle), radius * Math.sin(angle)];
 }
 
 /** Numbers from 0 up to 1 (the generator known as mulberry32). */

@@ -66,8 +66,6 @@ export const multiply64 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0xd
 /** Multiplies the two lower four-byte lanes of each to lanes of eight bytes. */
 export const multiplyLow32 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0xde)];
 
-/** The bits of `a` where `which` has ones, those of `b` elsewhere. */
-export const select = (a: Code, b: Code, which: Code): Code => [...a, ...b, ...which, ...vector(0x52)];
 /** Four integers of two bytes without sign, as four of four bytes. */
 export const load16To32 = (address: Code, offset = 0): Code => [...address, ...vector(0x04), 0, ...unsigned(offset)];
 /** Two vectors of four-byte lanes as one of two-byte lanes without sign; what is too large becomes the largest. */
@@ -97,7 +95,6 @@ export const float32 = {
   divide: (a: Code, b: Code): Code => [...a, ...b, ...vector(0xe7)],
   smaller: (a: Code, b: Code): Code => [...a, ...b, ...vector(0xea)],
   larger: (a: Code, b: Code): Code => [...a, ...b, ...vector(0xeb)],
-  isBelow: (a: Code, b: Code): Code => [...a, ...b, ...vector(0x43)],
   /** Rounded to a whole number, halves to the even one. */
   nearest: (a: Code): Code => [...a, ...vector(0x6a)],
   toWhole: (a: Code): Code => [...a, ...vector(0xf8)],

@@ -14,7 +14,6 @@ import {
   narrow32Signed,
   or,
   repeat,
-  select,
   set,
   shiftLanes,
   store,
@@ -23,51 +22,72 @@ import {
 } from '../codec/wasm-module.ts';
 import { WasmProgram } from '../codec/wasm-program.ts';
 
+/** Takes addresses: the numbers, the target, the facts, and the end of the numbers; counts are multiples of 16. */
+type Kernel = (numbers: number, target: number, facts: number, end: number) => void;
+
 /**
- * Arithmetic on numbers of single precision, 16 at a time, for the number formats of variants. Every function takes addresses: the
- * numbers, the target, the facts, and the end of the numbers; counts are multiples of 16. Rounding is to the nearest, halves to even;
- * sums are made in four lanes in a fixed order, so that equal input gives equal figures on every machine.
+ * Arithmetic on numbers of one format, 16 at a time. Rounding is to the nearest, halves to even; sums are made in four lanes in a fixed
+ * order, so that equal input gives equal figures on every machine.
  */
-export interface NumberKernels {
-  /** The target gets the numbers of two bytes from `numbers` in single precision. */
-  widenBf16(numbers: number, target: number, facts: number, end: number): void;
-  widenF16(numbers: number, target: number, facts: number, end: number): void;
-  /** Facts get the largest magnitude, as bits. */
-  scan(numbers: number, target: number, facts: number, end: number): void;
+export interface RoundingKernels {
+  /** Facts get the largest magnitude, as bits of single precision. */
+  scan: Kernel;
   /** The target gets the numbers in the format, times the first fact; the second takes them back. Facts get what that costs. */
-  toFp8(numbers: number, target: number, facts: number, end: number): void;
-  toFp16(numbers: number, target: number, facts: number, end: number): void;
-  toBf16(numbers: number, target: number, facts: number, end: number): void;
+  toFp8: Kernel;
+  toFp16: Kernel;
+  toBf16: Kernel;
   /** The same, divided by the second fact. */
-  toInt8(numbers: number, target: number, facts: number, end: number): void;
+  toInt8: Kernel;
 }
+
+/** The kernels for numbers of single precision, and for bf16, which need not be widened before: that halves what goes through memory. */
+export type NumberKernels = RoundingKernels & { [K in keyof RoundingKernels as `${K}OfBf16`]: Kernel } & {
+  /** The target gets the numbers of fp16 from `numbers` in single precision. */
+  widenF16: Kernel;
+};
 
 /** Where the facts of a call lie, bytes. Results are four lanes each. */
 export const factsAt = { factor: 0, scale: 4, largest: 16, power: 32, noise: 48, worst: 64, size: 80 } as const;
 
 export const numberKernels = new WasmProgram<NumberKernels>(() => [
-  widenBf16(),
   widenF16(),
-  scan(),
-  // The shift drops the bits of the mantissa that the format lacks. `magic` has its last place where the format's subnormals have theirs.
-  toFloat({
-    name: 'toFp8',
-    dropped: 20,
-    rebias: 120 << 3,
-    leastNormal: 0x3c800000,
-    magic: 0x46800000,
-    largest: 0x43e00000,
-    bytes: 1,
-  }),
-  toFloat({ name: 'toFp16', dropped: 13, rebias: 112 << 10, leastNormal: 0x38800000, magic: 0x3f000000, bytes: 2 }),
-  toFloat({ name: 'toBf16', dropped: 16, bytes: 2 }),
-  toInt8(),
+  ...kernelsFrom('', 4),
+  ...kernelsFrom('OfBf16', 2),
 ]);
+
+/** Bytes of a number: of single precision, or its upper half, which is bf16. */
+type Width = 2 | 4;
+
+function kernelsFrom(suffix: string, from: Width): WasmFunction[] {
+  return [
+    scan(`scan${suffix}`, from),
+    toFloat({
+      name: `toFp8${suffix}`,
+      from,
+      dropped: 20,
+      rebias: 120 << 3,
+      leastNormal: 0x3c800000,
+      largest: 0x43e00000,
+      bytes: 1,
+    }),
+    toFloat({
+      name: `toFp16${suffix}`,
+      from,
+      dropped: 13,
+      rebias: 112 << 10,
+      leastNormal: 0x38800000,
+      bytes: 2,
+    }),
+    toFloat({ name: `toBf16${suffix}`, from, dropped: 16, bytes: 2 }),
+    toInt8(`toInt8${suffix}`, from),
+  ];
+}
 
 const [numbers, target, facts, end] = [0, 1, 2, 3];
 const parameters = 4;
 const signBit = 0x80000000 | 0;
 const magnitude = 0x7fffffff;
+const exponentBits = 0x7f800000;
 
 /** Numbers the vectors of a function; `keep` makes one with an integer in every lane once, before the loop. */
 class Vectors {
@@ -120,11 +140,9 @@ function fourVectors(vectors: Vectors): Record<Quarter, number> {
   return { 0: vectors.next(), 1: vectors.next(), 2: vectors.next(), 3: vectors.next() };
 }
 
-function widenBf16(): WasmFunction {
-  const body = quarters.flatMap((quarter) =>
-    store(get(target), 16 * quarter, shiftLanes.left(4, load16To32(get(numbers), 8 * quarter), 16)),
-  );
-  return loop({ name: 'widenBf16', from: 2, to: 4, vectors: new Vectors(), body });
+function numbersAt(quarter: number, from: Width): Code {
+  if (from === 4) return load(get(numbers), 16 * quarter);
+  return shiftLanes.left(4, load16To32(get(numbers), 8 * quarter), 16);
 }
 
 /** The bits of exponent and mantissa in their new places are a number that is too small by a power of two; that is exact. */
@@ -132,7 +150,7 @@ function widenF16(): WasmFunction {
   const vectors = new Vectors();
   const [half, bits] = [vectors.next(), vectors.next()];
   const keep = (value: number) => vectors.keep(value);
-  const infinite = and(whole32.isAbove(get(bits), keep(0x0f7fffff)), keep(0x7f800000));
+  const infinite = and(whole32.isAbove(get(bits), keep(0x0f7fffff)), keep(exponentBits));
   const body = quarters.flatMap((quarter) => [
     ...set(half, load16To32(get(numbers), 8 * quarter)),
     ...set(bits, shiftLanes.left(4, and(get(half), keep(0x7fff)), 13)),
@@ -148,79 +166,80 @@ function widenF16(): WasmFunction {
   return loop({ name: 'widenF16', from: 2, to: 4, vectors, body });
 }
 
-function scan(): WasmFunction {
+function scan(name: string, from: Width): WasmFunction {
   const vectors = new Vectors();
   const largest = vectors.next();
   const body = quarters.flatMap((quarter) =>
-    set(largest, whole32.larger(get(largest), and(load(get(numbers), 16 * quarter), vectors.keep(magnitude)))),
+    set(largest, whole32.larger(get(largest), and(numbersAt(quarter, from), vectors.keep(magnitude)))),
   );
-  return loop({ name: 'scan', from: 4, to: 0, vectors, body, after: store(get(facts), factsAt.largest, get(largest)) });
+  return loop({ name, from, to: 0, vectors, body, after: store(get(facts), factsAt.largest, get(largest)) });
 }
 
 interface FloatFormat {
   name: string;
+  from: Width;
   /** Bits of the mantissa that it lacks. */
   dropped: number;
   /** Difference of the exponents' biases in the place of its exponent; left out where it has the exponents of single precision. */
   rebias?: number;
-  /** Bits of single precision: its least normal number, and one whose last place is that of its subnormal numbers. */
+  /** Its least normal number, as bits of single precision. */
   leastNormal?: number;
-  magic?: number;
   /** The largest magnitude, to which larger ones are set. */
   largest?: number;
   bytes: 1 | 2;
 }
 
-function toFloat({ name, dropped, rebias, leastNormal = 0, magic = 0, largest, bytes }: FloatFormat): WasmFunction {
+function toFloat({ name, from, dropped, rebias, leastNormal = 0, largest, bytes }: FloatFormat): WasmFunction {
   const vectors = new Vectors();
   const keep = (value: number) => vectors.keep(value);
   const cost = new Cost(vectors);
-  const [factor, scaled, size, rounded] = [vectors.next(), vectors.next(), vectors.next(), vectors.next()];
-  const [below, isBelowNormal] = [vectors.next(), vectors.next()];
+  const [factor, given, size, rounded] = [vectors.next(), vectors.next(), vectors.next(), vectors.next()];
+  const [power, lifted] = [vectors.next(), vectors.next()];
   const codes = fourVectors(vectors);
   const half = (1 << (dropped - 1)) - 1;
   const body = quarters.flatMap((quarter) => {
-    const sign = and(get(scaled), keep(signBit));
-    const odd = and(shiftLanes.right(4, get(size), dropped), keep(1));
-    const normal = [
-      ...cost.take(quarter),
-      ...set(scaled, float32.multiply(get(cost.number), get(factor))),
-      ...set(size, float32.abs(get(scaled))),
+    const taken = [
+      ...set(given, numbersAt(quarter, from)),
+      ...cost.take(float32.abs(get(given))),
+      ...set(size, float32.multiply(get(cost.number), get(factor))),
       ...(largest === undefined ? [] : set(size, float32.smaller(keep(largest), get(size)))),
-      ...set(rounded, whole32.add(whole32.add(get(size), keep(half)), odd)),
     ];
-    const code = shiftLanes.right(4, get(rounded), dropped);
-    const value = and(get(rounded), keep((-1 << dropped) | 0));
-    const withSign = (bits: Code) => or(bits, shiftLanes.right(4, sign, 32 - 8 * bytes));
+    const sign = shiftLanes.right(4, and(get(given), keep(signBit)), 32 - 8 * bytes);
     if (rebias === undefined) {
-      return [...normal, ...set(codes[quarter], withSign(code)), ...cost.note(or(value, sign))];
+      const odd = and(shiftLanes.right(4, get(size), dropped), keep(1));
+      return [
+        ...taken,
+        ...set(rounded, whole32.add(whole32.add(get(size), keep(half)), odd)),
+        ...set(codes[quarter], or(shiftLanes.right(4, get(rounded), dropped), sign)),
+        ...cost.note(and(get(rounded), keep((-1 << dropped) | 0))),
+      ];
     }
+    // Beside a larger power of two a number has only the places that the format has for it: the addition itself rounds.
+    const exponent = whole32.subtract(shiftLanes.right(4, get(power), dropped), keep(rebias + (1 << (23 - dropped))));
     return [
-      ...normal,
-      ...set(below, float32.add(get(size), keep(magic))),
-      ...set(isBelowNormal, float32.isBelow(get(size), keep(leastNormal))),
-      ...set(
-        codes[quarter],
-        withSign(select(whole32.subtract(get(below), keep(magic)), whole32.subtract(code, keep(rebias)), get(isBelowNormal))),
-      ),
-      ...cost.note(or(select(float32.subtract(get(below), keep(magic)), value, get(isBelowNormal)), sign)),
+      ...taken,
+      ...set(power, whole32.larger(and(get(size), keep(exponentBits)), keep(leastNormal))),
+      ...set(lifted, whole32.add(get(power), keep(dropped << 23))),
+      ...set(rounded, float32.add(get(size), get(lifted))),
+      ...set(codes[quarter], or(whole32.add(whole32.subtract(get(rounded), get(lifted)), exponent), sign)),
+      ...cost.note(float32.subtract(get(rounded), get(lifted))),
     ];
   });
   const [first, second] = [narrow32(get(codes[0]), get(codes[1])), narrow32(get(codes[2]), get(codes[3]))];
   const inPairs = () => [...store(get(target), 0, first), ...store(get(target), 16, second)];
   const stored = bytes === 2 ? inPairs() : store(get(target), 0, narrow16(first, second));
   const before = [...set(factor, float32.loadFour(get(facts), factsAt.factor)), ...cost.before];
-  return loop({ name, from: 4, to: bytes, vectors, body: [...body, ...stored], before, after: cost.after });
+  return loop({ name, from, to: bytes, vectors, body: [...body, ...stored], before, after: cost.after });
 }
 
-function toInt8(): WasmFunction {
+function toInt8(name: string, from: Width): WasmFunction {
   const vectors = new Vectors();
   const keep = (value: number) => vectors.keep(value);
   const cost = new Cost(vectors);
   const wholes = fourVectors(vectors);
   const [least, most] = [0xc3000000 | 0, 0x42fe0000];
   const body = quarters.flatMap((quarter) => [
-    ...cost.take(quarter),
+    ...cost.take(numbersAt(quarter, from)),
     ...set(
       wholes[quarter],
       float32.smaller(
@@ -233,7 +252,7 @@ function toInt8(): WasmFunction {
   const code = (quarter: Quarter) => float32.toWhole(get(wholes[quarter]));
   const [first, second] = [narrow32Signed(code(0), code(1)), narrow32Signed(code(2), code(3))];
   const stored = store(get(target), 0, narrow16Signed(first, second));
-  return loop({ name: 'toInt8', from: 4, to: 1, vectors, body: [...body, ...stored], before: cost.before, after: cost.after });
+  return loop({ name, from, to: 1, vectors, body: [...body, ...stored], before: cost.before, after: cost.after });
 }
 
 /** What rounding costs: the power of the numbers, that of the errors, and the largest error. */
@@ -254,11 +273,12 @@ class Cost {
     return set(this.scale, float32.loadFour(get(facts), factsAt.scale));
   }
 
-  take(quarter: number): Code {
-    return set(this.number, load(get(numbers), 16 * quarter));
+  /** Takes numbers, or their magnitudes. */
+  take(taken: Code): Code {
+    return set(this.number, taken);
   }
 
-  /** @param value what the format holds for the number, before the scale takes it back */
+  /** @param value what the format holds for what was taken, before the scale takes it back */
   note(value: Code): Code {
     const square = (local: number) => float32.multiply(get(local), get(local));
     return [

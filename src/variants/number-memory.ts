@@ -1,4 +1,4 @@
-import { factsAt, type NumberKernels, numberKernels } from './number-kernels.ts';
+import { factsAt, type NumberKernels, numberKernels, type RoundingKernels } from './number-kernels.ts';
 
 /** The number formats that weights are read in, by the names of safetensors. */
 export type WideType = 'BF16' | 'F16' | 'F32';
@@ -23,11 +23,14 @@ export interface RoundingCost {
 /** A chunk of weights in memory, and the kernels that change it from one number format to another. */
 export class NumberMemory {
   readonly #kernels: NumberKernels;
+  readonly #ofBf16: RoundingKernels;
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #floats: Float32Array;
   readonly #integers: Uint32Array;
   readonly #wide = factsAt.size;
   readonly #raw = this.#wide + 4 * (mostNumbers + step);
+  /** The numbers that were taken: where they lie, their width, and what rounds them. */
+  #taken: { kernels: RoundingKernels; begin: number; width: number };
   readonly #out = this.#raw + 2 * (mostNumbers + step);
 
   /** @throws Error where the runtime has no vector instructions; Node has them on all processors that it runs on */
@@ -35,6 +38,15 @@ export class NumberMemory {
     const instance = numberKernels.over(this.#out + 2 * (mostNumbers + step));
     if (!instance) throw new Error('this runtime has no WebAssembly with vector instructions');
     this.#kernels = instance.exports;
+    const { scanOfBf16, toFp8OfBf16, toFp16OfBf16, toBf16OfBf16, toInt8OfBf16 } = instance.exports;
+    this.#ofBf16 = {
+      scan: scanOfBf16,
+      toFp8: toFp8OfBf16,
+      toFp16: toFp16OfBf16,
+      toBf16: toBf16OfBf16,
+      toInt8: toInt8OfBf16,
+    };
+    this.#taken = { kernels: this.#kernels, begin: this.#wide, width: 4 };
     this.#bytes = instance.bytes;
     this.#floats = new Float32Array(instance.bytes.buffer);
     this.#integers = new Uint32Array(instance.bytes.buffer);
@@ -48,16 +60,17 @@ export class NumberMemory {
 
   /** Takes the numbers whose bytes were put there. */
   take(type: WideType, count: number): void {
-    const place = { from: this.#raw, to: this.#wide, end: this.#raw + 2 * ceil(count) };
-    if (type === 'BF16') this.#kernels.widenBf16(place.from, place.to, 0, place.end);
-    if (type === 'F16') this.#kernels.widenF16(place.from, place.to, 0, place.end);
+    if (type === 'F16') this.#kernels.widenF16(this.#raw, this.#wide, 0, this.#raw + 2 * ceil(count));
+    const isBf16 = type === 'BF16';
+    const [begin, width] = isBf16 ? [this.#raw, 2] : [this.#wide, 4];
+    this.#taken = { kernels: isBf16 ? this.#ofBf16 : this.#kernels, begin, width };
     // The kernels' last step may go beyond the numbers.
-    this.#bytes.fill(0, this.#wide + 4 * count, this.#wide + 4 * ceil(count));
+    this.#bytes.fill(0, begin + width * count, begin + width * ceil(count));
   }
 
   /** The largest magnitude; infinite where a number is, NaN where one is none. @param from the first number */
   largest(from: number, count: number): number {
-    this.#kernels.scan(this.#addressOf(from), 0, 0, this.#addressOf(from + ceil(count)));
+    this.#taken.kernels.scan(this.#addressOf(from), 0, 0, this.#addressOf(from + ceil(count)));
     this.#integers[0] = ofLanes(this.#integers, factsAt.largest, Math.max);
     return this.#floats[0] ?? 0;
   }
@@ -71,10 +84,11 @@ export class NumberMemory {
     this.#floats[factsAt.scale / 4] = scale;
     const target = this.#out + widthOf[type] * from;
     const [begin, end] = [this.#addressOf(from), this.#addressOf(from + ceil(count))];
-    if (type === 'F8_E4M3') this.#kernels.toFp8(begin, target, 0, end);
-    if (type === 'I8') this.#kernels.toInt8(begin, target, 0, end);
-    if (type === 'F16') this.#kernels.toFp16(begin, target, 0, end);
-    if (type === 'BF16') this.#kernels.toBf16(begin, target, 0, end);
+    const { kernels } = this.#taken;
+    if (type === 'F8_E4M3') kernels.toFp8(begin, target, 0, end);
+    if (type === 'I8') kernels.toInt8(begin, target, 0, end);
+    if (type === 'F16') kernels.toFp16(begin, target, 0, end);
+    if (type === 'BF16') kernels.toBf16(begin, target, 0, end);
     return {
       power: ofLanes(this.#floats, factsAt.power, plus),
       noise: ofLanes(this.#floats, factsAt.noise, plus),
@@ -88,7 +102,7 @@ export class NumberMemory {
   }
 
   #addressOf(number: number): number {
-    return this.#wide + 4 * number;
+    return this.#taken.begin + this.#taken.width * number;
   }
 }
 
