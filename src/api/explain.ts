@@ -11,6 +11,8 @@ export interface ExplainAnswer {
   remote?: RemoteView;
   /** Its content as the farm names it, and where the last copy's bytes came from; left out while the farm knows nothing of it. */
   farm?: FarmSourceView;
+  /** Whether the store that hosts share copies in has it; left out without one, and while that is not known. */
+  shared?: boolean;
   leases: { client: string; expiresInMs: number }[];
   decisions: { at: string; reason: Reason; purpose: Purpose; app: string | null }[];
   score: number | null;

@@ -8,11 +8,11 @@ import { within } from '../runtime/deadline.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
-import { Serial } from '../runtime/serial.ts';
 import type { Tiers } from '../tiers/tiers.ts';
-import { freshScore, type SharedLedger } from './ledger.ts';
+import type { SharedLedger } from './ledger.ts';
 import { contentKey, sourceKey } from './store-names.ts';
 import { StoreProcess } from './store-process.ts';
+import { WriteBehind } from './write-behind.ts';
 
 export interface SharedTierDeps {
   store: SharedStore;
@@ -47,7 +47,7 @@ const newShare = 0.3;
 export class SharedTier implements AsyncDisposable {
   readonly #deps: SharedTierDeps;
   readonly #process: StoreProcess;
-  readonly #writes = new Serial();
+  readonly #writes: WriteBehind;
   readonly #looks: Periodic;
   readonly #unsubscribe: () => void;
   /** SHA-256 -> bytes, of what was there when the bucket was looked through last, and what was written since. */
@@ -63,12 +63,13 @@ export class SharedTier implements AsyncDisposable {
 
   constructor(deps: SharedTierDeps) {
     this.#deps = deps;
-    this.#process = new StoreProcess(deps.store.at, deps.environment, { written: (sha256) => void this.#renew(sha256) });
+    this.#process = new StoreProcess(deps.store.at, deps.environment, { written: (sha256) => void this.#writes.renew(sha256) });
+    this.#writes = this.#writing();
     this.#looks = new Periodic(() => this.#look(), { everyMs: () => this.#pause(), onError: (error) => this.#failed(error) });
     this.#unsubscribe = deps.events.subscribe((name, event) => {
       if (name !== 'job-done') return;
       const { path, tier } = event as { path: string; tier: string };
-      if (tier === defaultTier) void this.#writes.run(() => this.#write(path));
+      if (tier === defaultTier) this.#writes.add(path);
     });
   }
 
@@ -127,7 +128,7 @@ export class SharedTier implements AsyncDisposable {
     const { code } = toCacheError(error);
     if (code === 'HASH_MISMATCH') {
       this.#deps.log.warn({ sha256 }, 'a content of the shared store is damaged, and is removed from it');
-      void this.#writes.run(() => this.#remove(sha256)).catch((failure) => this.#failed(failure));
+      void this.#writes.between(() => this.#remove(sha256)).catch((failure) => this.#failed(failure));
     } else if (code === 'SOURCE_MISSING') {
       this.#there.delete(sha256);
       void this.#deps.ledger.removed(sha256).catch(() => {});
@@ -171,6 +172,30 @@ export class SharedTier implements AsyncDisposable {
     if (!this.#isAsked()) return;
     await this.#process.call.abortBefore(this.#deps.now() - staleMs);
     await this.#list();
+    this.#writes.goOn();
+  }
+
+  #writing(): WriteBehind {
+    return new WriteBehind({
+      ...this.#deps,
+      worker: () => this.#process.call,
+      mayWrite: () => this.#isAsked() && this.#deps.mode() === 'read-write',
+      list: () => this.#list(),
+      remove: (sha256) => this.#remove(sha256),
+      onWritten: (sha256, bytes) => {
+        this.#there.set(sha256, bytes);
+        this.#counts.writtenBytes += bytes;
+        void this.#count();
+      },
+      onEvicted: () => {
+        this.#counts.evictions++;
+      },
+      onFailed: (error) => this.#failed(error),
+    });
+  }
+
+  async #count(): Promise<void> {
+    this.#totals = await this.#deps.ledger.totals().catch(() => this.#totals);
   }
 
   async #list(): Promise<void> {
@@ -196,72 +221,11 @@ export class SharedTier implements AsyncDisposable {
     return this.#isCounted ? listMs : soonMs;
   }
 
-  /** Never rejects: a copy that is not in the store is read from its origin. */
-  async #write(path: string): Promise<void> {
-    if (!this.#isAsked() || this.#deps.mode() !== 'read-write') return;
-    try {
-      await this.#writeCopy(path);
-      this.#totals = await this.#deps.ledger.totals();
-    } catch (error) {
-      // Without the ledger nothing is written, and all is read that is there.
-      if (error instanceof CacheError) this.#failed(error);
-      else this.#deps.log.debug({ path, why: messageOf(error) }, 'a copy was not written to the shared store');
-    }
-  }
-
-  async #writeCopy(path: string): Promise<void> {
-    const { catalog, tiers, ledger, log } = this.#deps;
-    const entry = catalog.entries.byPath(path);
-    const ready = entry ? catalog.copies.readyOf(entry.id).filter(({ tier }) => tier === defaultTier) : [];
-    const copy = entry && tiers.soundCopy(ready, entry.fingerprint);
-    if (!entry || !copy) return;
-    const sha256 = catalog.contents.sha256Of(entry.id) ?? (await this.#process.call.sha256Of(copy.path));
-    if (sha256 === null) return;
-    await catalog.write(() => catalog.contents.identify(copy, sha256));
-    const { size } = entry.fingerprint;
-    await ledger.wanted(sha256);
-    // After that, so that what another host has just written does not leave for this.
-    if (!ledger.isCommon) await this.#list();
-    const answer = await this.#reserve(sha256, size);
-    const key = sourceKey(entry);
-    if (answer === 'there') await this.#process.call.note(key, { sha256, size });
-    if (answer !== 'reserved') return;
-    try {
-      await this.#process.call.write({ path: copy.path, size, sha256, sourceKey: key });
-      await ledger.written(sha256, size);
-    } catch (error) {
-      await ledger.release(sha256).catch(() => {});
-      throw error;
-    }
-    this.#there.set(sha256, size);
-    this.#counts.writtenBytes += size;
-    log.info({ path, bytes: size }, 'written to the shared store');
-  }
-
-  /** Makes room by removing what is less wanted. */
-  async #reserve(sha256: string, bytes: number): ReturnType<SharedLedger['reserve']> {
-    const { ledger, store, now } = this.#deps;
-    if (bytes > store.limit) return 'full';
-    const score = (await ledger.scoreOf(sha256)) || freshScore(now());
-    for (;;) {
-      const answer = await ledger.reserve(sha256, bytes, store.limit);
-      if (answer !== 'full') return answer;
-      const least = await ledger.least();
-      if (least === null || least.score >= score) return 'full';
-      await this.#remove(least.sha256);
-      this.#counts.evictions++;
-    }
-  }
-
   /** First the bytes, then the word that they are there: never more than the limit. */
   async #remove(sha256: string): Promise<void> {
     await this.#process.call.remove(sha256);
     this.#there.delete(sha256);
     await this.#deps.ledger.removed(sha256);
-  }
-
-  async #renew(sha256: string): Promise<void> {
-    await this.#deps.ledger.renew(sha256).catch(() => {});
   }
 
   #failed(error: unknown): void {

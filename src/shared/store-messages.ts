@@ -1,5 +1,5 @@
 import type { S3Remote } from '../core/remote.ts';
-import type { SourceNote } from './store-names.ts';
+import type { RoomClaim, SourceNote } from './store-names.ts';
 
 /** A copy to be written into the store. Orders are plain data: they cross to another process. */
 interface WriteOrder {
@@ -24,6 +24,9 @@ export interface StoreWorker {
   find(sourceKey: string): Promise<SourceNote | null>;
   /** Whether a content is there with all its bytes. */
   holds(sha256: string, size: number): Promise<boolean>;
+  /** Says that so much room is about to be taken, or still is. @returns what other hosts say at this moment */
+  claim(claim: RoomClaim): Promise<RoomClaim[]>;
+  unclaim(claim: RoomClaim): Promise<void>;
   remove(sha256: string): Promise<void>;
   /** SHA-256 -> bytes of all contents. */
   list(): Promise<Map<string, number>>;

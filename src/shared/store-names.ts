@@ -6,6 +6,27 @@ export const contentsFolder = 'sha256/';
 /** Below it lies, for each source, what its content is. */
 const sourcesFolder = 'sources/';
 
+/** Below it lies, for each content that a host without a farm is writing, how much room that takes. */
+export const reservedFolder = 'reserved/';
+
+/** A content that a host is about to write. */
+export interface RoomClaim {
+  sha256: string;
+  bytes: number;
+  /** A name of the host in this run. */
+  host: string;
+}
+
+export function claimKey({ sha256, host, bytes }: RoomClaim): string {
+  return `${reservedFolder}${sha256}-${host}-${bytes}`;
+}
+
+/** @returns null for any other object */
+export function claimIn(key: string): RoomClaim | null {
+  const [, sha256 = '', host = '', bytes = ''] = /^reserved\/([\da-f]{64})-([\da-f]{8})-(\d{1,15})$/.exec(key) ?? [];
+  return sha256 === '' ? null : { sha256, host, bytes: Number(bytes) };
+}
+
 /** The key of a content. */
 export function contentKey(sha256: string): string {
   return `${contentsFolder}${sha256.slice(0, 2)}/${sha256}`;

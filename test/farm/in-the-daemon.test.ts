@@ -20,6 +20,9 @@ test('without a farm, the routes say so', async () => {
   const { client, root } = await runDaemon({ [model]: 1000 });
   expect(await client.farm()).toMatchObject({ on: false, name: null, hosts: [], directory: null, shared: null });
   expect(await client.locate(join(root, model))).toMatchObject({ content: null, hosts: [], shared: null });
+  for (const path of [join(root, 'nope'), '/nowhere/nope.safetensors']) {
+    await expect(client.locate(path)).rejects.toMatchObject({ code: 'NOT_FOUND', message: `${path} is not known` });
+  }
 });
 
 test('a farm without a key is refused at the start, with the remedy', async () => {

@@ -1,51 +1,14 @@
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { parseSharedStore } from '../../src/config/shared-store.ts';
 import { contentKey } from '../../src/shared/store-names.ts';
 import { StoreProcess } from '../../src/shared/store-process.ts';
-import { S3Writer } from '../../src/sources/drivers/s3/s3-writer.ts';
-import { runDaemon } from '../helpers/daemon.ts';
 import { patience } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
-import { credentials, noVersitygw, Versitygw } from '../helpers/versitygw.ts';
-
-const MiB = 2 ** 20;
-const environment = { AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey };
-Object.assign(process.env, environment);
-const eventually = { timeout: patience(60_000), interval: 100 };
-const model = 'checkpoints/a.safetensors';
-
-async function newStore() {
-  const server = await Versitygw.start();
-  onTestFinished(() => server[Symbol.asyncDispose]());
-  const address = (limit: string) => `s3://models/farm?endpoint=${server.endpoint}&region=us-east-1&limit=${limit}`;
-  const store = parseSharedStore(address('1GiB'));
-  if (!store) throw new Error('no store');
-  return { server, address, writer: new S3Writer(store.at, { partBytes: 5 * MiB }), at: store.at };
-}
-
-/** A host whose models are those of all: equal names, bytes and times. */
-async function hostOf(shared: string, models: Record<string, Buffer>, settings: Record<string, string> = {}) {
-  const dir = tempDir();
-  for (const [name, bytes] of Object.entries(models)) {
-    const path = join(dir, 'models', name);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, bytes);
-    utimesSync(path, 1_700_000_000, 1_700_000_000);
-  }
-  const host = await runDaemon({}, { AUTOCACHE_SHARED: shared, ...environment, ...settings }, dir);
-  const lookup = (name: string) =>
-    host.client.lookup({ path: join(host.root, name), waitMs: patience(30_000), purpose: 'load', client: null });
-  const view = async () => (await host.client.farm()).shared;
-  return { ...host, lookup, view };
-}
-
-const sha256Of = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
-const bytesOf = (fill: string, size = 6 * MiB) => Buffer.alloc(size, fill);
+import { credentials, noVersitygw } from '../helpers/versitygw.ts';
+import { bytesOf, eventually, hostOf, MiB, model, newStore, sha256Of } from './hosts.ts';
 
 describe.skipIf(noVersitygw !== null)(
   `a store that hosts share copies in${noVersitygw === null ? '' : ` (left out: ${noVersitygw})`}`,
@@ -59,6 +22,7 @@ describe.skipIf(noVersitygw !== null)(
       await expect.poll(first.view, eventually).toMatchObject({ files: 1, bytes: 6 * MiB, reserved: 0, writtenBytes: 6 * MiB });
       expect(await writer.sizeOf(contentKey(sha256Of(bytesOf('model'))))).toBe(6 * MiB);
       expect((await first.client.locate(join(first.root, model))).shared).toBe(true);
+      expect((await first.client.explain(join(first.root, model))).shared).toBe(true);
       const second = await hostOf(address('1GiB'), models);
       const { path } = await second.lookup(model);
       expect(readFileSync(path).equals(bytesOf('model'))).toBe(true);

@@ -71,6 +71,7 @@ export async function examine({ cwd, stateDir, flags, dirs, url }: ExamineOption
     ...nodePackFindings(packs),
     ...(await remotesOf(config)),
     ...(await farmOf(config)),
+    ...(await sharedOf(config)),
     ...(config?.llmUrl ? llmFindings(config.llmUrl, await askLlm(config.llmUrl)) : []),
   ];
 }
@@ -87,6 +88,12 @@ async function farmOf(config: Config | null): Promise<Finding[]> {
   if (!config?.farm) return [];
   const { farmFindings } = await import('./farm-checks.ts');
   return farmFindings(config);
+}
+
+async function sharedOf(config: Config | null): Promise<Finding[]> {
+  if (!config?.shared) return [];
+  const { sharedFindings } = await import('./shared-checks.ts');
+  return sharedFindings(config.shared);
 }
 
 /** @throws CacheError BAD_REQUEST */

@@ -1,6 +1,18 @@
 /** The result of one check. */
 export interface Finding {
-  check: 'config' | 'daemon' | 'cache' | 'source' | 'comfyui' | 'fast-disk' | 'shim' | 'nodes' | 'llm' | 'remote' | 'farm';
+  check:
+    | 'config'
+    | 'daemon'
+    | 'cache'
+    | 'source'
+    | 'comfyui'
+    | 'fast-disk'
+    | 'shim'
+    | 'nodes'
+    | 'llm'
+    | 'remote'
+    | 'farm'
+    | 'shared';
   verdict: 'ok' | 'warn' | 'fail';
   says: string;
   /** The remedy; null when none is needed. */

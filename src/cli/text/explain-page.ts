@@ -11,7 +11,7 @@ import { ago, localTime } from './words.ts';
 
 /** The page of `autocached explain`. */
 export function explainPage(answer: ExplainAnswer, look: Look): string {
-  const { path, entry, root, remote, farm, leases, decisions, score, foreseen, sha256, published, now, meant } = answer;
+  const { path, entry, root, remote, farm, shared, leases, decisions, score, foreseen, sha256, published, now, meant } = answer;
   const lines = [look.paint('bold', plain(path)), fact('now', nowText(now))];
   if (meant) lines.push(fact('', `did you mean ${plain(meant)}?`));
   if (now.path !== path) lines.push(fact('', `a lookup answers ${plain(now.path)}`));
@@ -27,6 +27,7 @@ export function explainPage(answer: ExplainAnswer, look: Look): string {
   if (standsOn) lines.push(fact('stands on', `its compressed copy is the difference from ${standsOn.map(plain).join(', ')}`));
   if (baseOf) lines.push(fact('base of', `${baseOf.map(plain).join(', ')}: its compressed copy stays for them`));
   for (const variant of answer.variants ?? []) lines.push(...variantLines(variant));
+  if (shared !== undefined) lines.push(fact('shared', `the shared store ${shared ? 'has it' : 'does not have it'}`));
   if (farm?.from) lines.push(fact('farm', farmText(farm.from)));
   if (sha256) lines.push(fact('sha256', sha256));
   if (published) lines.push(...publishedLines(published, look));

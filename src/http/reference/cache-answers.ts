@@ -62,6 +62,7 @@ export const explainAnswer: z.ZodType<ExplainAnswer> = z.strictObject({
   entry: entryView.nullable(),
   root: rootView.nullable(),
   remote: remoteView.exactOptional(),
+  shared: z.boolean().exactOptional(),
   leases: z.array(z.strictObject({ client: z.string(), expiresInMs: z.number() })),
   decisions: z.array(
     z.strictObject({

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { FarmAnswer, FarmLocateAnswer } from '../../api/farm.ts';
+import { notKnown } from '../known-files.ts';
 import { absolutePath, parse } from '../parse.ts';
 import type { Services } from '../services.ts';
 
@@ -14,14 +15,21 @@ const alone: Omit<FarmAnswer, 'shared'> = {
   peerErrors: { silent: 0, lied: 0, refused: 0, gone: 0 },
 };
 
+type FarmServices = Pick<Services, 'farm' | 'sharedStore' | 'lookup' | 'catalog' | 'roots'>;
+
 /** The hosts that share, who of them has what, and the store that they share copies in. */
-export function farmRoutes(app: FastifyInstance, { farm, sharedStore }: Pick<Services, 'farm' | 'sharedStore'>): void {
+export function farmRoutes(app: FastifyInstance, services: FarmServices): void {
+  const { farm, sharedStore, lookup } = services;
+
   app.get('/api/farm', async (): Promise<FarmAnswer> => {
     return { ...((await farm?.view()) ?? alone), shared: sharedStore?.view() ?? null };
   });
 
   app.get('/api/farm/locate', async (request): Promise<FarmLocateAnswer> => {
-    const { path } = parse(locateQuery, request.query);
+    const asked = parse(locateQuery, request.query);
+    const known = await lookup.examine({ path: asked.path, purpose: 'metadata', waitMs: 0, client: null });
+    if (!known?.entry && known?.source.state !== 'present') throw notKnown(asked.path, services);
+    const { path } = known.located;
     const nowhere = { path, content: null, size: null, chunks: null, hosts: [] };
     const [found, shared] = await Promise.all([farm?.locate(path) ?? nowhere, sharedStore?.has(path) ?? null]);
     return { ...found, shared };

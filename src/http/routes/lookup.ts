@@ -46,6 +46,7 @@ export const explainQuery = z
 
 type LookupServices = Pick<
   Services,
+  | 'sharedStore'
   | 'lookup'
   | 'lookupStats'
   | 'leases'
@@ -86,12 +87,14 @@ export function lookupRoutes(app: FastifyInstance, services: LookupServices): vo
     const isRemote = examination?.located.isRemote;
     const remote = isRemote && remoteViews(services).find((one) => one.path === examination.located.root);
     const farm = entry && catalog.farmContents.of(entry.id, entry.fingerprint);
+    const shared = entry && services.sharedStore ? await services.sharedStore.has(entry.path) : null;
     const serve = examination?.decision.serve === 'copy' ? examination.copy?.path : undefined;
     return {
       path,
       entry: entry ? viewOf(entry, services) : null,
       root: roots.list().find((root) => root.path === examination?.located.root) ?? null,
       ...(remote && { remote }),
+      ...(shared !== null && { shared }),
       ...(farm && { farm: { content: farm.id, from: farm.from } }),
       leases: copies.flatMap((copy) => leases.on(copy.path)),
       decisions: lookupStats

@@ -23,6 +23,8 @@ import { asS3Failure } from './s3-failure.ts';
 export interface WrittenObject {
   key: string;
   bytes: number;
+  /** By the store's clock, ms. */
+  writtenMs: number;
 }
 
 /** A file to be an object. */
@@ -102,8 +104,9 @@ export class S3Writer {
         ...(from !== undefined && { ContinuationToken: from }),
       });
       const page = await this.#ask((signal) => this.#client.send(command, { abortSignal: signal }));
-      for (const { Key = '', Size = 0 } of page.Contents ?? [])
-        objects.push({ key: Key.slice(this.#prefix.length), bytes: Size });
+      for (const { Key = '', Size = 0, LastModified } of page.Contents ?? []) {
+        objects.push({ key: Key.slice(this.#prefix.length), bytes: Size, writtenMs: LastModified?.getTime() ?? 0 });
+      }
       if (!page.IsTruncated || page.NextContinuationToken === undefined) return objects;
       from = page.NextContinuationToken;
     }

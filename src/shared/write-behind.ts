@@ -1,0 +1,207 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Catalog } from '../catalog/catalog.ts';
+import { CacheError, messageOf } from '../core/errors.ts';
+import type { SharedStore } from '../core/remote.ts';
+import { type Copy, defaultTier, type Entry } from '../core/types.ts';
+import type { Log } from '../runtime/log.ts';
+import { Serial } from '../runtime/serial.ts';
+import type { Tiers } from '../tiers/tiers.ts';
+import { freshScore, reservationMs, type SharedLedger } from './ledger.ts';
+import type { StoreWorker } from './store-messages.ts';
+import { type RoomClaim, sourceKey } from './store-names.ts';
+
+export interface WriteBehindParts {
+  store: SharedStore;
+  ledger: SharedLedger;
+  catalog: Catalog;
+  tiers: Tiers;
+  /** @throws CacheError CANCELLED when the daemon stops */
+  worker(): Pick<StoreWorker, 'sha256Of' | 'note' | 'write' | 'claim' | 'unclaim'>;
+  /** Whether the store may be written to at this moment. */
+  mayWrite(): boolean;
+  /** Takes over what the bucket holds. */
+  list(): Promise<void>;
+  /** Removes a content from the store. */
+  remove(sha256: string): Promise<void>;
+  /** A content was written. */
+  onWritten(sha256: string, bytes: number): void;
+  onEvicted(): void;
+  onFailed(error: unknown): void;
+  log: Log;
+  now(): number;
+}
+
+/** Where what is still to be written is kept over a restart. */
+const settingKey = 'shared-unwritten';
+/** The latest copies that are kept for later. */
+const mostKept = 1000;
+/** Hosts that are in each other's way try again after a time of their own: so often, and ms at most between two of these. */
+const tries = 6;
+const longestPause = 3000;
+
+/** Writes copies into the store, one after the other, behind everything else; those that could not be written, later. */
+export class WriteBehind {
+  readonly #parts: WriteBehindParts;
+  readonly #turns = new Serial();
+  /** Sources whose copies are still to be written; the latest last. */
+  readonly #unwritten: Set<string>;
+  readonly #host = randomBytes(4).toString('hex');
+  /** Of a host whose ledger is its own: what the others are told about the write that is under way, and when it was told. */
+  #claim: (RoomClaim & { toldAt: number }) | null = null;
+
+  constructor(parts: WriteBehindParts) {
+    this.#parts = parts;
+    this.#unwritten = new Set(kept(parts.catalog));
+  }
+
+  /** A copy of this source was made. */
+  add(path: string): void {
+    this.#unwritten.delete(path);
+    this.#unwritten.add(path);
+    const [oldest] = this.#unwritten;
+    if (this.#unwritten.size > mostKept && oldest !== undefined) this.#unwritten.delete(oldest);
+    this.#keep();
+    void this.#turns.run(() => this.#write(path));
+  }
+
+  /** Tries again what could not be written: the store was away, or this daemon ended meanwhile. */
+  goOn(): void {
+    for (const path of this.#unwritten) void this.#turns.run(() => this.#write(path));
+  }
+
+  /** Does something between two writes. */
+  between(work: () => Promise<void>): Promise<void> {
+    return this.#turns.run(work);
+  }
+
+  settled(): Promise<void> {
+    return this.#turns.settled();
+  }
+
+  /** Bytes of this content were written: the reservation is kept. */
+  async renew(sha256: string): Promise<void> {
+    await this.#parts.ledger.renew(sha256).catch(() => {});
+    const claim = this.#claim;
+    if (claim === null || performance.now() - claim.toldAt < reservationMs / 10) return;
+    claim.toldAt = performance.now();
+    await this.#parts
+      .worker()
+      .claim(claimOf(claim))
+      .catch(() => {});
+  }
+
+  /** Never rejects: a copy that is not in the store is read from its origin. */
+  async #write(path: string): Promise<void> {
+    if (!this.#unwritten.has(path) || !this.#parts.mayWrite()) return;
+    try {
+      if (!(await this.#writeCopy(path))) return;
+      this.#unwritten.delete(path);
+      this.#keep();
+    } catch (error) {
+      // Without the ledger nothing is written, and all is read that is there.
+      if (error instanceof CacheError) this.#parts.onFailed(error);
+      else this.#parts.log.debug({ path, why: messageOf(error) }, 'a copy was not written to the shared store');
+    }
+  }
+
+  /** @returns whether nothing is left to do for it */
+  async #writeCopy(path: string): Promise<boolean> {
+    const { catalog, tiers, ledger, store } = this.#parts;
+    const entry = catalog.entries.byPath(path);
+    const ready = entry ? catalog.copies.readyOf(entry.id).filter(({ tier }) => tier === defaultTier) : [];
+    const copy = entry && tiers.soundCopy(ready, entry.fingerprint);
+    if (!entry || !copy || entry.fingerprint.size > store.limit) return true;
+    const sha256 = catalog.contents.sha256Of(entry.id) ?? (await this.#parts.worker().sha256Of(copy.path));
+    if (sha256 === null) return true;
+    await catalog.write(() => catalog.contents.identify(copy, sha256));
+    await ledger.wanted(sha256);
+    if (ledger.isCommon) return this.#put(entry, copy, { sha256, limit: store.limit });
+    return this.#besideOthers(entry, copy, sha256);
+  }
+
+  /**
+   * Hosts that share no ledger say in the bucket itself what they are about to write, and then look at what others say. Of two that begin
+   * at one moment at least one sees the other; those for whom there is no room beside the others try again after a while.
+   */
+  async #besideOthers(entry: Entry, copy: Copy, sha256: string): Promise<boolean> {
+    const { store, list } = this.#parts;
+    for (let left = tries; left > 0; left--) {
+      this.#claim = { sha256, bytes: entry.fingerprint.size, host: this.#host, toldAt: performance.now() };
+      const claim = claimOf(this.#claim);
+      try {
+        const others = await this.#parts.worker().claim(claim);
+        // After that: what has been written meanwhile is in the bucket, or still claimed. And what another host has just written does not leave for this.
+        await list();
+        const isWritten = others.some((other) => other.sha256 === sha256);
+        const taken = others.reduce((sum, { bytes }) => sum + bytes, 0);
+        const isDone = !isWritten && (await this.#put(entry, copy, { sha256, limit: store.limit - taken }));
+        if (isDone || taken === 0) return isDone;
+      } finally {
+        this.#claim = null;
+        await this.#parts
+          .worker()
+          .unclaim(claim)
+          .catch(() => {});
+      }
+      await sleep(Math.random() * longestPause, undefined, { ref: false });
+    }
+    return false;
+  }
+
+  /** @returns false when there is no room for it beside what other hosts write */
+  async #put(entry: Entry, copy: Copy, { sha256, limit }: { sha256: string; limit: number }): Promise<boolean> {
+    const { ledger, store, log } = this.#parts;
+    const { size } = entry.fingerprint;
+    const key = sourceKey(entry);
+    const answer = await this.#reserve(sha256, size, limit);
+    if (answer === 'there') await this.#parts.worker().note(key, { sha256, size });
+    if (answer !== 'reserved') return answer !== 'full' || limit === store.limit;
+    try {
+      await this.#parts.worker().write({ path: copy.path, size, sha256, sourceKey: key });
+      await ledger.written(sha256, size);
+    } catch (error) {
+      await ledger.release(sha256).catch(() => {});
+      throw error;
+    }
+    this.#parts.onWritten(sha256, size);
+    log.info({ path: entry.path, bytes: size }, 'written to the shared store');
+    return true;
+  }
+
+  /** Makes room by removing what is less wanted. */
+  async #reserve(sha256: string, bytes: number, limit: number): ReturnType<SharedLedger['reserve']> {
+    const { ledger, now } = this.#parts;
+    if (bytes > limit) return 'full';
+    const score = (await ledger.scoreOf(sha256)) || freshScore(now());
+    for (;;) {
+      const answer = await ledger.reserve(sha256, bytes, limit);
+      if (answer !== 'full') return answer;
+      const least = await ledger.least();
+      if (least === null || least.score >= score) return 'full';
+      await this.#parts.remove(least.sha256);
+      this.#parts.onEvicted();
+    }
+  }
+
+  #keep(): void {
+    const { catalog, log } = this.#parts;
+    const text = JSON.stringify([...this.#unwritten]);
+    catalog
+      .write(() => catalog.settings.set(settingKey, text, ''))
+      .catch((err: unknown) => log.debug({ err }, 'what is to be written to the shared store was not kept'));
+  }
+}
+
+function claimOf({ sha256, bytes, host }: RoomClaim): RoomClaim {
+  return { sha256, bytes, host };
+}
+
+function kept({ settings }: Pick<Catalog, 'settings'>): string[] {
+  try {
+    const paths: unknown = JSON.parse(settings.get(settingKey, '') ?? '[]');
+    return Array.isArray(paths) ? paths.filter((path) => typeof path === 'string') : [];
+  } catch {
+    return [];
+  }
+}
