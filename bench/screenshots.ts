@@ -6,8 +6,8 @@ import { launchBrowser } from './browser.ts';
 import { openSample, startSample } from './sample-daemon.ts';
 import { sampleModels } from './sample-library.ts';
 
-const pages = ['overview', 'library', 'copies', 'variants', 'results', 'prompts', 'folders', 'events', 'settings'];
-const widths = [1280, 800, 390];
+const pages = ['overview', 'library', 'copies', 'variants', 'results', 'prompts', 'farm', 'folders', 'events', 'settings'];
+const widths = [1280, 800, 400];
 const themes = ['light', 'dark'];
 const directory = process.argv[2] ?? 'screenshots';
 

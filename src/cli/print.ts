@@ -1,5 +1,6 @@
 import { type CacheError, toCacheError } from '../core/errors.ts';
 import { escapedJson, plainLines } from '../core/printable.ts';
+import { wrap } from './text/fit.ts';
 import { type Look, lookOf, type Screen } from './text/look.ts';
 
 /** The output of a command: the data for programs, and the same as a page for people. */
@@ -34,11 +35,19 @@ export function printError(thrown: unknown, to: Output): number {
   if (to.json) {
     to.out.write(`${jsonOf({ error: error.body })}\n`);
   } else {
-    const { paint } = lookOf(to.err);
-    to.err.write(`${paint('red', 'autocached:')} ${plainLines(error.message)}\n`);
-    if (error.hint) to.err.write(`  ${paint('dim', 'hint:')} ${plainLines(error.hint)}\n`);
+    const { paint, width } = lookOf(to.err);
+    to.err.write(`${paint('red', 'autocached:')} ${hanging(error.message, 12, width)}\n`);
+    if (error.hint) to.err.write(`  ${paint('dim', 'hint:')} ${hanging(error.hint, 8, width)}\n`);
   }
   return exitCodeOf(error);
+}
+
+/** A text that begins at column `indent`: on a terminal, its further lines do so too. Paths stay whole, to be copied. */
+function hanging(text: string, indent: number, width: number | null): string {
+  const plain = plainLines(text);
+  if (width === null) return plain;
+  const lines = plain.split('\n').flatMap((line) => wrap(line, width - indent, { whole: true }).split('\n'));
+  return lines.join(`\n${' '.repeat(indent)}`);
 }
 
 function jsonOf(data: unknown): string {

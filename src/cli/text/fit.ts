@@ -35,10 +35,10 @@ export function shortenAll(texts: readonly string[], width: number): string[] {
   });
 }
 
-/** In lines of at most `width` columns, broken between words where that can be. */
-export function wrap(text: string, width: number): string {
+/** In lines of at most `width` columns, broken between words where that can be. @param whole for paths to be copied: words stay whole */
+export function wrap(text: string, width: number, { whole = false } = {}): string {
   const lines = [''];
-  for (const word of text.split(' ').flatMap((long) => pieces(long, width))) {
+  for (const word of text.split(' ').flatMap((long) => (whole ? [long] : pieces(long, width)))) {
     const line = lines.at(-1) ?? '';
     const longer = line === '' ? word : `${line} ${word}`;
     if (line === '' || widthOf(longer) <= width) lines[lines.length - 1] = longer;

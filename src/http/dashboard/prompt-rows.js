@@ -64,12 +64,12 @@ export function presetRow({ description, origin, problem }, { name, family, file
   const about = problem ?? [family, origin === 'user' ? 'yours' : null, description].filter(Boolean).join(' · ');
   const cell = element('td', {}, element('div', { text: name }), element('div', { class: 'small muted', text: about }));
   const isWhole = absent.length === 0;
-  const text = isOpen ? 'Hide' : 'What is missing';
+  const text = isOpen ? 'Hide' : 'Missing…';
   const button = element('button', {
     text,
     attributes: {
       ...{ type: 'button', 'data-action': 'missing', 'aria-expanded': String(isOpen) },
-      'aria-label': `${text}: ${name} ${family ?? ''}`.trim(),
+      'aria-label': `${isOpen ? 'Hide what is missing' : 'What is missing'}: ${name} ${family ?? ''}`.trim(),
     },
     on: { click: toggle },
   });

@@ -22,7 +22,9 @@ export function show(main, app) {
   const presets = element('tbody', { attributes: { id: 'presets' } });
   const kept = element('tbody', { attributes: { id: 'kept-prompts' } });
   const keptCount = element('p', { class: 'muted', attributes: { role: 'status' } });
+  const keptTable = tableOf(keptHeads, kept, 'Kept prompts');
   const graphs = element('tbody', { attributes: { id: 'graphs' } });
+  const graphTable = tableOf(graphHeads, graphs, 'Graphs');
   const graphCount = element('span', { class: 'muted', attributes: { role: 'status' } });
   const clear = element('button', {
     text: 'Clear graphs',
@@ -35,9 +37,9 @@ export function show(main, app) {
       { class: 'page' },
       element('h1', { text: 'Prompts' }),
       section('Running', running, none),
-      section('Kept', keptCount, tableOf(keptHeads, kept, 'Kept prompts')),
+      section('Kept', keptCount, keptTable),
       section('Presets', tableOf(presetHeads, presets, 'Presets')),
-      section('Compiled graphs', element('div', { class: 'head' }, graphCount, clear), tableOf(graphHeads, graphs, 'Graphs')),
+      section('Compiled graphs', element('div', { class: 'head' }, graphCount, clear), graphTable),
     ),
   );
 
@@ -66,6 +68,7 @@ export function show(main, app) {
       none.hidden = !running.hidden;
       showKeyed(running, runs.running, { keyOf: ({ key, promptId }) => promptId ?? key, make: runRow, update: showRun });
       setText(keptCount, keptText(total, entries.length));
+      keptTable.hidden = entries.length === 0;
       showKeyed(
         kept,
         entries,
@@ -81,6 +84,7 @@ export function show(main, app) {
       );
       setText(graphCount, graphText(compiled));
       clear.disabled = compiled.items === 0;
+      graphTable.hidden = compiled.graphs.length === 0;
       showKeyed(
         graphs,
         compiled.graphs,
@@ -112,7 +116,7 @@ function presetItem({ key, preset, files, isOpen, absent }, toggle) {
 }
 
 function keptText(total, shown) {
-  if (total === 0) return 'None yet: what POST /api/prompts/run and autocached run give is kept.';
+  if (total === 0) return 'None yet: what "autocached run" and POST /api/prompts/run give is kept.';
   return total > shown ? `The last ${shown} of ${counted(total, 'prompt')}` : counted(total, 'prompt');
 }
 
