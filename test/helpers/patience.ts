@@ -4,6 +4,8 @@ import { cpuUsage } from 'node:process';
 const spunMicros = 10_000;
 /** Work that waits for a disk or for several processes is later than a single thread that spins. */
 const margin = 3;
+/** What has not come after so many times its usual time does not come. */
+const slowest = 10;
 
 /**
  * Maximum wait for work that takes an idle machine `ms`, extended by the present load of this machine. It guards against a hang;
@@ -20,7 +22,7 @@ function slowness(): number {
   const [startedAt, before] = [performance.now(), cpuUsage()];
   const spun = () => cpuUsage(before).user + cpuUsage(before).system;
   while (spun() < spunMicros);
-  return Math.max(1, ((performance.now() - startedAt) * 1000) / spun());
+  return Math.min(slowest, Math.max(1, ((performance.now() - startedAt) * 1000) / spun()));
 }
 
 /** How `vi.waitFor` and its like wait for an expected state. */

@@ -14,9 +14,13 @@ vi.setConfig({ testTimeout: patience(20_000), hookTimeout: patience(10_000) });
 const compiled = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'compiled');
 delete process.env['NODE_DISABLE_COMPILE_CACHE'];
 delete process.env['PYTHONDONTWRITEBYTECODE'];
-// Pages are compared as text; a FORCE_COLOR of the test run would colour them.
 delete process.env['FORCE_COLOR'];
-Object.assign(process.env, { NODE_COMPILE_CACHE: join(compiled, 'node'), PYTHONPYCACHEPREFIX: join(compiled, 'python') });
+Object.assign(process.env, {
+  NODE_COMPILE_CACHE: join(compiled, 'node'),
+  PYTHONPYCACHEPREFIX: join(compiled, 'python'),
+  // Pages are compared as text, whatever the terminal of the test run can show.
+  NO_COLOR: '1',
+});
 enableCompileCache(process.env['NODE_COMPILE_CACHE']);
 
 // Tests of these rooms would wait for the disk most of the time: for databases that are made, synced and thrown away.
