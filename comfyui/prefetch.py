@@ -135,7 +135,7 @@ class Prefetch:
             known = complete(sent.prompt, {node for node in sent.prompt if has_key(sent.prompt[node])})
             local = known - asked
             given = self._memo.given(found.id) & local
-            self._send(sent.prompt, found.id, found.outputs, local - given, given)
+            self._send(sent.prompt, found.id, found.outputs, local - given, given, running=True)
         elif found is not None or sent.is_accepted:
             self._send_waiting(sent, found or sent.find())
 
@@ -149,9 +149,11 @@ class Prefetch:
         known = _shared(sent.prompt, running) if is_other else set()
         self._send(sent.prompt, found.id, found.outputs, known, self._memo.foresee(sent, found.outputs, known))
 
-    def _send(self, prompt: dict, prompt_id, targets, cached: set[str], kept: set[str]) -> None:
-        """`cached` are nodes whose outputs ComfyUI has, `kept` those whose outputs it is given from the memo."""
+    def _send(self, prompt: dict, prompt_id, targets, cached: set[str], kept: set[str], running: bool = False) -> None:
+        """`cached` are nodes whose outputs ComfyUI has, `kept` those whose outputs it is given from the memo. `running`: it has begun."""
         body = _body(prompt, prompt_id)
+        if running:
+            body["running"] = True
         if isinstance(targets, list):
             body["partial_execution_targets"] = targets
         if cached:

@@ -3,10 +3,11 @@ import type { ServedSettings } from '../config/served-settings.ts';
 import type { LookupOptions } from '../lookup/collaborators.ts';
 import { Copies } from '../lookup/copies.ts';
 import { currentFilters } from '../lookup/filters.ts';
-import { LoadUsage } from '../lookup/load-usage.ts';
+import { LoadUsage, type LoadUsageDeps } from '../lookup/load-usage.ts';
 import { Lookup } from '../lookup/lookup.ts';
 import { LookupStats } from '../lookup/stats.ts';
 import type { CopyPlanner } from '../placement/planner.ts';
+import type { ForeseenFiles } from '../policy/foreseen-files.ts';
 import type { QueuedFiles } from '../policy/queued-files.ts';
 import type { SourceRoots } from '../roots/source-roots.ts';
 import type { Evictor } from '../space/evict.ts';
@@ -36,6 +37,7 @@ export interface AnsweringParts extends Context {
   speeds: Speeds;
   options: LookupOptions;
   queuedFiles: QueuedFiles;
+  foreseenFiles: ForeseenFiles;
   onTrouble(error: unknown): void;
 }
 
@@ -69,18 +71,25 @@ export function lookupOptionsOf(settings: ServedSettings, cache: Pick<LookupOpti
 }
 
 export function composeAnswering(parts: AnsweringParts): Answering {
-  const { catalog, log, queuedFiles: queued } = parts;
+  const { catalog, clock, log, queuedFiles: queued, foreseenFiles: foreseen } = parts;
   const learned = new Learned({
     inputs: catalog.settings,
     loads: catalog.learnedLoads,
     writable: () => catalog.writable(),
     log,
   });
+  const expected: LoadUsageDeps['queued'] = {
+    beginNext: (promptId, now) => queued.beginNext(promptId, now),
+    loaded(path) {
+      queued.loaded(path);
+      foreseen.loaded(path, clock.now());
+    },
+  };
   const lookupStats = new LookupStats();
   const lookup = new Lookup({
     ...parts,
     copies: new Copies(parts),
-    usage: new LoadUsage({ ...parts, usage: catalog.usage, loads: catalog.loads, learned, queued }),
+    usage: new LoadUsage({ ...parts, usage: catalog.usage, loads: catalog.loads, learned, queued: expected }),
     stats: lookupStats,
   });
   const add: QueuedFiles['add'] = (promptId, paths, now) => {
@@ -95,6 +104,11 @@ export function composeAnswering(parts: AnsweringParts): Answering {
     openSources: new OpenSources(asking),
     warmer,
     memoryWarmer: new MemoryWarmer({ ...asking, warmer, pageCache: new PageCache() }),
-    workflows: new Workflows({ ...parts, warmer, learned, queued: { add } }),
+    workflows: new Workflows({
+      ...parts,
+      warmer,
+      learned,
+      queued: { add, begin: (promptId, now) => queued.begin(promptId, now) },
+    }),
   };
 }

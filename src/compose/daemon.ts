@@ -21,7 +21,7 @@ import { Leases } from '../usage/leases.ts';
 import { composeAnswering, lookupOptionsOf } from './answering.ts';
 import { composeCopying, copyOptionsOf, startCopying } from './copying.ts';
 import { joinFarm, openFarmLink, openTraffic } from './farm.ts';
-import { openForesight } from './foresight.ts';
+import { openForeseenFiles, openForesight } from './foresight.ts';
 import { openLlm } from './llm.ts';
 import { openMemo } from './memo.ts';
 import { openPresets } from './presets.ts';
@@ -58,6 +58,8 @@ export interface Overrides {
   pauses: NonNullable<AccountsDeps['pauses']>;
   /** How long bounds that were narrowed wait, ms. */
   graceMs: number;
+  /** How long a new file of the library is left alone, ms. */
+  quietMs: number;
   /** Whether the file systems of the roots ignore case; by default each is asked. */
   ignoresCase: boolean;
 }
@@ -103,7 +105,8 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   const sources = await openSources(loaded, settings, storage, { ...context, ignoresCase: overrides.ignoresCase, onSpent });
   const { roots, speeds, sourceSpeeds } = sources;
   const queuedFiles = new QueuedFiles();
-  const rules = rulesOf(settings, storage, sources, context, queuedFiles);
+  const expecting = { queuedFiles, foreseenFiles: openForeseenFiles(catalog) };
+  const rules = rulesOf(settings, storage, sources, context, expecting);
   const leases = new Leases(clock, catalog.usage.savedLeases());
   if (ram) opened.defer(() => emptyRam(catalog, ram.tier, (path) => leases.isLeased(path)));
 
@@ -112,7 +115,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   const sharedStore = openShared(loaded, { ...context, ...rules, catalog, tiers, speeds, farm: farmLink });
 
   const onTrouble = (error: unknown) => accounts.afterTrouble(error);
-  const shared = { ...context, ...rules, catalog, tiers, accounts, sources: roots, leases, handedOut, queuedFiles, onTrouble };
+  const shared = { ...context, ...rules, ...expecting, catalog, tiers, accounts, sources: roots, leases, handedOut, onTrouble };
   const options = lookupOptionsOf(settings, { limit: () => rules.bound(tier).limit, cacheState: () => tier.state() });
   const copying = composeCopying({
     ...shared,
@@ -133,7 +136,8 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     options,
   });
   const upkeep = openUpkeep({ ...shared, ...copying, ...answering, speeds, scrubMs: () => settings.current.scrubMs });
-  const foresight = openForesight({ ...shared, ...answering, bound: rules.bound, tier, settings });
+  const { quietMs } = overrides;
+  const foresight = openForesight({ ...shared, ...answering, bound: rules.bound, tier, settings, quietMs });
   const { graceMs } = overrides;
   const { memo, memoBounds } = openMemo({ ...shared, bound: () => rules.bound(tier), tier, settings, speeds, graceMs });
   const llm = openLlm({ ...context, config, memo });

@@ -4,6 +4,7 @@ import { TierBounds } from '../config/tier-bounds.ts';
 import type { Mode } from '../core/types.ts';
 import { currentFilters, type FilteredFile } from '../lookup/filters.ts';
 import { liesOnNetwork } from '../media/medium.ts';
+import type { ForeseenFiles } from '../policy/foreseen-files.ts';
 import { policies } from '../policy/policies.ts';
 import type { Policy, PolicyContext } from '../policy/policy.ts';
 import type { QueuedFiles } from '../policy/queued-files.ts';
@@ -39,7 +40,7 @@ export function rulesOf(
   { catalog, tier, ram }: Storage,
   { sourceSpeeds: { secondsPerByte, pace } }: Sources,
   { clock, events, log, opened }: Context,
-  queuedFiles: QueuedFiles,
+  { queuedFiles, foreseenFiles }: { queuedFiles: QueuedFiles; foreseenFiles: ForeseenFiles },
 ): Rules & { bounds: TierBounds } {
   const bounds = new TierBounds({
     settings,
@@ -56,6 +57,8 @@ export function rulesOf(
     pace,
     habits: () => catalog.entries.habits.get(),
     expected: (path) => queuedFiles.expected(path, now()),
+    expectedLater: (path) => queuedFiles.expectedLater(path, now()),
+    foreseen: (path) => foreseenFiles.likely(path, now()),
   };
   let policy: Policy | null = null;
   return {

@@ -159,7 +159,7 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
     name: 'AUTOCACHE_PREDICT',
     default: 'learn',
     meaning:
-      'off, queue (models of queued prompts and of the open workflow are copied ahead), or learn (also of the likely next one, into free room)',
+      'off, queue (models of queued prompts, and of workflows that are open or saved, are copied ahead), or learn (also new files, and those of the likely next workflow)',
     live: true,
     ...choiceOf(predictModes),
   },

@@ -51,7 +51,7 @@ export const purposes = ['load', 'metadata', 'scan'] as const;
 /** Why the program wants the path. Only `load` counts as use and may start a copy. */
 export type Purpose = (typeof purposes)[number];
 
-/** Highest first: a file that a loader waits for precedes one that it may want next. For an `idle` one no other copy leaves. */
+/** Highest first: a file that a loader waits for precedes one that it may want next. For an `idle` one only copies of less worth leave. */
 export const priorities = ['wait', 'prefetch', 'warm', 'background', 'idle'] as const;
 export type Priority = (typeof priorities)[number];
 

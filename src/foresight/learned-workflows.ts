@@ -7,6 +7,8 @@ import { featureNames } from '../policy/workflow-habits.ts';
 const most = { workflows: 200, runs: 1000, judged: 50 };
 /** Guesses from which precision is told. */
 const someJudged = 10;
+/** A guess below is not acted on; nor is any while so few of the last ones were right. */
+const [likely, goodEnough] = [0.4, 0.3];
 
 const numbers = (length: number) => z.array(z.number()).length(length);
 const saved = z.object({
@@ -66,9 +68,13 @@ export class LearnedWorkflows {
     return this.#next.guesses(now).map((guess) => ({ ...guess, files: this.#files.get(guess.id) ?? [] }));
   }
 
-  /** This one is acted on, or would be: whether it comes next is counted. */
-  guess({ id }: Pick<Guess, 'id'>): void {
-    this.#guessed = id;
+  /** The next one, if it is likely enough to act on; whether it comes next is counted. @param now wall-clock ms */
+  foreseen(now: number): { probability: number; files: readonly string[] } | null {
+    const [first] = this.guesses(now);
+    if (!first || first.probability < likely) return null;
+    // It is judged also while nothing is done for it, so that a change for the better is noticed.
+    this.#guessed = first.id;
+    return (this.precision ?? 1) < goodEnough ? null : first;
   }
 
   /** Share of the last guesses that were right; null while there are few. */

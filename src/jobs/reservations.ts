@@ -51,7 +51,7 @@ export class Reservations {
       return copy;
     });
     const copy = await (isCompressing || job.priority === 'idle' ? room.catch(giveUp) : room);
-    if (!copy && job.priority === 'idle') return giveUp(new CacheError('NOT_ADMITTED', 'other copies would have to leave'));
+    if (!copy && isAhead(job)) return giveUp(new CacheError('NOT_ADMITTED', 'other copies would have to leave'));
     if (!copy) throw new CacheError('NOT_ADMITTED', 'the copies that would leave for it are worth more');
     return copy;
   }
@@ -106,7 +106,8 @@ export class Reservations {
   #forCopying(job: Job, tier: Tier, entry: Entry): Promise<Copy | null> {
     // A program may ask for the file while its job runs: then it is judged as any other.
     const isIdle = () => job.priority === 'idle';
-    const policy = () => (isIdle() ? this.#admittingNone() : isWanted(job) ? this.#admittingAll() : this.#deps.policy());
+    const policy = () =>
+      isIdle() ? this.#admittingForeseen(tier) : isWanted(job) ? this.#admittingAll() : this.#deps.policy();
     const giveWay = async (bytes: number | null) => !isIdle() && this.#endCompressing(tier, bytes);
     return makeRoom({ ...this.#roomDeps(), policy, giveWay }, tier, { entry, source: job.file.fingerprint });
   }
@@ -135,9 +136,10 @@ export class Reservations {
     return { ...this.#deps.policy(), admit: () => true };
   }
 
-  /** Nothing leaves. */
-  #admittingNone(): Policy {
-    return { ...this.#deps.policy(), admit: () => false };
+  /** What is only foreseen displaces what is worth less, if the policy can tell; in memory nothing leaves for it. */
+  #admittingForeseen({ name }: Tier): Policy {
+    const policy = this.#deps.policy();
+    return policy.foresees && tierTraits[name].quota.resource === 'space' ? policy : { ...policy, admit: () => false };
   }
 
   /** A job that waits for its reservation holds nothing, and would wait for us. */
@@ -161,7 +163,7 @@ export class Reservations {
   }
 }
 
-/** Compressing, and what is only foreseen, are tried again when there is room; a lack of room is no failure. */
+/** Compressing, and what nobody has asked for yet, are tried again when there is room; a lack of room is no failure. */
 function giveUp(error: unknown): never {
   const { code } = toCacheError(error);
   throw code === 'NO_SPACE' || code === 'NOT_ADMITTED'
@@ -169,9 +171,14 @@ function giveUp(error: unknown): never {
     : error;
 }
 
-/** A file warmed, prefetched, or restored for a waiting program is always copied. */
+/** Nobody has asked for it yet: a program that does is not refused for what was judged before. */
+function isAhead({ priority }: Job): boolean {
+  return priority === 'idle' || priority === 'prefetch';
+}
+
+/** A file warmed, or restored for a waiting program, is always copied. What a prompt will load, the policy knows. */
 function isWanted({ priority, origin }: Job): boolean {
-  return priority === 'warm' || priority === 'prefetch' || (priority === 'wait' && origin?.form === 'compressed');
+  return priority === 'warm' || (priority === 'wait' && origin?.form === 'compressed');
 }
 
 /** Bytes a job writes to its tier at most; a larger compressed form is not worth it. */

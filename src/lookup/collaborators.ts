@@ -53,6 +53,8 @@ export interface CopyInProgress {
 export interface Planner {
   /** Null when nothing is missing. */
   request(file: WantedFile, priority: Priority): CopyInProgress | null;
+  /** Has the copies of a source, and of its companions, copied into the RAM tier; left out where there is none. */
+  promote?(path: string, priority: Priority): CopyInProgress[];
   activeJob(path: string): CopyInProgress | undefined;
   /** Why a copy of this source is not yet retried. */
   recentFailure(path: string): CacheError | undefined;

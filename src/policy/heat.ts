@@ -9,17 +9,19 @@ export interface Weights {
   /** Wishes that a prompt counts for which will load the file, and a use within the present burst. */
   queued: number;
   burst: number;
+  /** Wishes that a load counts for which is foreseen with certainty. */
+  foreseen: number;
   /** A new copy must be worth so much more than what leaves for it that writing it is. */
   margin: number;
 }
 
 /** Chosen with each kind of user left out in turn (`npm run bench -- cross-check`). */
-export const usualWeights: Weights = { queued: 100, burst: 3, margin: 1 / 0.85 };
+export const usualWeights: Weights = { queued: 100, burst: 3, foreseen: 3, margin: 1 / 0.85 };
 
 /**
  * The copy that saves the least time for each GiB leaves first: the demand that is expected for the file, times the extra seconds that a
- * GiB takes from its source. Expected is what the queue will load, what the present burst of runs uses, and a forecast from all earlier
- * wishes (core/demand.ts). A file is not copied if it would displace files that save more time. So reading through a library once leaves
+ * GiB takes from its source. Expected is what the queue will load, what is foreseen, what the present burst of runs uses, and a forecast from
+ * all earlier wishes (core/demand.ts). A file is not copied if it would displace files that save more time. So reading through a library once leaves
  * the cache, and the SSD, unchanged.
  */
 export function heat(context: PolicyContext): Policy {
@@ -28,31 +30,39 @@ export function heat(context: PolicyContext): Policy {
 
 /** The same with other weights. */
 export function weighted(context: PolicyContext, weights: Weights): Policy {
-  const { now, secondsPerByte, habits, expected } = context;
+  const { now, secondsPerByte, habits, expected, expectedLater = expected, foreseen } = context;
   let known: { of: Habits | null; at: number; forecast: Forecast | null } | null = null;
   const forecastAt = (at: number) => {
     const of = habits?.() ?? null;
     if (known?.at !== at || known.of !== of) known = { of, at, forecast: of && new Forecast(of, at) };
     return known.forecast;
   };
-  const demandFor = ({ entry }: Candidate) => {
+  const demandFor = ({ entry }: Candidate, queued: number) => {
     const at = now();
-    const queued = weights.queued * (expected?.(entry.path) ?? 0);
+    const coming = weights.queued * queued + weights.foreseen * (foreseen?.(entry.path) ?? 0);
     const forecast = forecastAt(at);
-    if (!entry.demand || !forecast) return votesAt(entry, at) + queued;
-    return forecast.of(entry.demand) + queued + weights.burst * burstAt(entry.demand, at);
+    if (!entry.demand || !forecast) return votesAt(entry, at) + coming;
+    return forecast.of(entry.demand) + coming + weights.burst * burstAt(entry.demand, at);
   };
-  const score: Policy['score'] = (candidate) => demandFor(candidate) * secondsPerByte(candidate.entry) * 2 ** 30;
+  const worth = (candidate: Candidate, queued: number) =>
+    demandFor(candidate, queued) * secondsPerByte(candidate.entry) * 2 ** 30;
+  const score: Policy['score'] = (candidate) => worth(candidate, expected?.(candidate.entry.path) ?? 0);
+  // A copy comes too late for a prompt that begins at once: its load is a wish like others.
+  const worthNew = (candidate: Candidate) => {
+    const [all, later] = [expected?.(candidate.entry.path) ?? 0, expectedLater?.(candidate.entry.path) ?? 0];
+    return worth(candidate, later + (all - later) / weights.queued);
+  };
   return {
     name: 'heat',
     packed: true,
+    foresees: true,
     score,
     order: heatOrder(context, forecastAt),
     admit(incoming, victims, tick, short) {
       if (victims.length === 0) return true;
       const leavers = victims.map((victim) => ({ bytes: victim.bytes, score: score(victim, tick) }));
       const needed = short ?? leavers.reduce((sum, { bytes }) => sum + bytes, 0);
-      return score(incoming, tick) * incoming.bytes > weights.margin * lossOf(leavers, needed);
+      return worthNew(incoming) * incoming.bytes > weights.margin * lossOf(leavers, needed);
     },
   };
 }

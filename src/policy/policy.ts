@@ -20,6 +20,10 @@ export interface PolicyContext {
   habits?(): Habits | null;
   /** How many prompts in the queue will load this source; 0 when left out. */
   expected?(path: string): number;
+  /** How many of these wait for another one, so that a copy begun at once comes in time; all when left out. */
+  expectedLater?(path: string): number;
+  /** How likely this source is loaded soon, though nobody has asked for it yet; 0 when left out. */
+  foreseen?(path: string): number;
 }
 
 /**
@@ -41,6 +45,8 @@ export interface Policy {
   readonly name: string;
   /** Whether one of the first may stay when others lose less (see `leaving`); otherwise they leave strictly by their scores. */
   readonly packed?: boolean;
+  /** Whether its scores know what is foreseen; otherwise nothing leaves for a copy that is only foreseen. */
+  readonly foresees?: boolean;
   /** Worth of keeping the copy at logical time `tick`; the lowest leaves first. Pure, apart from the context. */
   score(candidate: Candidate, tick: number): number;
   readonly order: Order;

@@ -23,8 +23,8 @@ export class QueuedFiles {
   #running: (Prompt & { id: string; loaded: Set<string> }) | null = null;
   /** Whether the order of the queue was ever told; if not, only loads tell that a prompt has ended. */
   #isTold = false;
-  /** The counts, until something changes or `until`, wall-clock ms. */
-  #counts: Map<string, number> | null = null;
+  /** The counts, of all prompts and of those that wait for another one, until something changes or `until`, wall-clock ms. */
+  #counts: { all: Map<string, number>; later: Map<string, number> } | null = null;
   #until = 0;
 
   /** A prompt joins the queue, as the last one. One that is known already gets these files. */
@@ -91,8 +91,14 @@ export class QueuedFiles {
 
   /** How many prompts will load this file. @param now wall-clock ms */
   expected(file: string, now: number): number {
-    if (!this.#counts || now >= this.#until) this.#count(now);
-    return this.#counts?.size ? (this.#counts.get(file) ?? 0) : 0;
+    const { all } = this.#counted(now);
+    return all.size > 0 ? (all.get(file) ?? 0) : 0;
+  }
+
+  /** How many prompts that wait for another one will load this file: a copy that is begun at once comes in time for them. @param now wall-clock ms */
+  expectedLater(file: string, now: number): number {
+    const { later } = this.#counted(now);
+    return later.size > 0 ? (later.get(file) ?? 0) : 0;
   }
 
   #endLoaded(file: string): void {
@@ -101,9 +107,10 @@ export class QueuedFiles {
     }
   }
 
-  #count(now: number): void {
-    const counts = new Map<string, number>();
-    const add = (file: string) => counts.set(file, (counts.get(file) ?? 0) + 1);
+  #counted(now: number): { all: ReadonlyMap<string, number>; later: ReadonlyMap<string, number> } {
+    if (this.#counts && now < this.#until) return this.#counts;
+    const counts = { all: new Map<string, number>(), later: new Map<string, number>() };
+    const add = (file: string, to = counts.all) => to.set(file, (to.get(file) ?? 0) + 1);
     this.#until = Number.POSITIVE_INFINITY;
     const isExpected = ({ since }: Prompt, ms: number) => {
       if (now >= since + ms) return false;
@@ -113,11 +120,17 @@ export class QueuedFiles {
     const running = this.#running;
     if (running && isExpected(running, runMs)) for (const file of running.files) if (!running.loaded.has(file)) add(file);
     let before = running?.files ?? new Set<string>();
+    let waits = running !== null;
     for (const prompt of this.#waiting.values()) {
       if (!isExpected(prompt, waitMs)) continue;
-      for (const file of prompt.files) if (!before.has(file)) add(file);
-      before = prompt.files;
+      for (const file of prompt.files) {
+        if (before.has(file)) continue;
+        add(file);
+        if (waits) add(file, counts.later);
+      }
+      [before, waits] = [prompt.files, true];
     }
     this.#counts = counts;
+    return counts;
   }
 }

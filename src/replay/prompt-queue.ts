@@ -1,5 +1,5 @@
 import { QueuedFiles } from '../policy/queued-files.ts';
-import type { Read, Run } from './trace.ts';
+import { beginsAtOnce, type Read, type Run } from './trace.ts';
 
 /** The queue of a host's prompts, as a cache knows it at each read. */
 export class PromptQueue {
@@ -16,6 +16,15 @@ export class PromptQueue {
   constructor(runs: readonly Run[]) {
     this.#runs = runs;
     this.#byId = new Map(runs.map((run) => [run.id, run]));
+  }
+
+  /** Time goes on without a read, to so many seconds. */
+  until(at: number): void {
+    this.#join(at);
+    const isOver = ({ opens }: Run) => (opens.at(-1)?.at ?? 0) < at;
+    if (!this.#waiting.some(isOver)) return;
+    for (const run of this.#waiting) if (isOver(run)) this.#queue.end(run.id);
+    this.#waiting = this.#waiting.filter((run) => !isOver(run));
   }
 
   /** Time goes on to this read. */
@@ -40,16 +49,27 @@ export class PromptQueue {
     return this.#queue.expected(file, now);
   }
 
+  /** How many of them wait for another one. */
+  expectedLater(file: string, now: number): number {
+    return this.#queue.expectedLater(file, now);
+  }
+
   /** The queue of ComfyUI tells the order of execution, which need not be the one in which prompts joined. */
   #join(at: number): void {
     const before = this.#submitted;
     for (let run = this.#runs[before]; run && run.submitted <= at; run = this.#runs[++this.#submitted]) {
       this.#queue.add(run.id, new Set(run.opens.map(({ file }) => file)), run.submitted * 1000);
       this.#waiting.push(run);
+      if (this.#running && beginsAtOnce(run)) this.#endRunning(this.#running);
     }
     if (this.#submitted === before) return;
     this.#waiting.sort((a, b) => a.started - b.started);
     this.#queue.is([...(this.#running ? [this.#running.id] : []), ...this.#waiting.map(({ id }) => id)], undefined, at * 1000);
+  }
+
+  #endRunning({ id }: Run): void {
+    this.#queue.end(id);
+    this.#running = null;
   }
 
   /** Those that have begun and do not run have read from memory alone. */

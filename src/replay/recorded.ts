@@ -14,8 +14,8 @@ export class RecordedTrace {
     if (load.medium === 'ssd' || load.sourceSpeed <= 0) return;
     this.#start ??= startOf(load);
     const seconds = (ms: number) => (ms - (this.#start ?? 0)) / 1000;
-    const { at, path: file, size, sourceSpeed, run, queuedAt } = load;
-    const read = { at: seconds(at), file, size, sourceSpeed, dtype: null, ...(run !== null && { run: String(run) }) };
+    const { at, path: file, size, sourceSpeed, category, run, queuedAt } = load;
+    const read = { at: seconds(at), file, size, sourceSpeed, dtype: null, category, ...(run !== null && { run: String(run) }) };
     this.#traced.add({ read, node: '', submitted: run === null ? null : seconds(queuedAt ?? at), fromMemory: false });
   }
 

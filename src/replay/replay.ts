@@ -1,7 +1,9 @@
 import { afterUse, type Counting, type Habits, noHabits } from '../core/demand.ts';
 import { noVotes, withUse } from '../core/votes.ts';
 import type { Candidate, Policy, PolicyContext } from '../policy/policy.ts';
+import type { Means } from './ahead.ts';
 import { Contents, type File } from './contents.ts';
+import { CopiesAhead, type HostOfCopies, type MadeAhead } from './copies-ahead.ts';
 import { PromptQueue } from './prompt-queue.ts';
 import type { Read, Run, Trace } from './trace.ts';
 
@@ -15,6 +17,8 @@ export interface ReplayOptions {
   from?: number;
   /** The daemon's when left out. */
   counting?: Counting;
+  /** How files become known before they are loaded, and are copied then; left out = none are. */
+  ahead?: ReadonlySet<Means>;
 }
 
 export interface Outcome {
@@ -29,6 +33,8 @@ export interface Outcome {
   /** Seconds to read everything from its source, and seconds saved by copies, less the time of restores. */
   sourceSeconds: number;
   secondsSaved: number;
+  /** With copies ahead of need. */
+  ahead?: MadeAhead;
 }
 
 /** Seconds that a copy of everything would have saved, and no copy did: what the misses cost. */
@@ -63,9 +69,10 @@ export function* replaying(trace: Trace, options: ReplayOptions): Generator<void
     writtenBytes: 0,
     sourceSeconds: 0,
     secondsSaved: 0,
+    ...(options.ahead && { ahead: { copies: 0, bytes: 0, used: 0, usedBytes: 0 } }),
   };
   for (const [index, reads] of trace.hosts.entries()) {
-    const host = new Host(options, total, { reads, runs: trace.runs?.[index] ?? [] });
+    const host = new Host(options, total, { reads, runs: trace.runs?.[index] ?? [], arrived: trace.arrived ?? [] });
     for (const [k, read] of reads.entries()) {
       host.read(read);
       if (k % perStep === 0) yield;
@@ -77,6 +84,12 @@ export function* replaying(trace: Trace, options: ReplayOptions): Generator<void
 /** Reads in one step. */
 const perStep = 32;
 
+interface HostReads {
+  reads: readonly Read[];
+  runs: readonly Run[];
+  arrived: readonly Read[];
+}
+
 class Host {
   readonly #options: ReplayOptions;
   readonly #outcome: Outcome;
@@ -84,11 +97,12 @@ class Host {
   readonly #files = new Map<string, File>();
   readonly #contents: Contents;
   readonly #queue: PromptQueue;
+  readonly #ahead: CopiesAhead | null;
   #habits: Habits = noHabits(0);
   #tick = 0;
   #now = 0;
 
-  constructor(options: ReplayOptions, outcome: Outcome, { reads, runs }: { reads: readonly Read[]; runs: readonly Run[] }) {
+  constructor(options: ReplayOptions, outcome: Outcome, { reads, runs, arrived }: HostReads) {
     this.#options = options;
     this.#outcome = outcome;
     // Every entry that it is asked of is one of these files.
@@ -96,15 +110,37 @@ class Host {
     const pace = (entry: Candidate['entry']) => (entry as File).pace;
     this.#queue = new PromptQueue(runs);
     const expected = (path: string) => this.#queue.expected(path, this.#now);
-    const context = { now: () => this.#now, secondsPerByte, pace, habits: () => this.#habits, expected };
+    const expectedLater = (path: string) => this.#queue.expectedLater(path, this.#now);
+    const foreseen = (path: string) => this.#ahead?.foreseen.likely(path, this.#now) ?? 0;
+    const habits = () => this.#habits;
+    const context = { now: () => this.#now, secondsPerByte, pace, habits, expected, expectedLater, foreseen };
     this.#policy = options.policy(context, reads);
     this.#contents = new Contents(options.capacity, this.#policy);
+    const { ahead: by } = options;
+    this.#ahead =
+      by && outcome.ahead ? new CopiesAhead({ runs, arrived, by, made: outcome.ahead, host: this.#asHost() }) : null;
+  }
+
+  #asHost(): HostOfCopies {
+    return {
+      onTime: (at) => {
+        this.#now = at * 1000;
+        this.#queue.until(at);
+      },
+      file: (read) => this.#known(read),
+      holds: (file) => this.#contents.stateOf(file) !== null,
+      begin: (file) => this.#make(file),
+      drop: (file) => this.#contents.remove(file),
+      written: (bytes) => (this.#outcome.writtenBytes += bytes),
+    };
   }
 
   read(read: Read): void {
+    this.#ahead?.until(read.at);
     this.#now = read.at * 1000;
     this.#queue.read(read);
     const file = this.#used(read);
+    this.#ahead?.read(read, file);
     const state = this.#contents.stateOf(file);
     const written = this.#outcome.writtenBytes;
     if (state === 'cold') this.#restore(file);
@@ -115,27 +151,34 @@ class Host {
   }
 
   #used(read: Read): File {
-    const before = this.#files.get(read.file);
+    const file = this.#known(read);
     this.#tick += 1;
-    const votes = withUse(before ?? noVotes, this.#now);
-    const { demand, habits } = afterUse(before?.demand ?? null, this.#habits, this.#now, this.#options.counting);
+    const votes = withUse(file, this.#now);
+    const { demand, habits } = afterUse(file.demand ?? null, this.#habits, this.#now, this.#options.counting);
     this.#habits = habits;
+    Object.assign(file, votes, { demand, uses: file.uses + 1, lastUse: this.#tick });
+    this.#contents.touched(file);
+    return file;
+  }
+
+  #known(read: Read): File {
+    const before = this.#files.get(read.file);
+    if (before) return before;
     const secondsPerByte = Math.max(1 / read.sourceSpeed - 1 / ssdSpeed, 1e-15);
-    const file: File = before ?? {
+    const file: File = {
       path: read.file,
       root: '',
       uses: 0,
       lastUse: 0,
-      ...votes,
+      ...noVotes,
+      demand: null,
       fingerprint: { size: read.size, mtimeNs: '0', ino: null },
       secondsPerByte,
       pace: `${secondsPerByte}`,
       // A file is not worth compressing if its source is as fast as a restore.
       coldRatio: read.sourceSpeed < restoreSpeed ? (this.#options.coldRatio?.(read) ?? 1) : 1,
     };
-    Object.assign(file, votes, { demand, uses: file.uses + 1, lastUse: this.#tick });
-    if (before) this.#contents.touched(file);
-    else this.#files.set(read.file, file);
+    this.#files.set(read.file, file);
     return file;
   }
 
@@ -154,15 +197,20 @@ class Host {
   }
 
   #copy(file: File): void {
+    if (this.#make(file)) this.#outcome.writtenBytes += file.fingerprint.size;
+  }
+
+  /** Makes room for a copy, if the policy admits it. */
+  #make(file: File): boolean {
     const { size } = file.fingerprint;
     const victims = this.#contents.victimsFor(size, file, this.#tick);
-    if (!victims) return;
+    if (!victims) return false;
     const short = this.#contents.short(size);
     const candidates = victims.map(({ file: entry, bytes }) => ({ entry, bytes }));
-    if (!this.#policy.admit({ entry: file, bytes: size }, candidates, this.#tick, short)) return;
+    if (!this.#policy.admit({ entry: file, bytes: size }, candidates, this.#tick, short)) return false;
     for (const { file: victim } of victims) this.#contents.remove(victim);
     this.#contents.put(file, 'hot');
-    this.#outcome.writtenBytes += size;
+    return true;
   }
 
   /** Restores to the SSD, if room can be made; the compressed copy leaves afterwards. */

@@ -54,15 +54,30 @@ export async function simulate(
   );
   const results: Result[] = [];
   for (const { trace, size, policy, coldRatio } of runs) {
-    const bound = bounds?.get(trace.name)?.find((one) => isOfSize(one, size));
-    const capacity = bound?.capacity ?? ('bytes' in size ? size.bytes : Math.round(size.share * trace.footprint));
-    const outcome = replay(trace, { capacity, policy: rules[policy], coldRatio, from });
-    const ofBound = bound && { ofBound: outcome.secondsSaved / bound.upperSeconds };
+    const { capacity, upperSeconds } = capacityOf(trace, size, bounds);
+    const outcome = replay(trace, { capacity, policy: policyOf(policy), coldRatio, from });
+    const ofBound = upperSeconds !== undefined && { ofBound: outcome.secondsSaved / upperSeconds };
     results.push({ trace: trace.name, size, capacity, policy, cold: coldRatio !== null, outcome, ...ofBound });
     onProgress(results.length, runs.length);
     await nextTurn();
   }
   return results;
+}
+
+/** How a replay gets this policy. */
+export function policyOf(name: SimulatedPolicy): ReplayOptions['policy'] {
+  return rules[name];
+}
+
+/** Bytes of the cache of each host, and the seconds that no schedule can exceed where they are known. */
+export function capacityOf(
+  trace: Trace,
+  size: CacheSize,
+  bounds: SimulationRequest['bounds'],
+): { capacity: number; upperSeconds?: number } {
+  const bound = bounds?.get(trace.name)?.find((one) => isOfSize(one, size));
+  if (bound) return bound;
+  return { capacity: 'bytes' in size ? size.bytes : Math.round(size.share * trace.footprint) };
 }
 
 function isOfSize({ share, capacity }: Bound, size: CacheSize): boolean {

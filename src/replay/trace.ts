@@ -1,3 +1,4 @@
+import { standardCategories } from '../comfyui/categories.ts';
 import { CacheError } from '../core/errors.ts';
 
 /** One read of a model file. */
@@ -11,8 +12,16 @@ export interface Read {
   sourceSpeed: number;
   /** Element type of its weights as in safetensors, in lower case; null where the trace has none. */
   dtype: string | null;
+  /** ComfyUI's category of the file; null where the trace has none. */
+  category: string | null;
   /** The prompt that reads it, where the trace tells. */
   run?: string;
+}
+
+/** A file that a prompt opens. */
+export interface Open extends Read {
+  /** The program has it in memory: nothing is read. */
+  fromMemory: boolean;
 }
 
 /** A prompt of a trace. */
@@ -21,8 +30,13 @@ export interface Run {
   /** Seconds since the beginning of the trace: when it joined the queue, and its first read. */
   submitted: number;
   started: number;
-  /** All that it opens, also from memory, each with the time. */
-  opens: { file: string; at: number }[];
+  /** All that it opens, each with the time. */
+  opens: Open[];
+}
+
+/** Whether nothing ran when it joined the queue. */
+export function beginsAtOnce({ submitted, started }: Run): boolean {
+  return started - submitted < 1;
 }
 
 /** The reads of the hosts of one trace, each in order: every host has a cache of its own. */
@@ -33,6 +47,8 @@ export interface Trace {
   footprint: number;
   /** The prompts of the hosts, in the order in which they joined the queue, where the trace tells. */
   runs?: Run[][];
+  /** Files that appeared in the library meanwhile, in that order, where it is known: `at` is when. */
+  arrived?: readonly Read[];
 }
 
 /** Bytes per second by the trace's name for the medium of a source. */
@@ -62,6 +78,27 @@ export function parseTrace(name: string, text: string): Trace {
   return traced.trace(name);
 }
 
+/**
+ * The files that appeared in a library while a trace was recorded, in that order: CSV with the columns `file`, `size`, `tier` (or `speed`),
+ * `birth` (seconds since the beginning of the trace; 0 for those that were there), and if known `kind`.
+ * @throws CacheError BAD_REQUEST
+ */
+export function parseArrivals(name: string, text: string): Read[] {
+  const [title = '', ...lines] = text.split(/\r?\n/);
+  const columns = title.split(',');
+  if (!columns.includes('birth')) throw new CacheError('BAD_REQUEST', `${name} has no column "birth"`);
+  const asRead = rowReader(columns.map((column) => (column === 'birth' ? 'ts' : column)));
+  return lines
+    .flatMap((line, k) => {
+      if (line === '') return [];
+      const row = asRead(line.split(','));
+      if (!row)
+        throw new CacheError('BAD_REQUEST', `${name}, line ${k + 2}: expected numbers for birth and size, and a known tier`);
+      return row.read.at > 0 ? row.read : [];
+    })
+    .sort((a, b) => a.at - b.at);
+}
+
 /** Puts a trace together, read by read. */
 export class TraceBuilder {
   readonly #hosts = new Map<string, { reads: Read[]; runs: Map<string, Run> }>();
@@ -70,7 +107,7 @@ export class TraceBuilder {
   add({ read, node, submitted, fromMemory }: TracedRead): void {
     const host = this.#hosts.get(node) ?? { reads: [], runs: new Map<string, Run>() };
     this.#hosts.set(node, host);
-    if (read.run !== undefined && submitted !== null) noteOpen(host.runs, read, submitted);
+    if (read.run !== undefined && submitted !== null) noteOpen(host.runs, { ...read, fromMemory }, submitted);
     if (fromMemory) return;
     this.#sizes.set(read.file, read.size);
     host.reads.push(read);
@@ -99,7 +136,7 @@ export interface TracedRead {
 function rowReader(columns: string[]): (values: string[]) => TracedRead | null {
   const index = (title: string) => columns.indexOf(title);
   const [ts, file, size, tier, node, dtype] = ['ts', 'file', 'size', 'tier', 'node', 'dtype'].map(index);
-  const [ram, run, submit, speed] = ['ram_hit', 'run', 'submit_ts', 'speed'].map(index);
+  const [ram, run, submit, speed, kind] = ['ram_hit', 'run', 'submit_ts', 'speed', 'kind'].map(index);
   return (values) => {
     const at = (column = -1) => values[column];
     const [seconds, bytes] = [Number(at(ts)), Number(at(size))];
@@ -107,7 +144,14 @@ function rowReader(columns: string[]): (values: string[]) => TracedRead | null {
     if (!Number.isFinite(seconds) || !Number.isSafeInteger(bytes) || bytes < 0 || !sourceSpeed || sourceSpeed < 0) return null;
     const id = at(run) || undefined;
     const submitted = Number(at(submit) || undefined);
-    const read: Read = { at: seconds, file: at(file) ?? '', size: bytes, sourceSpeed, dtype: at(dtype)?.toLowerCase() ?? null };
+    const read: Read = {
+      at: seconds,
+      file: at(file) ?? '',
+      size: bytes,
+      sourceSpeed,
+      dtype: at(dtype)?.toLowerCase() ?? null,
+      category: categoryOf(at(kind)),
+    };
     if (id !== undefined) read.run = id;
     return {
       read,
@@ -118,9 +162,16 @@ function rowReader(columns: string[]): (values: string[]) => TracedRead | null {
   };
 }
 
-function noteOpen(runs: Map<string, Run>, { run: id = '', file, at }: Read, submitted: number): void {
+function noteOpen(runs: Map<string, Run>, open: Open, submitted: number): void {
+  const { run: id = '', at } = open;
   const run = runs.get(id) ?? { id, submitted, started: at, opens: [] };
   runs.set(id, run);
   run.started = Math.min(run.started, at);
-  run.opens.push({ file, at });
+  run.opens.push(open);
+}
+
+/** Traces have ComfyUI's name of a category, or the same without the last letter. */
+function categoryOf(kind = ''): string | null {
+  if (kind === '') return null;
+  return Object.hasOwn(standardCategories, kind) || !Object.hasOwn(standardCategories, `${kind}s`) ? kind : `${kind}s`;
 }

@@ -38,8 +38,10 @@ export class Library {
         if (files.length > 0) found.push(packed(files));
       },
       end: () => {
-        const kept = (this.#byRoot.get(root) ?? []).flatMap((files) => without(part, files));
+        const before = this.#byRoot.get(root);
+        const kept = (before ?? []).flatMap((files) => without(part, files));
         this.#byRoot.set(root, [...kept, ...found]);
+        return before ? arrived(before, found).map((rel) => prefix + rel) : [];
       },
     };
   }
@@ -72,7 +74,8 @@ export class Library {
 
 export interface LibraryWalk {
   add(listed: readonly ListedFile[]): void;
-  end(): void;
+  /** @returns the paths that were not known; none at the first walk of a root */
+  end(): string[];
 }
 
 function prefixOf(directory: string): string {
@@ -81,6 +84,15 @@ function prefixOf(directory: string): string {
 
 function packed(files: readonly LibraryFile[]): Files {
   return { rels: files.map(({ rel }) => `${rel}\0`).join(''), sizes: Float64Array.from(files, ({ size }) => size) };
+}
+
+/** The files that were not there before. Nearly always there are none, which costs one comparison. */
+function arrived(before: readonly Files[], found: readonly Files[]): string[] {
+  const textOf = (files: readonly Files[]) => files.map(({ rels }) => rels).join('');
+  const [was, is] = [textOf(before), textOf(found)];
+  if (`\0${was}`.includes(`\0${is}`)) return [];
+  const known = new Set(was.split('\0'));
+  return is.split('\0').filter((rel) => !known.has(rel));
 }
 
 function* each({ rels, sizes }: Files): Generator<LibraryFile> {

@@ -33,6 +33,8 @@ export interface ScanOptions {
   onRespelled?(before: string): void;
   /** Receives the found files. */
   library?: Library;
+  /** Model files have appeared in a root that is a directory and was walked before. */
+  onArrived?(paths: readonly string[]): void;
   /** Receives the files of a whole listing of a remote. */
   onListed?(root: Root, files: readonly ListedFile[]): Promise<void>;
   signal: AbortSignal;
@@ -93,7 +95,8 @@ async function compare(root: Root, { directory, recursive, isMeant }: Part, opti
   }
   // Nothing in a bucket is no reason to forget what was in it.
   const isWhole = root.remote === null || (result.failures.length === 0 && listed.length > 0);
-  if (isWhole) found?.end();
+  const arrived = isWhole ? (found?.end() ?? []) : [];
+  if (root.remote === null && arrived.length > 0) options.onArrived?.(arrived);
   if (isWhole && root.remote !== null) await options.onListed?.(root, listed);
   const { key } = roots.rules;
   const unread = [...result.failures.map(({ path }) => path), ...result.foreign];

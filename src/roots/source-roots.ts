@@ -47,6 +47,7 @@ export class SourceRoots implements AsyncDisposable {
   readonly #filled: FilledDirectories;
   #remotes: RemoteRoots | null = null;
   readonly #onRemoteListed: ((files: readonly ListedFile[]) => void)[] = [];
+  readonly #arrivalListeners = new Set<(paths: readonly string[]) => void>();
 
   constructor(options: SourceRootsOptions) {
     const { log, clock, events, environment, ignoresCase } = options;
@@ -72,6 +73,9 @@ export class SourceRoots implements AsyncDisposable {
       onChange: (path, state) => {
         if (state.state === 'missing') this.#remotes?.gone(path);
         known.changed(path, state);
+      },
+      onArrived: (paths) => {
+        for (const listener of this.#arrivalListeners) listener(paths);
       },
       onRespelled: (before) => this.#spelling.respelled(before),
       onHealth: (root) => {
@@ -165,6 +169,12 @@ export class SourceRoots implements AsyncDisposable {
     const listed = this.#roots.list().map((root) => root.categories);
     const several = listed.some((categories) => categories.length === 0);
     return [...new Set([...listed.flat(), ...(several ? Object.keys(standardCategories) : [])])];
+  }
+
+  /** Tells of model files that appear in a directory; of those on a remote, never. @returns ends that */
+  onArrived(listener: (paths: readonly string[]) => void): () => void {
+    this.#arrivalListeners.add(listener);
+    return () => this.#arrivalListeners.delete(listener);
   }
 
   /** Stats the source; simultaneous calls for one file share the stat. */

@@ -8,7 +8,7 @@ import { bounded } from '../runtime/deadline.ts';
 
 export interface WarmerDeps {
   lookup: Pick<Lookup, 'examine'>;
-  planner: Pick<Planner, 'request'>;
+  planner: Pick<Planner, 'request' | 'promote'>;
   options: Pick<LookupOptions, 'waitMaxMs'>;
 }
 
@@ -23,6 +23,8 @@ interface WarmOptions extends Pick<WarmRequest, 'wait' | 'check'> {
   waitMaxMs: number;
   /** Left out = all are copied. */
   fits?: (found: Examination) => boolean;
+  /** Called for each that has a copy, at once or when it is made. */
+  onReady?: (path: string) => void;
 }
 
 /** Has copies made of files needed soon, without counting as use. */
@@ -53,22 +55,29 @@ export class Warmer {
     return answerOf(items);
   }
 
-  /** Reports the models of a workflow, in load order; with `copy`, queues copies in that order. */
-  models(names: readonly { category: string; name: string }[], { copy }: { copy: boolean }): Promise<WarmItem[]> {
-    return this.#warmEach(names.map(wantedModel), { check: !copy, priority: 'prefetch', waitMaxMs: 0 });
+  /** Reports the models of a workflow, in load order; with `copy`, queues copies in that order, with that priority. */
+  models(names: readonly { category: string; name: string }[], { copy }: { copy: Priority | false }): Promise<WarmItem[]> {
+    return this.#warmEach(names.map(wantedModel), { check: !copy, priority: copy || 'prefetch', waitMaxMs: 0 });
   }
 
   /**
-   * Queues copies of files that may be wanted soon, where there is room for all of them beside what is there. Nothing leaves for them.
-   * @param room bytes  @param remotes whether models of remotes are among what is copied: each byte of them costs
+   * Queues copies of files that may be wanted soon, as many as there is room for; of more than that, the first ones. Only what is worth
+   * less leaves for them.
+   * @param room bytes  @param intoMemory they also go into the RAM tier, where nothing leaves
+   * @param remotes whether models of remotes are among what is copied: each byte of them costs
    */
-  idle(wanted: readonly Wanted[], room: number, { remotes = false } = {}): Promise<WarmItem[]> {
+  idle(
+    wanted: readonly Wanted[],
+    { room, intoMemory = false, remotes = false }: { room: number; intoMemory?: boolean; remotes?: boolean },
+  ): Promise<WarmItem[]> {
     let left = room;
     const fits = ({ located, decision }: Examination) => {
       left -= decision.request?.size ?? 0;
       return (remotes || located.isRemote !== true) && left >= 0;
     };
-    return this.#warmEach(wanted, { priority: 'idle', waitMaxMs: 0, fits });
+    const { planner } = this.#deps;
+    const onReady = intoMemory ? (path: string) => void planner.promote?.(path, 'idle') : undefined;
+    return this.#warmEach(wanted, { priority: 'idle', waitMaxMs: 0, fits, ...(onReady && { onReady }) });
   }
 
   /** Has a source copied again. @returns false when there is no source or copy to read */
@@ -79,11 +88,18 @@ export class Warmer {
 
   /** Queues copies in the given order, independent of the order of the sources' answers. */
   async #warmEach(wanted: readonly Wanted[], options: WarmOptions): Promise<WarmItem[]> {
-    const { wait = false, check = false, priority, waitMaxMs, fits } = options;
+    const { wait = false, check = false, priority, waitMaxMs, fits, onReady } = options;
     const examined = await Promise.all(wanted.map((one) => this.#examine(one)));
     const jobs = examined.map(
       ({ found }) => found && (check || fits?.(found) === false ? found.job : this.#request(found, priority)),
     );
+    for (const [index, { found }] of examined.entries()) {
+      const job = jobs[index];
+      if (!onReady || !found) continue;
+      const { path } = found.located;
+      if (found.decision.serve === 'copy') onReady(path);
+      else void job?.ended.then(() => job.state === 'done' && onReady(path));
+    }
     if (wait && !check) await bounded(Promise.all(jobs.map((job) => job?.ended)), waitMaxMs);
     return Promise.all(
       wanted.map((one, index) => {

@@ -1,17 +1,19 @@
 import type { WarmItem } from '../api/api.ts';
 import type { PrefetchAnswer, WorkflowAnswer } from '../api/workflow.ts';
+import type { Priority } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { Serial } from '../runtime/serial.ts';
 import { findModels, type ModelName, withItems } from './find-models.ts';
+import { isObject } from './json.ts';
 import type { Learned } from './learned.ts';
 import { ToldPrompts } from './told-prompts.ts';
 import type { Analysis, ModelUse } from './types.ts';
 
 export interface WorkflowsDeps {
   warmer: {
-    /** The state of these models, in their order; with `copy`, wanted copies are queued in that order. */
-    models(names: readonly ModelName[], options: { copy: boolean }): Promise<WarmItem[]>;
+    /** The state of these models, in their order; with `copy`, wanted copies are queued in that order, with that priority. */
+    models(names: readonly ModelName[], options: { copy: Priority | false }): Promise<WarmItem[]>;
   };
   sources: {
     /** All categories of the roots. */
@@ -21,7 +23,7 @@ export interface WorkflowsDeps {
   };
   learned: Learned;
   /** Hears which sources the prompts of the queue will load. */
-  queued: { add(promptId: string, paths: readonly string[], now: number): void };
+  queued: { add(promptId: string, paths: readonly string[], now: number): void; begin(promptId: string, now: number): void };
   clock: Pick<Clock, 'now'>;
   log: Log;
   options: {
@@ -90,9 +92,19 @@ export class Workflows {
       const analysis = { ...found, models: found.models.filter(isOpened) };
       const needed = { ...analysis, models: analysis.models.filter(({ notNeeded }) => !notNeeded) };
       const spared = { ...analysis, models: analysis.models.filter(({ notNeeded }) => notNeeded) };
-      const items = await warmer.models(namesOf(needed), { copy: this.#deps.options.prefetches?.() ?? true });
-      const paths = items.flatMap(({ path }) => path ?? []);
-      if (promptId !== null) queued.add(promptId, paths, clock.now());
+      if (promptId !== null) {
+        // The policy judges the copies by what the queue will load.
+        const known = await warmer.models(namesOf(needed), { copy: false });
+        queued.add(
+          promptId,
+          known.flatMap(({ path }) => path ?? []),
+          clock.now(),
+        );
+        if (isRunning(document)) queued.begin(promptId, clock.now());
+      }
+      const isWanted = this.#deps.options.prefetches?.() ?? true;
+      const priority = promptId === null ? 'warm' : 'prefetch';
+      const items = await warmer.models(namesOf(needed), { copy: isWanted && priority });
       const models = [
         ...withItems(needed, items).models,
         ...withItems(spared, await warmer.models(namesOf(spared), { copy: false })).models,
@@ -149,6 +161,11 @@ export class Workflows {
       expected: learned.expected,
     });
   }
+}
+
+/** `running` beside the prompt: ComfyUI has begun it. */
+function isRunning(document: unknown): boolean {
+  return isObject(document) && document['running'] === true;
 }
 
 /** A model of unknown category is looked for in all roots. */

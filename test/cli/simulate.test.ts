@@ -95,3 +95,28 @@ test.each([
   expect(code).toBe(2);
   expect(err).toMatch(message);
 });
+
+test('--ahead tells what copies before the load save, by each way of foreseeing it; new files are in the catalog beside the trace', async () => {
+  const cwd = tempDir();
+  const lines = [
+    'ts,submit_ts,run,file,size,tier',
+    '0,0,1,a,1000000000,hdd',
+    '100,60,2,b,1000000000,hdd',
+    '900,900,3,c,1000000000,hdd',
+  ];
+  writeFileSync(join(cwd, 'mine.csv'), lines.join('\n'));
+  writeFileSync(join(cwd, 'mine.catalog.csv'), 'file,kind,size,tier,birth\na,vae,1000000000,hdd,0\nc,vae,1000000000,hdd,300');
+  const args = ['simulate', 'mine.csv', '--sizes', '100%', '--ahead'];
+  const { code, out } = await runCli(args, { cwd });
+  expect(code).toBe(0);
+  const rows = out.split('\n').map((line) => line.split(/ {2,}/));
+  expect(rows.slice(0, 5)).toEqual([
+    ['AHEAD BY', 'POLICY', 'REMOVED', 'RIGHT', 'WASTED', 'WRITTEN'],
+    ['prompts in the queue', 'heat', '33.3 %', '1.00', '0.000', '1.00'],
+    ['new files of the library', 'heat', '33.3 %', '1.00', '0.000', '1.00'],
+    ['the workflow likely next', 'heat', '0.0 %', '0.000', '1.00'],
+    ['all of these', 'heat', '66.7 %', '1.00', '0.000', '1.00'],
+  ]);
+  expect(JSON.parse((await runCli([...args, '--json'], { cwd })).out)).toHaveLength(4);
+  expect(await runCli([...args, '--cold'], { cwd })).toMatchObject({ code: 2 });
+});

@@ -9,6 +9,7 @@ import type { Job } from '../../src/jobs/job.ts';
 import type { QueueLimits } from '../../src/jobs/queue.ts';
 import type { RateLimits } from '../../src/jobs/rate-limiter.ts';
 import { CopyWorkers } from '../../src/jobs/workers.ts';
+import { ForeseenFiles } from '../../src/policy/foreseen-files.ts';
 import { policies } from '../../src/policy/policies.ts';
 import type { PolicyContext } from '../../src/policy/policy.ts';
 import { QueuedFiles } from '../../src/policy/queued-files.ts';
@@ -102,12 +103,14 @@ export function createRig(options: RigOptions = {}) {
   const speeds = new Speeds(catalog.speeds);
   const leases = new Leases(clock, []);
   const queuedFiles = new QueuedFiles();
+  const foreseenFiles = new ForeseenFiles();
+  const expectations = { foreseen: (path: string) => foreseenFiles.likely(path, clock.now()) };
   const worker = options.workers instanceof URL ? options.workers : undefined;
   const workers =
     options.workers === 'inline' ? new InlineWorkers(clock) : new CopyWorkers(clock, { ...process.env }, { module: worker });
   const rules = {
     mode: () => sources.mode,
-    policy: () => policies[options.policy ?? 'lru']({ ...policyContext, ...options.facts }),
+    policy: () => policies[options.policy ?? 'lru']({ ...policyContext, ...expectations, ...options.facts }),
     bound: () => bound,
     quotas: () => options.quotas ?? new Map(),
     water: () => options.water ?? { high: null, low: 0 },
@@ -184,6 +187,7 @@ export function createRig(options: RigOptions = {}) {
     leases,
     handedOut,
     queuedFiles,
+    foreseenFiles,
     bound,
     rules,
     workers,

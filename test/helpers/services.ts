@@ -60,9 +60,10 @@ export function createServices({ settings: keys, ...options }: ServicesOptions =
     ...openUpkeep({ ...rig, scrubMs: () => null }),
     foresight: openForesight({
       ...rig,
-      sources: { ...rig.sources, onRemoteListed: () => {} },
+      sources: { ...rig.sources, onRemoteListed: () => {}, onArrived: () => () => {}, list: () => [] },
       settings,
       bound: () => rig.bound,
+      policy: rig.rules.policy,
     }),
     memo,
     memoBounds,

@@ -1,7 +1,10 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { runDaemon } from '../helpers/daemon.ts';
+import { writeModel } from '../helpers/files.ts';
 import { soon } from '../helpers/patience.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
 import { prompt } from '../workflow/documents.ts';
 
 const base = 'checkpoints/base.safetensors';
@@ -23,4 +26,26 @@ test('with AUTOCACHE_PREDICT=off nothing is copied ahead, not for a waiting prom
   expect(await client.prefetch({ prompt: document, promptId: 'p1' })).toMatchObject({ jobs: [], models: [{ ready: false }] });
   await client.changeConfig({ predict: 'queue' });
   expect((await client.prefetch({ prompt: document, promptId: 'p2' })).jobs).toHaveLength(1);
+});
+
+test('a new model is copied before anybody asks for it; one that was always there is not', async () => {
+  const { client, root } = await runDaemon({ [base]: 2000 }, {}, undefined, { quietMs: 1 });
+  await vi.waitFor(async () => expect((await client.stats()).roots).toMatchObject([{ files: 1 }]), soon());
+  const added = join(root, 'checkpoints', 'new.safetensors');
+  writeModel(added, 3000);
+  await vi.waitFor(async () => expect((await client.explain(added)).now.reason).toBe('HIT'), soon());
+  expect((await client.explain(join(root, base))).now.reason).not.toBe('HIT');
+});
+
+test('the models of a workflow that is saved in a ComfyUI directory are copied', async () => {
+  const comfyui = tempDir();
+  const workflows = join(comfyui, 'user', 'default', 'workflows');
+  mkdirSync(workflows, { recursive: true });
+  const { client, root } = await runDaemon({ [base]: 2000 }, { AUTOCACHE_COMFYUI: comfyui });
+  let saved = 0;
+  await vi.waitFor(async () => {
+    // The folder is watched some time after the start.
+    writeFileSync(join(workflows, `${saved++}.json`), JSON.stringify({ prompt: document }));
+    expect((await client.explain(join(root, base))).now.reason).toBe('HIT');
+  }, soon());
 });

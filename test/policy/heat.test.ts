@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { heat } from '../../src/policy/heat.ts';
 import type { Candidate } from '../../src/policy/policy.ts';
 import { policyContract } from './policy.contract.ts';
@@ -35,4 +35,24 @@ test('a file read once does not displace one that is read again and again', () =
 test('what leaves counts with all its bytes: a large file for a small one is no gain', () => {
   expect(policy.admit(file(2, 0, { bytes: 100 }), [file(1, 0, { bytes: 1000 })], 1)).toBe(false);
   expect(policy.admit(file(2, 0, { bytes: 1000 }), [file(1, 0, { bytes: 1000 })], 1)).toBe(true);
+});
+
+describe('for a file that was never loaded', () => {
+  const facts = { now: () => now, secondsPerByte: () => 6e-9 };
+  const mine = { ...file(0, 0), entry: { ...file(0, 0).entry, path: '/hdd/new', votedAt: null } };
+  const isNew = (path: string) => Number(path === mine.entry.path);
+  const displaced = (policy: ReturnType<typeof heat>) =>
+    [0.5, 2, 50].filter((votes) => policy.admit(mine, [file(votes, 0)], 1));
+
+  test('a copy that comes in time for a prompt is worth what is in use; one that comes too late counts as one wish', () => {
+    expect(displaced(heat(facts))).toEqual([]);
+    expect(displaced(heat({ ...facts, expected: isNew }))).toEqual([0.5, 2, 50]);
+    expect(displaced(heat({ ...facts, expected: isNew, expectedLater: isNew }))).toEqual([0.5, 2, 50]);
+    expect(displaced(heat({ ...facts, expected: isNew, expectedLater: () => 0 }))).toEqual([0.5]);
+  });
+
+  test('what is foreseen displaces what is hardly wanted, and not what is in use', () => {
+    expect(displaced(heat({ ...facts, foreseen: (path) => 0.9 * isNew(path) }))).toEqual([0.5, 2]);
+    expect(displaced(heat({ ...facts, foreseen: (path) => 0.4 * isNew(path) }))).toEqual([0.5]);
+  });
 });

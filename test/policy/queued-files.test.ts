@@ -77,3 +77,13 @@ test('where nothing tells of the queue, a prompt has ended when all of its files
   told.queue.loaded('a');
   expect(told.counts('ac')).toBe('11');
 });
+
+test('prompts that wait for another one are told apart: a copy that is begun at once comes in time for them', () => {
+  const { queue, counts } = queueOf({ 1: ['a'], 2: ['b'] });
+  const later = (names: string) => [...names].map((file) => queue.expectedLater(file, 0)).join('');
+  expect([counts('ab'), later('ab')]).toEqual(['11', '01']);
+  queue.begin('1', 0);
+  expect([counts('ab'), later('ab')]).toEqual(['11', '01']);
+  queue.end('1');
+  expect([counts('ab'), later('ab')]).toEqual(['01', '00']);
+});

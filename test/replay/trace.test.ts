@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseTrace } from '../../src/replay/trace.ts';
+import { parseArrivals, parseTrace } from '../../src/replay/trace.ts';
 
 test('reads are taken by the names of the columns, host by host, without those that memory served', () => {
   const trace = parseTrace(
@@ -13,14 +13,14 @@ test('reads are taken by the names of the columns, host by host, without those t
       '',
     ].join('\r\n'),
   );
-  const a = { file: 'a', size: 10, sourceSpeed: 110e6, dtype: 'bf16' };
+  const a = { file: 'a', size: 10, sourceSpeed: 110e6, dtype: 'bf16', category: null };
   expect(trace).toEqual({
     name: 'two',
     footprint: 30,
     hosts: [
       [{ ...a, at: 1.5 }],
       [
-        { file: 'b', size: 20, sourceSpeed: 150e6, dtype: 'f16', at: 2 },
+        { file: 'b', size: 20, sourceSpeed: 150e6, dtype: 'f16', category: null, at: 2 },
         { ...a, at: 4 },
       ],
     ],
@@ -29,7 +29,7 @@ test('reads are taken by the names of the columns, host by host, without those t
 
 test('three columns are enough', () => {
   expect(parseTrace('small', 'ts,file,size\n0,a,10').hosts).toEqual([
-    [{ at: 0, file: 'a', size: 10, sourceSpeed: 150e6, dtype: null }],
+    [{ at: 0, file: 'a', size: 10, sourceSpeed: 150e6, dtype: null, category: null }],
   ]);
 });
 
@@ -43,4 +43,20 @@ test.each([
   expect(() => parseTrace('t', text)).toThrow(
     expect.objectContaining({ code: 'BAD_REQUEST', message: expect.stringMatching(message) }),
   );
+});
+
+test('a kind is a category of ComfyUI, in the singular too', () => {
+  const kinds = ['lora', 'loras', 'vae', 'mine', ''];
+  const text = ['ts,file,size,kind', ...kinds.map((kind, k) => `${k},f${k},1,${kind}`)].join('\n');
+  expect(parseTrace('kinds', text).hosts[0]?.map(({ category }) => category)).toEqual(['loras', 'loras', 'vae', 'mine', null]);
+});
+
+test('the files that appeared in a library are those with a birth, in their order', () => {
+  const text = ['file,kind,size,tier,birth', 'old,lora,1,hdd,0.0', 'late,lora,2,nas1g,20', 'early,vae,3,hdd,10', ''].join('\n');
+  expect(parseArrivals('made', text).map(({ file, at, size, sourceSpeed }) => [file, at, size, sourceSpeed])).toEqual([
+    ['early', 10, 3, 150e6],
+    ['late', 20, 2, 110e6],
+  ]);
+  expect(() => parseArrivals('made', 'file,size\na,1')).toThrow('no column "birth"');
+  expect(() => parseArrivals('made', 'file,size,tier,birth\na,1,hdd,soon')).toThrow('line 2');
 });

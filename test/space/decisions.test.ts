@@ -49,6 +49,7 @@ function daemon(name: keyof typeof policies, limit: number, mayLeave: (path: str
       secondsPerByte: ({ path }) => speeds.get(path) ?? 0,
       habits: () => catalog.entries.habits.get(),
       expected: (path) => queue.expected(path.replace('/models/loras/', ''), clock.now()),
+      expectedLater: (path) => queue.expectedLater(path.replace('/models/loras/', ''), clock.now()),
     });
   const tier = {
     name: 'ssd',

@@ -11,14 +11,15 @@ import {
   type ColdType,
   coldTypes,
   type SimulatedPolicy,
-  type SimulationRequest,
   simulate,
   simulatedPolicies,
 } from '../../replay/simulate.ts';
-import { parseTrace, type Trace } from '../../replay/trace.ts';
+import { simulateAhead } from '../../replay/simulate-ahead.ts';
+import { parseArrivals, parseTrace, type Read, type Trace } from '../../replay/trace.ts';
 import { withCommander } from '../options.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
 import { simulateRecorded } from '../simulate-recorded.ts';
+import { aheadPage } from '../text/ahead-page.ts';
 import { recordedPage } from '../text/recorded-page.ts';
 import { simulationPage } from '../text/simulation-page.ts';
 
@@ -27,6 +28,7 @@ interface Options {
   policies: SimulatedPolicy[];
   cold?: ColdType | true;
   fromCatalog?: true;
+  ahead?: true;
 }
 
 const example = `
@@ -37,10 +39,13 @@ f16, ...), ram_hit (1 = was not read), run and submit_ts (the prompt, and when
 it joined the queue).
 
 With a bounds.json beside the traces, figures are also a share of what no
-schedule can exceed; its cache sizes count. Files NAME.catalog.csv are left out.
+schedule can exceed; its cache sizes count. Files NAME.catalog.csv are no
+traces: with the columns file, size, tier and birth (the second at which it
+appeared) they tell --ahead which files were new in the library of NAME.csv.
 
 Examples:
   autocached simulate reads.csv --sizes 20%,200GiB --cold
+  autocached simulate reads.csv --ahead
   autocached simulate --from-catalog`;
 
 export function addSimulate(program: Command, run: Run): void {
@@ -65,12 +70,14 @@ export function addSimulate(program: Command, run: Run): void {
         coldTypes,
       ),
     )
+    .option('--ahead', 'what copying before the load saves, by each way of foreseeing it; with heat if no policy is given')
     .addHelpText('after', example)
     .action(
-      run(async (session, files: string[], { sizes, policies, cold, fromCatalog }: Options, command: Command) => {
+      run(async (session, files: string[], { sizes, policies, cold, fromCatalog, ahead }: Options, command: Command) => {
+        const isGiven = (name: string) => command.getOptionValueSource(name) === 'cli';
+        if (ahead && (fromCatalog || cold !== undefined)) throw new CacheError('BAD_REQUEST', 'give --ahead traces alone');
         if (fromCatalog) {
           if (files.length > 0) throw new CacheError('BAD_REQUEST', 'give traces, or --from-catalog');
-          const isGiven = (name: string) => command.getOptionValueSource(name) === 'cli';
           const chosen = { policies, ...(isGiven('sizes') && { sizes }), ...(cold !== undefined && { cold }) };
           const data = await simulateRecorded(await clientOf(session), chosen);
           return { data, page: (look) => recordedPage(data, look) };
@@ -79,8 +86,19 @@ export function addSimulate(program: Command, run: Run): void {
         if (paths.length === 0) throw new CacheError('BAD_REQUEST', 'none of these files is a trace');
         const bounds = await boundsBeside(paths);
         const traces = await Promise.all(paths.map((path) => readTrace(path)));
+        if (ahead) {
+          const arrived = await Promise.all(paths.map((path) => arrivalsBeside(path)));
+          const known = traces.map((trace, k) => ({ ...trace, arrived: arrived[k] ?? [] }));
+          const request = {
+            sizes,
+            policies: isGiven('policies') ? policies : (['heat'] as const satisfies SimulatedPolicy[]),
+            bounds,
+          };
+          const data = await withProgress(session, (onProgress) => simulateAhead(known, request, onProgress));
+          return { data, page: (look) => aheadPage(data, look) };
+        }
         const request = { sizes, policies, cold: cold === true ? 'bf16' : (cold ?? null), bounds } as const;
-        const data = await withProgress(session, traces, request);
+        const data = await withProgress(session, (onProgress) => simulate(traces, request, onProgress));
         return { data, page: (look) => simulationPage(data, look) };
       }),
     );
@@ -101,22 +119,38 @@ async function boundsBeside(traces: readonly string[]): Promise<Map<string, Boun
   return found;
 }
 
+/** The files that appeared while a trace was recorded; none without a catalog beside it. */
+async function arrivalsBeside(trace: string): Promise<Read[]> {
+  const stem = trace.replace(/\.csv(\.gz)?$/, '');
+  for (const path of [`${stem}.catalog.csv.gz`, `${stem}.catalog.csv`]) {
+    const bytes = await readFile(path).catch(() => null);
+    if (bytes) return parseArrivals(path, textOf(bytes));
+  }
+  return [];
+}
+
+function textOf(bytes: Buffer): string {
+  return (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString();
+}
+
 async function readTrace(path: string): Promise<Trace> {
   const name = basename(path).replace(/\.csv(\.gz)?$/, '');
   try {
-    const bytes = await readFile(path);
-    return parseTrace(name, (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString());
+    return parseTrace(name, textOf(await readFile(path)));
   } catch (error) {
     throw error instanceof CacheError ? error : new CacheError('BAD_REQUEST', `${path} cannot be read: ${troubleOf(error)}`);
   }
 }
 
-async function withProgress(session: Session, traces: Trace[], request: SimulationRequest) {
-  if (session.json || !session.err.isTTY) return simulate(traces, request);
+async function withProgress<T>(
+  session: Session,
+  work: (onProgress?: (done: number, total: number) => void) => Promise<T>,
+): Promise<T> {
+  if (session.json || !session.err.isTTY) return work();
   const bar = new SingleBar({ stream: session.err, format: '{bar} {percentage} %', clearOnComplete: true });
   bar.start(1, 0);
   try {
-    return await simulate(traces, request, (done, total) => bar.update(done / total));
+    return await work((done, total) => bar.update(done / total));
   } finally {
     bar.stop();
   }
