@@ -1,4 +1,4 @@
-import { basename, dirname, join, sep } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import { isWrittenTo } from '../catalog/written.ts';
 import type { ErrorCode } from '../core/errors.ts';
@@ -20,17 +20,13 @@ import type { Clock } from '../runtime/clock.ts';
 import { InFlight } from '../runtime/in-flight.ts';
 import type { Evictor } from '../space/evict.ts';
 import type { Tiers } from '../tiers/tiers.ts';
-import { hasCompanions, isCompanion, isNamelessProjector, isSidecar, stemOf } from '../weights/companion-names.ts';
+import { isCompanion, isNamelessProjector } from '../weights/companion-names.ts';
 import { isModelName } from '../weights/extensions.ts';
 import { fitsProjector, type GgufFacts, ggufHeadBytes, readGgufFacts } from '../weights/gguf-facts.ts';
+import { type Beside, companionsOf, knownBeside, nameBeside, relBeside } from './beside.ts';
 
 /** A copy in progress, as seen by a waiting caller. */
 export type CopyInProgress = Pick<Job, 'state' | 'ended' | 'view'>;
-
-interface Beside {
-  path: string;
-  fingerprint: Fingerprint;
-}
 
 /** What is known to lie beside a source. The directory is not listed again before `listAgainAt`, monotonic ms. */
 interface Known {
@@ -65,8 +61,6 @@ const unreadable: ReadonlySet<ErrorCode> = new Set(['SOURCE_IO', 'SOURCE_MISSING
  */
 const listAgainMs = 5000;
 const mostListAgainMs = 30_000;
-/** Larger files with a model's stem are no notes about it, bytes. */
-const largestSidecar = 64 * 2 ** 20;
 
 /**
  * Loaders open more than the requested file: the other shards, the mmproj beside a GGUF, the configuration in a model's directory,
@@ -118,7 +112,7 @@ export class Companions {
       const copy = this.#copyOf(file, tier);
       const entry = this.#deps.catalog.entries.byPath(file.path);
       if (!copy || !entry) continue;
-      given({ path: copy.path, source: file.path, needed: isCompanion(basename(path), basename(file.path)) });
+      given({ path: copy.path, source: file.path, needed: isCompanion(basename(path), nameBeside(path, file.path)) });
       this.#deps.catalog.usage.used(entry);
     }
     void this.#list(path);
@@ -150,8 +144,11 @@ export class Companions {
     const folder = entry ? dirname(entry.rel) : '';
     return companionsOf(path, files).filter(
       (file) =>
-        !isCompanion(basename(path), basename(file.path)) ||
-        !this.#deps.isLeftOut({ path: file.path, rel: join(folder, basename(file.path)), category }, file.fingerprint.size),
+        !isCompanion(basename(path), nameBeside(path, file.path)) ||
+        !this.#deps.isLeftOut(
+          { path: file.path, rel: join(folder, nameBeside(path, file.path)), category },
+          file.fingerprint.size,
+        ),
     );
   }
 
@@ -214,7 +211,7 @@ export class Companions {
   #isThere(path: string, file: Beside, tierName: TierName): boolean {
     const { catalog, tiers, copier } = this.#deps;
     if (this.#copyOf(file, tierName) || this.#isUnreadable(file)) return true;
-    const isNote = !isCompanion(basename(path), basename(file.path));
+    const isNote = !isCompanion(basename(path), nameBeside(path, file.path));
     if (isNote && copier.failures.recent(file.path, tierName)) return true;
     const entry = catalog.find(path)?.entry;
     const tier = tiers.get(tierName);
@@ -269,34 +266,8 @@ export class Companions {
 /** The copy of a file beside one that was handed out. `needed`: the loader cannot do without it. */
 export type GivenBeside = (copy: { path: string; source: string; needed: boolean }) => void;
 
-/** These entries and their known companions: a unit is only served whole, so it must be kept whole. */
-export function withCompanions(entries: readonly Entry[], catalog: Catalog): Entry[] {
-  return entries.flatMap((entry) => [entry, ...knownBeside(entry.path, catalog)]);
-}
-
-function knownBeside(path: string, catalog: Catalog): Entry[] {
-  if (!isModelName(path)) return [];
-  const [directory, name] = [dirname(path), basename(path)];
-  const prefix = hasCompanions(name) ? join(directory, sep) : join(directory, `${stemOf(name)}.`);
-  return companionsOf(path, catalog.entries.startingWith(prefix));
-}
-
-function companionsOf<T extends Beside>(path: string, files: readonly T[]): T[] {
-  const [directory, name] = [dirname(path), basename(path)];
-  return files.filter((file) => {
-    const other = basename(file.path);
-    if (dirname(file.path) !== directory) return false;
-    return isCompanion(name, other) || (isSidecar(name, other) && file.fingerprint.size <= largestSidecar);
-  });
-}
-
 function areSame(known: readonly Beside[], listed: readonly Beside[]): boolean {
   const isKnown = ({ path, fingerprint }: Beside) =>
     known.some((other) => other.path === path && isSameFingerprint(other.fingerprint, fingerprint));
   return known.length === listed.length && listed.every(isKnown);
-}
-
-/** The path below its root of a file in the same directory. */
-function relBeside({ rel }: { rel: string }, path: string): string {
-  return rel.slice(0, rel.length - basename(rel).length) + basename(path);
 }

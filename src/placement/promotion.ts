@@ -11,7 +11,7 @@ import type { Log } from '../runtime/log.ts';
 import type { Evictor } from '../space/evict.ts';
 import { type Bound, roomIn } from '../space/make-room.ts';
 import type { Tier } from '../tiers/tier.ts';
-import { withCompanions } from './companions.ts';
+import { withCompanions } from './beside.ts';
 
 export interface PromotionDeps {
   catalog: Catalog;

@@ -206,14 +206,14 @@ export class SourceRoots implements AsyncDisposable {
     return this.#host.published(path, { deadlineMs: readDeadlineMs });
   }
 
-  /** What loaders of a source may open in its directory. @throws CacheError `SOURCE_AWAY`, `SOURCE_IO` */
+  /** What loaders of a source may open in its directory, and in folders in it that belong to the source. @throws CacheError `SOURCE_AWAY`, `SOURCE_IO` */
   async filesBeside(path: string): Promise<ListedFile[]> {
     const located = this.#roots.find(path);
     if (!located) return [];
     if (located.root.remote) return this.#remotes?.filesBeside(located.path) ?? [];
     const files: ListedFile[] = [];
     const [directory, beside] = [dirname(located.path), basename(located.path)];
-    await this.#host.walk(located.root, { directory, recursive: false, beside, onFiles: (batch) => files.push(...batch) });
+    await this.#host.walk(located.root, { directory, beside, onFiles: (batch) => files.push(...batch) });
     return files;
   }
 

@@ -14,6 +14,9 @@ const hubSettings = new RegExp(
   ].join('|'),
   'i',
 );
+/** What says that a model goes on in folders, and those folders: `1_Pooling`, `2_Dense` of sentence-transformers. */
+const partsIndex = 'modules.json';
+const partFolder = /^\d+_[A-Z]\w*$/;
 /** The weights of an ONNX graph that are too large for it lie beside it. */
 const onnx = /\.onnx$/i;
 const onnxData = /^([._]data(_\d+)?)$/i;
@@ -26,12 +29,23 @@ export function hasCompanions(name: string): boolean {
   return shard.test(name) || hubWeights.test(name) || onnx.test(name) || (gguf.test(name) && !projector.test(name));
 }
 
-/** Whether loaders of `name` look for `other`, a file in the same directory. */
+/** Whether loaders of `name` also look into folders in its directory, which has these names; see `isPartFolder`. */
+export function hasPartFolders(name: string, names: Iterable<string>): boolean {
+  return (shard.test(name) || hubWeights.test(name)) && new Set(names).has(partsIndex);
+}
+
+/** Whether a folder beside such a model belongs to it. */
+function isPartFolder(name: string): boolean {
+  return partFolder.test(name);
+}
+
+/** Whether loaders of `name` look for `other`, a file in the same directory, or below it in one of the model's folders: `1_Pooling/config.json`. */
 export function isCompanion(name: string, other: string): boolean {
   if (other === name || isUnfinished(other)) return false;
   if (gguf.test(name) && !shard.test(name)) return projector.test(other) && isProjectorOf(name, other);
   if (onnx.test(name)) return isDataOf(name, other);
-  return hubSettings.test(other) || isSameSet(name, other);
+  const [folder = '', ...below] = other.split('/');
+  return below.length > 0 ? isPartFolder(folder) : hubSettings.test(other) || isSameSet(name, other);
 }
 
 /**
@@ -68,6 +82,11 @@ export class Neighbours {
     const candidates = new Set([...(this.#byStem.get(stemOf(name)) ?? []), ...this.#common]);
     const beside = [...candidates].filter((other) => isCompanion(name, other) || isSidecar(name, other));
     return this.#names.has(name) ? [name, ...beside] : beside;
+  }
+
+  /** The folders in it in which this model goes on. */
+  partsOf(name: string): string[] {
+    return hasPartFolders(name, this.#names) ? [...this.#names].filter(isPartFolder) : [];
   }
 }
 

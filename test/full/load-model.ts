@@ -20,5 +20,7 @@ export interface Found {
   loads: number;
   /** Loads from copies. */
   hits: number;
+  /** How often each reason was given; the word of the client where the daemon did not answer in time. */
+  reasons: Record<string, number>;
   wrong: string[];
 }

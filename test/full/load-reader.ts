@@ -11,7 +11,7 @@ const tellEveryMs = 2000;
 
 const [stateDir = '', ...models] = process.argv.slice(2);
 const resolver = createResolver({ stateDir, timeoutMs: { connect: 1000, answer: 5000 } });
-let found: Found = { loads: 0, hits: 0, wrong: [] };
+let found: Found = { loads: 0, hits: 0, reasons: {}, wrong: [] };
 let ended = false;
 process.stdin.on('close', () => {
   ended = true;
@@ -33,12 +33,13 @@ for (let toldAt = performance.now(); !ended; ) {
     found.wrong.push(`${path} (${reason}) cannot be read: ${error}`);
   }
   found.loads += 1;
+  found.reasons[reason] = (found.reasons[reason] ?? 0) + 1;
   // Without a daemon to wait for, the readers alone would take the whole machine.
   await sleep(20);
   if (path !== model) found.hits += 1;
   if (performance.now() - toldAt < tellEveryMs && !ended) continue;
   console.log(JSON.stringify(found));
-  found = { loads: 0, hits: 0, wrong: [] };
+  found = { loads: 0, hits: 0, reasons: {}, wrong: [] };
   toldAt = performance.now();
 }
 resolver.close();

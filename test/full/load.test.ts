@@ -25,7 +25,7 @@ class World implements AsyncDisposable {
   readonly dir = tempDir();
   readonly models = Array.from({ length: 40 }, (_, index) => join(this.dir, 'models', 'loras', `m-${index}.safetensors`));
   /** What all readers have found, and the most bytes that the cache held at any time. */
-  readonly found: Found & { most: number } = { loads: 0, hits: 0, wrong: [], most: 0 };
+  readonly found: Found & { most: number } = { loads: 0, hits: 0, reasons: {}, wrong: [], most: 0 };
   readonly #stop = new AbortController();
   readonly #readers: ChildProcessByStdio<Writable, Readable, null>[] = [];
   /** Those that have loaded something. */
@@ -95,15 +95,17 @@ class World implements AsyncDisposable {
   }
 
   tell(what: string): void {
-    const { loads, hits, wrong, most } = this.found;
+    const { loads, hits, reasons, wrong, most } = this.found;
     console.log(
-      `${what}: ${loads} loads, ${hits} from copies, ${wrong.length} wrong, at most ${(most / MiB).toFixed(1)} of 40 MiB held`,
+      `${what}: ${loads} loads, ${hits} from copies, ${wrong.length} wrong, at most ${(most / MiB).toFixed(1)} of 40 MiB held; ${JSON.stringify(reasons)}`,
     );
   }
 
-  #add({ loads, hits, wrong }: Found): void {
+  #add({ loads, hits, reasons, wrong }: Found): void {
     this.found.loads += loads;
     this.found.hits += hits;
+    for (const [reason, count] of Object.entries(reasons))
+      this.found.reasons[reason] = (this.found.reasons[reason] ?? 0) + count;
     this.found.wrong.push(...wrong);
     for (const what of wrong) console.log(what);
   }

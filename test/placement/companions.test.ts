@@ -165,3 +165,34 @@ describe('a loader finds beside the copy what it finds beside the source', () =>
     expect((await client.warm({ paths: [join(root, main)], check: true })).ready).toBe(0);
   });
 });
+
+test('a sentence-transformers model in folders is copied whole: a loader finds 1_Pooling beside the copy', async () => {
+  const folder = 'LLM/all-MiniLM';
+  const files = {
+    [`${folder}/model.safetensors`]: 20_000,
+    [`${folder}/modules.json`]: 50,
+    [`${folder}/1_Pooling/config.json`]: 60,
+    [`${folder}/2_Dense/model.safetensors`]: 3000,
+    [`${folder}/2_Dense/config.json`]: 70,
+    [`${folder}/previews/1.png`]: 80,
+    // No model of several folders, whatever its neighbours are called.
+    'loras/model.safetensors': 20_000,
+    'loras/1_Characters/a.safetensors': 3000,
+  };
+  const { ask, root, bytes, client } = await daemonWith(files);
+  const paths = ['LLM/all-MiniLM/model.safetensors', 'loras/model.safetensors'].map((name) => join(root, name));
+  await client.warm({ paths, wait: true });
+  const answer = await ask(`${folder}/model.safetensors`);
+  expect(answer.reason).toBe('HIT');
+  for (const name of ['modules.json', '1_Pooling/config.json', '2_Dense/model.safetensors', '2_Dense/config.json'])
+    expect(readFileSync(join(dirname(answer.path), name)).equals(bytes[`${folder}/${name}`] ?? Buffer.alloc(0))).toBe(true);
+  expect(existsSync(join(dirname(answer.path), 'previews'))).toBe(false);
+  const other = await ask('loras/model.safetensors');
+  expect(other.reason).toBe('HIT');
+  expect(existsSync(join(dirname(other.path), '1_Characters'))).toBe(false);
+  // A part that is gone from the copy is put back before it is served again.
+  rmSync(join(dirname(answer.path), '1_Pooling'), { recursive: true });
+  expect(await ask(`${folder}/model.safetensors`)).not.toMatchObject({ reason: 'HIT' });
+  await client.warm({ paths, wait: true });
+  expect(existsSync(join(dirname(answer.path), '1_Pooling/config.json'))).toBe(true);
+});

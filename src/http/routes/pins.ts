@@ -4,7 +4,7 @@ import type { PinAnswer, PinnedAnswer } from '../../api/pins.ts';
 import { meaning, type PinRules } from '../../catalog/pin-rules.ts';
 import { toCacheError } from '../../core/errors.ts';
 import type { Entry } from '../../core/types.ts';
-import { withCompanions } from '../../placement/companions.ts';
+import { withCompanions } from '../../placement/beside.ts';
 import { name, parse } from '../parse.ts';
 import { type SelectServices, select, selectBody } from '../select.ts';
 import type { Services } from '../services.ts';

@@ -58,7 +58,10 @@ async function entriesBeside(directory: string, model: string): Promise<Dirent[]
     );
   }
   const { neighbours, entries } = await recent.names;
-  return neighbours.of(model).flatMap((name) => entries.get(name) ?? []);
+  const files = neighbours.of(model).flatMap((name) => entries.get(name) ?? []);
+  const parts = neighbours.partsOf(model).flatMap((name) => entries.get(name) ?? []);
+  // Its notes are files; a folder of such a name is something else.
+  return [...files.filter((entry) => !entry.isDirectory()), ...parts.filter((entry) => entry.isDirectory())];
 }
 
 async function namesIn(directory: string): Promise<Names> {
