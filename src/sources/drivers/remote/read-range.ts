@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Meter } from '../../spending.ts';
+import { giveBack } from './give-back.ts';
 import type { ObjectStore, StoredObject } from './object-store.ts';
 import type { Pace } from './pace.ts';
 import { type Patience, pauseBefore } from './persistence.ts';
@@ -68,10 +69,12 @@ async function attempt(
         filled = 0;
         throw new RemoteFailure('broken', `${store.address} sends more than was asked for`);
       }
+      const { length } = bytes;
       into.set(bytes, filled);
-      filled += bytes.length;
+      giveBack(bytes);
+      filled += length;
       watch.heard();
-      pace.received(bytes.length);
+      pace.received(length);
       read.onHeard();
     }
     if (filled < into.length) throw new RemoteFailure('away', `${store.address} broke off an answer`);
