@@ -16,8 +16,14 @@ const run = (command) => {
 };
 
 const installed = existsSync(stamp) && statSync(stamp).mtimeMs >= statSync('package.json').mtimeMs;
-if (!installed) run('npm install --loglevel=error');
-if (!existsSync(currentNode)) run('npm rebuild node --ignore-scripts=false --silent');
+if (!installed) {
+  console.error('autocached: installs its packages, once; takes a minute or two');
+  run('npm install --loglevel=error');
+}
+if (!existsSync(currentNode)) {
+  console.error('autocached: fetches a Node of its own, once');
+  run('npm rebuild node --ignore-scripts=false --silent');
+}
 if (!installed) writeFileSync(stamp, '');
 run('npm run --silent build');
 if (process.argv.includes('--floor') && process.platform === 'linux' && process.arch === 'x64') {

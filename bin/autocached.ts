@@ -35,7 +35,7 @@ if (major > 22 || (major === 22 && minor >= 22)) {
     );
     process.exitCode = 2;
   } else {
-    console.error(`${need} Going on with the one that npm start has installed here.`);
+    console.error(`autocached: Node ${process.version} is too old, so the one of npm start is used`);
     const child = spawn(own, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
     child.on('exit', (code) => {

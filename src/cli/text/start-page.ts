@@ -46,9 +46,9 @@ function healthOf({ health, why }: Pick<RootView, 'health' | 'why'>): string {
 function nextStep({ roots, usedBytes, accounting, mode }: Started): string {
   if (mode === 'off') return 'autocached mode read-write (while off, every lookup answers the source)';
   if (roots.length === 0) {
-    return 'name your model folders: AUTOCACHE_ROOTS=/path/to/models in .env, or: autocached comfyui install DIR';
+    return 'name your model folders: AUTOCACHE_ROOTS=/path/to/models in .env,\n      or connect ComfyUI: autocached comfyui install DIR';
   }
   if (usedBytes === 0 && !accounting)
-    return 'autocached lookup FILE, with a file in a model folder: the first lookup starts its copy';
+    return 'autocached lookup FILE, with a file in a model folder:\n      the first lookup starts its copy';
   return 'autocached status';
 }
