@@ -29,7 +29,7 @@ function daemonIs(
   changes: { roots?: RootView[]; usedBytes?: number; mode?: string } = {},
 ): void {
   const { roots = [nas, hddAway], usedBytes = 132 * gib, mode = 'read-write' } = changes;
-  const config = { stateDir, dir: '/ssd/cache', mode } as never;
+  const config = { stateDir, dir: '/ssd/cache', mode, group: null } as never;
   const nothing = { settings: [], environment: {}, files: [], options: {}, context: {} as never };
   vi.mocked(loadConfig).mockReturnValue({ ...nothing, config, notices: ['the limit is small'] });
   const stopped = new Promise<void>((resolve) => {
@@ -145,6 +145,7 @@ describe('start that cannot be', () => {
 
   test('tells why the daemon does not start', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'autocached-start-'));
+    vi.mocked(loadConfig).mockReturnValue({ config: { group: null } } as never);
     vi.mocked(startDaemon).mockRejectedValue(
       new CacheError('ALREADY_RUNNING', 'a daemon runs already', { hint: 'autocached stop' }),
     );
