@@ -107,7 +107,7 @@ export class Reservations {
     // A program may ask for the file while its job runs: then it is judged as any other.
     const isIdle = () => job.priority === 'idle';
     const policy = () =>
-      isIdle() ? this.#admittingForeseen(tier) : isWanted(job) ? this.#admittingAll() : this.#deps.policy();
+      isIdle() ? this.#admittingForeseen(tier) : this.#isWanted(job) ? this.#admittingAll() : this.#deps.policy();
     const giveWay = async (bytes: number | null) => !isIdle() && this.#endCompressing(tier, bytes);
     return makeRoom({ ...this.#roomDeps(), policy, giveWay }, tier, { entry, source: job.file.fingerprint });
   }
@@ -134,6 +134,12 @@ export class Reservations {
 
   #admittingAll(): Policy {
     return { ...this.#deps.policy(), admit: () => true };
+  }
+
+  /** A file that is warmed, prefetched, or restored for a waiting program is always copied. Of prompts that it knows of, the policy judges. */
+  #isWanted({ priority, origin, file }: Job): boolean {
+    if (priority === 'prefetch') return !this.#deps.policy().expects?.(file.path);
+    return priority === 'warm' || (priority === 'wait' && origin?.form === 'compressed');
   }
 
   /** What is only foreseen displaces what is worth less, if the policy can tell; in memory nothing leaves for it. */
@@ -174,11 +180,6 @@ function giveUp(error: unknown): never {
 /** Nobody has asked for it yet: a program that does is not refused for what was judged before. */
 function isAhead({ priority }: Job): boolean {
   return priority === 'idle' || priority === 'prefetch';
-}
-
-/** A file warmed, or restored for a waiting program, is always copied. What a prompt will load, the policy knows. */
-function isWanted({ priority, origin }: Job): boolean {
-  return priority === 'warm' || (priority === 'wait' && origin?.form === 'compressed');
 }
 
 /** Bytes a job writes to its tier at most; a larger compressed form is not worth it. */

@@ -56,6 +56,7 @@ export function weighted(context: PolicyContext, weights: Weights): Policy {
     name: 'heat',
     packed: true,
     foresees: true,
+    expects: (path) => (expected?.(path) ?? 0) > 0,
     score,
     order: heatOrder(context, forecastAt),
     admit(incoming, victims, tick, short) {

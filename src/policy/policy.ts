@@ -47,6 +47,8 @@ export interface Policy {
   readonly packed?: boolean;
   /** Whether its scores know what is foreseen; otherwise nothing leaves for a copy that is only foreseen. */
   readonly foresees?: boolean;
+  /** Whether it knows of a prompt that will load this source, and so judges a copy that is made ahead for it; left out = it never does. */
+  expects?(path: string): boolean;
   /** Worth of keeping the copy at logical time `tick`; the lowest leaves first. Pure, apart from the context. */
   score(candidate: Candidate, tick: number): number;
   readonly order: Order;

@@ -55,9 +55,9 @@ export class Warmer {
     return answerOf(items);
   }
 
-  /** Reports the models of a workflow, in load order; with `copy`, queues copies in that order, with that priority. */
-  models(names: readonly { category: string; name: string }[], { copy }: { copy: Priority | false }): Promise<WarmItem[]> {
-    return this.#warmEach(names.map(wantedModel), { check: !copy, priority: copy || 'prefetch', waitMaxMs: 0 });
+  /** Reports the models of a workflow, in load order; with `copy`, queues copies in that order. */
+  models(names: readonly { category: string; name: string }[], { copy }: { copy: boolean }): Promise<WarmItem[]> {
+    return this.#warmEach(names.map(wantedModel), { check: !copy, priority: 'prefetch', waitMaxMs: 0 });
   }
 
   /**

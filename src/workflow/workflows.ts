@@ -1,6 +1,5 @@
 import type { WarmItem } from '../api/api.ts';
 import type { PrefetchAnswer, WorkflowAnswer } from '../api/workflow.ts';
-import type { Priority } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { Serial } from '../runtime/serial.ts';
@@ -12,8 +11,8 @@ import type { Analysis, ModelUse } from './types.ts';
 
 export interface WorkflowsDeps {
   warmer: {
-    /** The state of these models, in their order; with `copy`, wanted copies are queued in that order, with that priority. */
-    models(names: readonly ModelName[], options: { copy: Priority | false }): Promise<WarmItem[]>;
+    /** The state of these models, in their order; with `copy`, wanted copies are queued in that order. */
+    models(names: readonly ModelName[], options: { copy: boolean }): Promise<WarmItem[]>;
   };
   sources: {
     /** All categories of the roots. */
@@ -102,9 +101,7 @@ export class Workflows {
         );
         if (isRunning(document)) queued.begin(promptId, clock.now());
       }
-      const isWanted = this.#deps.options.prefetches?.() ?? true;
-      const priority = promptId === null ? 'warm' : 'prefetch';
-      const items = await warmer.models(namesOf(needed), { copy: isWanted && priority });
+      const items = await warmer.models(namesOf(needed), { copy: this.#deps.options.prefetches?.() ?? true });
       const models = [
         ...withItems(needed, items).models,
         ...withItems(spared, await warmer.models(namesOf(spared), { copy: false })).models,

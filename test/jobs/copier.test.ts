@@ -65,23 +65,26 @@ describe('a limit is a limit', () => {
     expect(kept.sort()).toEqual([hot, next].sort());
   });
 
-  test('heat does not copy what would displace better, but for somebody who asks for it, and takes a changed file anew', async () => {
-    const rig = createRig({ limit: 2 * MiB, policy: 'heat', workers: 'inline' });
-    const paths = ['one', 'two', 'next'].map((name) => rig.source(`loras/${name}.safetensors`, MiB - 1000).path);
-    const [one = '', two = '', next = ''] = paths;
-    for (const path of [one, two]) {
-      await rig.copy(path);
-      rig.catalog.usage.used(rig.file(path));
-    }
-    expect((await rig.copy(next)).error).toMatchObject({ code: 'NOT_ADMITTED' });
-    const { bytes } = rig.source('loras/one.safetensors', MiB - 500);
-    rig.catalog.copies.retire(rig.catalog.copies.ofEntry(rig.catalog.entries.byPath(one)?.id ?? 0)[0]?.id ?? 0);
-    expect((await rig.copy(one)).state).toBe('done');
-    expect(readFileSync(rig.tier.placeOf(rig.root, 'loras/one.safetensors').path).equals(bytes)).toBe(true);
-    const asked = rig.request(next, 'warm');
-    await asked.ended;
-    expect(asked.state).toBe('done');
-  });
+  test.each(['warm', 'prefetch'] as const)(
+    'heat does not copy what would displace better, but %s does for somebody who asks, and a changed file is taken anew',
+    async (priority) => {
+      const rig = createRig({ limit: 2 * MiB, policy: 'heat', workers: 'inline' });
+      const paths = ['one', 'two', 'next'].map((name) => rig.source(`loras/${name}.safetensors`, MiB - 1000).path);
+      const [one = '', two = '', next = ''] = paths;
+      for (const path of [one, two]) {
+        await rig.copy(path);
+        rig.catalog.usage.used(rig.file(path));
+      }
+      expect((await rig.copy(next)).error).toMatchObject({ code: 'NOT_ADMITTED' });
+      const { bytes } = rig.source('loras/one.safetensors', MiB - 500);
+      rig.catalog.copies.retire(rig.catalog.copies.ofEntry(rig.catalog.entries.byPath(one)?.id ?? 0)[0]?.id ?? 0);
+      expect((await rig.copy(one)).state).toBe('done');
+      expect(readFileSync(rig.tier.placeOf(rig.root, 'loras/one.safetensors').path).equals(bytes)).toBe(true);
+      const asked = rig.request(next, priority);
+      await asked.ended;
+      expect(asked.state).toBe('done');
+    },
+  );
 
   test('is never overshot, not even while a copy runs', async () => {
     const rig = createRig({ limit: 4 * MiB, jobs: 4 });

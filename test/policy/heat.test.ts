@@ -49,6 +49,8 @@ describe('for a file that was never loaded', () => {
     expect(displaced(heat({ ...facts, expected: isNew }))).toEqual([0.5, 2, 50]);
     expect(displaced(heat({ ...facts, expected: isNew, expectedLater: isNew }))).toEqual([0.5, 2, 50]);
     expect(displaced(heat({ ...facts, expected: isNew, expectedLater: () => 0 }))).toEqual([0.5]);
+    const { expects } = heat({ ...facts, expected: (path) => Number(path === '/queued') });
+    expect(['/queued', '/asked'].map((path) => expects?.(path))).toEqual([true, false]);
   });
 
   test('what is foreseen displaces what is hardly wanted, and not what is in use', () => {
