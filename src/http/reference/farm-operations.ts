@@ -70,6 +70,7 @@ export const farmOperations: readonly Operation[] = [
     summary: 'Which hosts have how much of a file',
     query: locateQuery,
     answers: { 200: locateAnswer },
+    errors: ['NOT_FOUND'],
   },
 ];
 
