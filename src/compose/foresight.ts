@@ -6,7 +6,6 @@ import { defaultTier, type SourceState } from '../core/types.ts';
 import { Arrivals } from '../foresight/arrivals.ts';
 import { Foresight } from '../foresight/foresight.ts';
 import { LearnedWorkflows } from '../foresight/learned-workflows.ts';
-import { listedEmbeddings } from '../foresight/listed-embeddings.ts';
 import { WorkflowFiles } from '../foresight/workflow-files.ts';
 import { liesOnNetwork } from '../media/medium.ts';
 import { ForeseenFiles } from '../policy/foreseen-files.ts';
@@ -24,7 +23,7 @@ interface ForesightParts extends Context {
   bound(tier: Tier): Bound;
   policy(): Policy;
   settings: Pick<ServedSettings, 'current'>;
-  sources: Pick<SourceRoots, 'nameOf' | 'onRemoteListed' | 'onArrived' | 'locate' | 'stat' | 'list'>;
+  sources: Pick<SourceRoots, 'nameOf' | 'onArrived' | 'locate' | 'stat' | 'list'>;
   foreseenFiles: ForeseenFiles;
   warmer: Warmer;
   workflows: Workflows;
@@ -42,7 +41,7 @@ export function openForeseenFiles(catalog: Pick<Catalog, 'foresight'>): Foreseen
 
 /** What is copied before anybody asks. It hears of prompts from the workflows, and of new files from the roots. */
 export function openForesight(parts: ForesightParts): Foresight {
-  const { catalog, tier, bound, policy, settings, sources, warmer, workflows, events, opened, log } = parts;
+  const { catalog, tier, bound, policy, settings, sources, workflows, events, opened, log } = parts;
   const free = () => bound(tier).limit - catalog.placements.usedUnderLimit(defaultTier);
   // Copies of less worth leave, if the policy can tell; otherwise none do.
   const room = () => (policy().foresees ? bound(tier).limit : free());
@@ -57,12 +56,6 @@ export function openForesight(parts: ForesightParts): Foresight {
   };
   const foresight = new Foresight(deps);
   opened.defer(() => foresight[Symbol.asyncDispose]());
-  sources.onRemoteListed((files) => {
-    const wanted = listedEmbeddings(files, (path) => sources.nameOf(path));
-    warmer
-      .idle(wanted, { room: free(), remotes: true })
-      .catch((err) => log.warn({ err }, 'embeddings of a remote are not copied'));
-  });
   opened.defer(workflows.onPrompt((models) => foresight.prompt(models)));
 
   const newFiles = {

@@ -46,7 +46,6 @@ export class SourceRoots implements AsyncDisposable {
   #endVolumes = () => {};
   readonly #filled: FilledDirectories;
   #remotes: RemoteRoots | null = null;
-  readonly #onRemoteListed: ((files: readonly ListedFile[]) => void)[] = [];
   readonly #arrivalListeners = new Set<(paths: readonly string[]) => void>();
 
   constructor(options: SourceRootsOptions) {
@@ -66,10 +65,7 @@ export class SourceRoots implements AsyncDisposable {
       library: this.#library,
       known: (root, directory) => known.below(root, directory),
       find: (path) => known.find(path),
-      onListed: async (root, files) => {
-        await this.#remotes?.listed(root, files);
-        for (const listener of this.#onRemoteListed) listener(files);
-      },
+      onListed: async (root, files) => this.#remotes?.listed(root, files),
       onChange: (path, state) => {
         if (state.state === 'missing') this.#remotes?.gone(path);
         known.changed(path, state);
@@ -230,11 +226,6 @@ export class SourceRoots implements AsyncDisposable {
   /** The place that the sources of a root are read from; null = its directory. */
   remoteOf(root: string): Remote | null {
     return this.#roots.get(root)?.remote ?? null;
-  }
-
-  /** Calls `listener` with the files of each whole listing of a remote, once they have placeholders. */
-  onRemoteListed(listener: (files: readonly ListedFile[]) => void): void {
-    this.#onRemoteListed.push(listener);
   }
 
   /** The roots that are no directories. */

@@ -62,18 +62,14 @@ export class Warmer {
 
   /**
    * Queues copies of files that may be wanted soon, as many as there is room for; of more than that, the first ones. Only what is worth
-   * less leaves for them.
+   * less leaves for them, and no remote is read.
    * @param room bytes  @param intoMemory they also go into the RAM tier, where nothing leaves
-   * @param remotes whether models of remotes are among what is copied: each byte of them costs
    */
-  idle(
-    wanted: readonly Wanted[],
-    { room, intoMemory = false, remotes = false }: { room: number; intoMemory?: boolean; remotes?: boolean },
-  ): Promise<WarmItem[]> {
+  idle(wanted: readonly Wanted[], { room, intoMemory = false }: { room: number; intoMemory?: boolean }): Promise<WarmItem[]> {
     let left = room;
     const fits = ({ located, decision }: Examination) => {
       left -= decision.request?.size ?? 0;
-      return (remotes || located.isRemote !== true) && left >= 0;
+      return located.isRemote !== true && left >= 0;
     };
     const { planner } = this.#deps;
     const onReady = intoMemory ? (path: string) => void planner.promote?.(path, 'idle') : undefined;

@@ -1,4 +1,4 @@
-import type { EntryView, JobView, LookupAnswer, RemovalAnswer, RootView } from '../../src/api/api.ts';
+import type { EntryView, JobView, LookupAnswer, RemovalAnswer, RootView, WarmItem } from '../../src/api/api.ts';
 import type { ExplainAnswer } from '../../src/api/explain.ts';
 import type { StatsAnswer } from '../../src/api/stats.ts';
 
@@ -195,4 +195,19 @@ export const story: ExplainAnswer = {
   published: null,
   now: { reason: 'HIT', path: checkpoint.copies[0]?.path ?? '', word: 'ready', why: 'a verified copy is on the SSD' },
   meant: null,
+};
+
+/** A model that `warm` finds ready. */
+export const readyItem: WarmItem = {
+  item: 'loras/a.safetensors',
+  path: '/mnt/nas/models/loras/a.safetensors',
+  tier: 'ssd',
+  reason: 'HIT',
+  word: 'ready',
+  why: 'a verified copy is on the SSD',
+  ready: true,
+  pinned: false,
+  size: 220 * 1024 ** 2,
+  job: null,
+  message: null,
 };

@@ -1,22 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { WarmHost, WarmItem, WarmRequest } from '../../src/api/api.ts';
+import type { WarmHost, WarmRequest } from '../../src/api/api.ts';
 import { type FakeDaemon, startFakeDaemon } from './fake-daemon.ts';
 import { runCli } from './run-cli.ts';
+import { readyItem as ready } from './samples.ts';
 
 const key = 'POST /api/cache/warm';
-const ready: WarmItem = {
-  item: 'loras/a.safetensors',
-  path: '/mnt/nas/models/loras/a.safetensors',
-  tier: 'ssd',
-  reason: 'HIT',
-  word: 'ready',
-  why: 'a verified copy is on the SSD',
-  ready: true,
-  pinned: false,
-  size: 220 * 1024 ** 2,
-  job: null,
-  message: null,
-};
 
 describe('warm --hosts', () => {
   const [name] = [ready.item];

@@ -9,7 +9,7 @@ import type { Reason } from '../../src/core/types.ts';
 import { reasonTerm } from '../../src/core/vocabulary.ts';
 import { type FakeDaemon, startFakeDaemon } from './fake-daemon.ts';
 import { runCli, startCli } from './run-cli.ts';
-import { queued, running } from './samples.ts';
+import { queued, readyItem as ready, running } from './samples.ts';
 
 const key = 'POST /api/cache/warm';
 
@@ -20,19 +20,6 @@ beforeEach(async () => {
 afterEach(() => vi.useRealTimers());
 afterEach(() => rm(cwd, { recursive: true, force: true }));
 
-const ready: WarmItem = {
-  item: 'loras/a.safetensors',
-  path: '/mnt/nas/models/loras/a.safetensors',
-  tier: 'ssd',
-  reason: 'HIT',
-  word: 'ready',
-  why: 'a verified copy is on the SSD',
-  ready: true,
-  pinned: false,
-  size: 220 * 1024 ** 2,
-  job: null,
-  message: null,
-};
 const said = (reason: Reason, isUnderWay = false) => {
   const { word, says } = reasonTerm(reason, isUnderWay);
   return { reason, word, why: says };

@@ -60,7 +60,7 @@ export function createServices({ settings: keys, ...options }: ServicesOptions =
     ...openUpkeep({ ...rig, scrubMs: () => null }),
     foresight: openForesight({
       ...rig,
-      sources: { ...rig.sources, onRemoteListed: () => {}, onArrived: () => () => {}, list: () => [] },
+      sources: { ...rig.sources, onArrived: () => () => {}, list: () => [] },
       settings,
       bound: () => rig.bound,
       policy: rig.rules.policy,
