@@ -121,13 +121,14 @@ describe('remote add', () => {
     for (const key of ['HOME', 'XDG_CONFIG_HOME', 'APPDATA']) vi.stubEnv(key, home);
     mkdirSync(join(home, 'autocached'));
     if (lines !== '') writeFileSync(file, lines);
-    return { file, add: (address: string) => runCli(['remote', 'add', address], { cwd: home }) };
+    return { file, add: (...words: string[]) => runCli(['remote', 'add', ...words], { cwd: home }) };
   }
 
   test.skipIf(process.platform === 'win32')('adds to those that are there, and all else in the file stays', async () => {
     const { file, add } = aHome('# mine\nAUTOCACHE_JOBS=3\n');
-    for (const address of [first, second]) {
-      expect(await add(address)).toMatchObject({ code: 0, out: expect.stringContaining(`added to ${file}`) });
+    const [name = '', ...rest] = second.split('=');
+    for (const words of [[first], [name, rest.join('=')]]) {
+      expect(await add(...words)).toMatchObject({ code: 0, out: expect.stringContaining(`added to ${file}`) });
     }
     expect(loadConfig().config.remotes).toEqual(parseRemotes(`${first};${second}`));
     expect(readFileSync(file, 'utf8')).toMatch(/^# mine\nAUTOCACHE_JOBS=3\nAUTOCACHE_REMOTES=/);

@@ -67,10 +67,11 @@ export class Versitygw implements AsyncDisposable {
   }
 
   /** Puts an object where the server keeps its own, past it: without an ETag. */
-  place(key: string, bytes: Buffer): void {
+  place(key: string, bytes: Buffer, seconds = someTime): void {
     const path = join(this.#dir, bucket, key);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, bytes);
+    utimesSync(path, seconds, seconds);
   }
 
   /** Takes the bucket away, or all that is in it. */

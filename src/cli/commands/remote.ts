@@ -40,6 +40,7 @@ export function addRemote(program: Command, run: Run): void {
     .command('add')
     .description('add one to AUTOCACHE_REMOTES in the configuration file')
     .argument('<name=address>', 'such as main=s3://bucket/models')
+    .argument('[address]', 'when the name stands alone before it')
     .addHelpText('after', examples.add)
     .action(run(add));
   remote
@@ -66,13 +67,14 @@ async function cost(session: Session): Promise<Answer> {
   return { data, page: (look) => costPage(remotes, look) };
 }
 
-async function add(_session: Session, text: string): Promise<Answer> {
+async function add(_session: Session, name: string, address?: string): Promise<Answer> {
+  const text = address === undefined ? name : `${name}=${address}`;
   const added = parseRemote(text);
   const { config, settings } = loadConfig();
-  if (config.remotes.some(({ name }) => name === added.name)) {
+  if (config.remotes.some((known) => known.name === added.name)) {
     throw new CacheError('BAD_REQUEST', `there is a remote named ${added.name} already`, { hint: 'choose another name' });
   }
-  const all = [...config.remotes.map(({ name, url }) => `${name}=${url}`), text].join(';');
+  const all = [...config.remotes.map((known) => `${known.name}=${known.url}`), text].join(';');
   const file = saveSettings({ AUTOCACHE_REMOTES: all }, settings, `add ;${text} to it there`);
   return { data: { added, file }, page: () => `added to ${file}; it counts after: autocached restart` };
 }

@@ -98,6 +98,21 @@ test.skipIf(noVersitygw !== null)('a bucket is listed by pages', async () => {
 });
 
 test.skipIf(noVersitygw !== null)(
+  'a file that was put into the directory past the server is read, whatever part of a second it has',
+  async () => {
+    const subject = await RealSubject.create();
+    const bytes = randomBytes(100_000);
+    subject.real.place('loras/past.safetensors', bytes, 1_700_000_000.7);
+    const open = await subject.driver.open(await fileAt(subject, 'loras/past.safetensors'));
+    const read = Buffer.alloc(bytes.length);
+    expect([await open.read(read, 0), read.equals(bytes)]).toEqual([bytes.length, true]);
+    subject.real.place('loras/past.safetensors', randomBytes(100_000), 1_700_000_003);
+    await expect(open.read(read, 0)).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
+    await open.close();
+  },
+);
+
+test.skipIf(noVersitygw !== null)(
   'under a real S3 server that goes wrong every other time, no copy has a wrong byte',
   { timeout: 300_000 },
   async () => {

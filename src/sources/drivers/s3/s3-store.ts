@@ -84,12 +84,12 @@ export class S3Store implements ObjectStore {
       Bucket: this.#bucket,
       Key: this.#prefix + key,
       Range: `bytes=${from}-${end - 1}`,
-      // Gateways to directories have no ETag of what was put there past them.
-      ...(version === '' ? { IfUnmodifiedSince: new Date(Number(mtimeNs / 1_000_000n)) } : { IfMatch: `"${version}"` }),
+      // Gateways to directories have no ETag of what was put there past them. They compare parts of seconds, of which they tell nothing.
+      ...(version === '' ? { IfUnmodifiedSince: new Date(Number(mtimeNs / 1_000_000n) + 1000) } : { IfMatch: `"${version}"` }),
     });
     const answer = await this.#send(() => this.#client.send(command, { abortSignal: signal }));
     const body = answer.Body as Readable;
-    const failure = this.#faultOf(answer, { from, end }, { size, version });
+    const failure = this.#faultOf(answer, { from, end }, { size, version, mtimeNs });
     if (!failure) return this.#bytes(body, signal);
     abandon(body);
     throw failure;
@@ -97,12 +97,18 @@ export class S3Store implements ObjectStore {
 
   /** Not every engine heeds `If-Match`, and what lies between may answer with something else. */
   #faultOf(
-    { ContentRange = '', ETag, ContentLength }: Pick<GetObjectCommandOutput, 'ContentRange' | 'ETag' | 'ContentLength'>,
+    {
+      ContentRange = '',
+      ETag,
+      ContentLength,
+      LastModified,
+    }: Pick<GetObjectCommandOutput, 'ContentRange' | 'ETag' | 'ContentLength' | 'LastModified'>,
     { from, end }: ByteRange,
-    { size, version }: { size: number; version: string },
+    { size, version, mtimeNs }: Pick<StoredObject, 'size' | 'version' | 'mtimeNs'>,
   ): RemoteFailure | null {
     const [, first, last, total] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(ContentRange) ?? [];
-    if (versionOf(ETag) !== version || (total !== undefined && Number(total) !== size))
+    const isSame = versionOf(ETag) === version && (version !== '' || timeOf(LastModified) === mtimeNs);
+    if (!isSame || (total !== undefined && Number(total) !== size))
       return new RemoteFailure('changed', `an object of ${this.address} changed while it was read`);
     if (Number(first) !== from || Number(last) !== end - 1 || (ContentLength ?? end - from) !== end - from)
       return new RemoteFailure('broken', `${this.address} sends another part than was asked for`);
