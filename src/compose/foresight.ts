@@ -42,9 +42,9 @@ export function openForeseenFiles(catalog: Pick<Catalog, 'foresight'>): Foreseen
 /** What is copied before anybody asks. It hears of prompts from the workflows, and of new files from the roots. */
 export function openForesight(parts: ForesightParts): Foresight {
   const { catalog, tier, bound, policy, settings, sources, workflows, events, opened, log } = parts;
-  const free = () => bound(tier).limit - catalog.placements.usedUnderLimit(defaultTier);
   // Copies of less worth leave, if the policy can tell; otherwise none do.
-  const room = () => (policy().foresees ? bound(tier).limit : free());
+  const staying = () => (policy().foresees ? 0 : catalog.placements.usedUnderLimit(defaultTier));
+  const room = () => bound(tier).limit - staying();
   const deps = {
     ...parts,
     mode: () => settings.current.predict,

@@ -1,18 +1,17 @@
-import { createHash, randomInt } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chunkSize } from '../codec/chunk-hash.ts';
 import { CacheError } from '../core/errors.ts';
 import type { FarmOrder } from '../farm/farm-order.ts';
 import type { SmallFiles } from '../farm/small-files.ts';
 import type { OpenSource } from '../sources/driver.ts';
-import { readFully } from '../sources/read-fully.ts';
 import { copyBytes } from './copy-bytes.ts';
 import { assertWanted, type CopyHooks } from './each-block.ts';
 import type { CopyOrder, FarmCopied } from './messages.ts';
+import { areSpotsSame } from './same-spots.ts';
 
 /** Compared with the own source before bytes from the Redis are used. */
 const spots = 8;
-const spotBytes = 64 * 1024;
 /** Who reads the file for all is asked about so often, ms. */
 const lookMs = 150;
 /** In the place of a host's name, where a copy tells who gave its bytes. */
@@ -79,7 +78,7 @@ async function copyTaken(
 ): Promise<FarmCopied | null> {
   const { source, farm } = order;
   const isPublished = published === null || createHash('sha256').update(bytes).digest('hex') === published;
-  if (!isPublished || (open && !(await isSame(bytes, open)))) {
+  if (!isPublished || (open && !(await areSpotsSame(open, spots, (into, at) => bytes.copy(into, 0, at))))) {
     await hooks.farm?.({ is: 'split', why: `what the Redis of the farm has is not what ${source.path} has` });
     return null;
   }
@@ -110,16 +109,6 @@ async function readForAll(
 
 function reportOf(id: string, size: number, from: { originBytes: number; peers: Record<string, number> }): FarmCopied['farm'] {
   return { ...from, content: { id, chunks: Math.ceil(size / chunkSize), origin: '', slots: 0 } };
-}
-
-async function isSame(bytes: Buffer, open: OpenSource): Promise<boolean> {
-  for (let spot = 0; spot < spots; spot++) {
-    const at = randomInt(Math.max(1, bytes.length - spotBytes));
-    const own = bytes.subarray(at, at + spotBytes);
-    const original = Buffer.allocUnsafe(own.length);
-    if ((await readFully(open, original, at)) < own.length || !own.equals(original)) return false;
-  }
-  return true;
 }
 
 /** A source whose bytes are here. */

@@ -1,4 +1,4 @@
-import { createHash, randomInt } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { statfsSync } from 'node:fs';
 import { chunkSize } from '../codec/chunk-hash.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
@@ -13,18 +13,17 @@ import { systemClock } from '../runtime/clock.ts';
 import { throttle } from '../runtime/throttle.ts';
 import type { OpenSource, SourceDriver } from '../sources/driver.ts';
 import { reading } from '../sources/io-errors.ts';
-import { readFully } from '../sources/read-fully.ts';
 import { dropPartial } from '../tiers/partial.ts';
 import { copySmall } from './copy-small.ts';
 import { assertWanted, type CopyHooks } from './each-block.ts';
 import type { CopyOrder, FarmCopied } from './messages.ts';
+import { areSpotsSame } from './same-spots.ts';
 import { ScatteredFile } from './scattered-file.ts';
 import { CrcOfChunks, SumsInOrder } from './scattered-sums.ts';
 import { sourceReader } from './source-reader.ts';
 
-/** Compared with the own source before a copy that others helped with is published, bytes. */
+/** Compared with the own source before a copy that others helped with is published. */
 const spots = 32;
-const spotBytes = 64 * 1024;
 /** Signs of life are at least this far apart, ms. */
 const signOfLifeMs = 1000;
 
@@ -143,7 +142,9 @@ async function copied(
     if (helped && published && sha256 !== published)
       throw new CacheError('CONFLICT', 'what other hosts gave is not what was published');
     if (farm.away && hash !== farm.away.hash) throw new CacheError('CONFLICT', 'other hosts have other bytes under its name');
-    if (open && helped) await assertSame(file, open, size);
+    if (open && helped && !(await areSpotsSame(open, spots, (into, at) => file.readAt(into, at)))) {
+      throw new CacheError('CONFLICT', `what other hosts gave is not what ${open.path} has`);
+    }
     return { hash, chunks, sha256, readMs: origin?.readMs ?? 0, resumedFrom, farm: { ...fetched, content } };
   } catch (error) {
     await file.interrupted().catch(() => {});
@@ -203,25 +204,6 @@ class SourceRuns implements Origin {
 
 function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
-}
-
-/** @throws CacheError CONFLICT when a spot of the file is not the source's */
-async function assertSame(file: ScatteredFile, open: OpenSource, size: number): Promise<void> {
-  const look = async () => {
-    const at = randomInt(Math.max(1, size - spotBytes));
-    const original = Buffer.allocUnsafe(Math.min(spotBytes, size));
-    const own = Buffer.allocUnsafe(original.length);
-    const isRead = (await readFully(open, original, at)) === original.length && file.readAt(own, at) === own.length;
-    if (!isRead || !own.equals(original)) {
-      throw new CacheError('CONFLICT', `what other hosts gave is not what ${open.path} has`);
-    }
-  };
-  const atOnce = Math.min(spots, open.traits.readsInFlight);
-  for (let looked = 0; looked < spots; looked += atOnce) {
-    // All of them end before the files may be closed.
-    const looks = await Promise.allSettled(Array.from({ length: atOnce }, look));
-    for (const one of looks) if (one.status === 'rejected') throw one.reason;
-  }
 }
 
 /** The name of an origin for all hosts that read it: a store, or a file system by its kind and size, whatever its path here. */
