@@ -17,6 +17,7 @@ interface Table {
 /** What a thread or process that copies must never load: SQLite has one writer, and it is the daemon. */
 const entriesOfWorkers = [
   'src/transfer/worker.ts',
+  'src/transfer/restore-worker.ts',
   'src/transfer/verify-worker.ts',
   'src/sources/entry.ts',
   'src/farm/listener.ts',

@@ -26,7 +26,7 @@ const entries = [
   'src/sqlite/damage-worker',
   'src/memo/hash-worker',
   'src/shared/store-worker',
-  'src/codec/decode-worker',
+  'src/transfer/restore-worker',
   'src/codec/survey-worker',
   'src/sources/entry',
 ];

@@ -10,6 +10,8 @@ import { bestZstd, compressedBound } from './zstd.ts';
 
 interface PlacedChunk {
   chunk: Chunk;
+  /** Of its first byte in the original. */
+  begin: number;
   frames: FramePlace[];
 }
 
@@ -21,6 +23,8 @@ export class CompressedFile implements Disposable {
   readonly #memory: ChunkMemory;
   readonly #bases: CompressedFile[] = [];
   readonly #opened: number[] = [];
+  /** The chunk that was decoded last. */
+  #decoded: number | null = null;
 
   /**
    * Its buffers take at most 42 MiB for any file, and 5 MiB for a file that `encodeFile` wrote; as much again for each of its bases.
@@ -48,8 +52,33 @@ export class CompressedFile implements Disposable {
     if (!placed) throw new RangeError(`there is no chunk ${index}`);
     const { chunk, frames } = placed;
     const base = chunk.from && (await this.#chunkOfBase(chunk.from));
+    this.#decoded = null;
     await decodeChunk(this.#memory, chunk, { frames: this.#readFrames(frames), zstd: bestZstd, base });
+    this.#decoded = index;
     return this.#memory.raw.subarray(0, chunk.size);
+  }
+
+  /** The original bytes from `begin` to before `end`, in pieces, each valid until the next one is asked for. Calls must not overlap. */
+  async *bytes(begin: number, end: number): AsyncGenerator<Uint8Array> {
+    for (let index = this.#chunkAt(begin), at = begin; at < end; index++) {
+      const from = this.#chunks[index]?.begin ?? 0;
+      const chunk =
+        this.#decoded === index ? this.#memory.raw.subarray(0, this.#chunks[index]?.chunk.size) : await this.chunk(index);
+      const piece = chunk.subarray(at - from, end - from);
+      at += piece.length;
+      yield piece;
+    }
+  }
+
+  /** The last chunk that begins at or before a position. */
+  #chunkAt(position: number): number {
+    let [low, high] = [0, this.#chunks.length];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if ((this.#chunks[middle]?.begin ?? 0) <= position) low = middle;
+      else high = middle;
+    }
+    return low;
   }
 
   /** Closes its bases. */
@@ -87,6 +116,7 @@ export class CompressedFile implements Disposable {
 /** Gives each chunk its frames. The sizes bound all memory that reading takes, so impossible ones are refused. */
 function placeChunks(metadata: Metadata, frames: FramePlace[]): PlacedChunk[] {
   let next = 0;
+  let begin = 0;
   const placed = metadata.chunks.map((chunk) => {
     const own = frameSizes(chunk).map((contentSize) => {
       const frame = frames[next++];
@@ -94,7 +124,8 @@ function placeChunks(metadata: Metadata, frames: FramePlace[]): PlacedChunk[] {
       if (frame.size > compressedBound(contentSize)) throw corrupt('it has a frame larger than its content');
       return frame;
     });
-    return { chunk, frames: own };
+    begin += chunk.size;
+    return { chunk, begin: begin - chunk.size, frames: own };
   });
   if (next !== frames.length) throw corrupt('it has frames that belong to no chunk');
   const total = metadata.chunks.reduce((sum, { size }) => sum + size, 0);

@@ -10,11 +10,6 @@ export function pageAligned(bytes: number): Uint8Array {
   return new Uint8Array(new ArrayBuffer(bytes, { maxByteLength: bytes }));
 }
 
-/** The same, shared with other threads. */
-export function pageAlignedShared(bytes: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(bytes, { maxByteLength: bytes });
-}
-
 /**
  * Opens a file for reading past the page cache, into `pageAligned` memory. Null where the system or the file system cannot do that,
  * which only the first read may show. Other errors appear again when the file is opened normally.

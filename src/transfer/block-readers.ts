@@ -1,6 +1,5 @@
 import { closeSync, readSync } from 'node:fs';
 import type { CompressedFile } from '../codec/compressed-file.ts';
-import { DecodeAhead } from '../codec/decode-ahead.ts';
 import { giveBack, hashableMemory } from '../codec/xxh3-kernel.ts';
 import { CacheError } from '../core/errors.ts';
 import { readFromDisks } from '../media/disk-counters.ts';
@@ -54,16 +53,8 @@ export function sequentialReader(range: Range): BlockReader {
   return readAhead(range, { blocks: 2, blockBytes, start });
 }
 
-/** A restore of fewer bytes ends before threads have started. */
-const leastAhead = 64 * 1024 * 1024;
-
-/**
- * The original bytes of a compressed copy, decoded on the way and checked chunk by chunk; those of a large one on other threads,
- * while the bytes before are hashed and written.
- * @param place of the copy; its descriptor stays open until `close` resolves
- */
-export function compressedReader(file: CompressedFile, { fd, path }: { fd: number; path: string }): BlockReader {
-  const ahead = file.metadata.size < leastAhead ? null : new DecodeAhead(fd, path, file.metadata);
+/** The original bytes of a compressed copy, decoded chunk by chunk and checked, while those before are written. */
+export function compressedReader(file: CompressedFile): BlockReader {
   const chunks = chunksOf(file);
   const busy = new BusyTime();
   const nextChunk = async (free: Promise<void>) => {
@@ -73,12 +64,11 @@ export function compressedReader(file: CompressedFile, { fd, path }: { fd: numbe
     return value;
   };
   return {
-    next: inPieces((free) => busy.during(ahead ? ahead.next(free) : nextChunk(free))),
+    next: inPieces((free) => busy.during(nextChunk(free))),
     get readMs() {
       return busy.ms;
     },
     async close() {
-      await ahead?.close();
       file[Symbol.dispose]();
     },
   };

@@ -1,18 +1,28 @@
 import { createHash } from 'node:crypto';
 import { closeSync } from 'node:fs';
+import { hashOverChunks } from '../codec/chunk-hash.ts';
 import { CompressedFile } from '../codec/compressed-file.ts';
-import { CacheError, sentenceOf } from '../core/errors.ts';
+import { readTail } from '../codec/footer.ts';
+import type { Metadata } from '../codec/format.ts';
+import { sentenceOf } from '../core/errors.ts';
 import { readableFile } from '../sources/drivers/posix/readable-file.ts';
 import { asWriteError } from '../sources/io-errors.ts';
 import { dropPartial } from '../tiers/partial.ts';
 import { publish } from '../tiers/publish.ts';
-import { type BlockReader, compressedReader, localReader } from './block-readers.ts';
+import { type BlockReader, BusyTime, compressedReader, localReader } from './block-readers.ts';
 import { CopyHashes } from './copy-hashes.ts';
 import { type CopyHooks, eachBlock } from './each-block.ts';
-import type { CopyReport, OriginCopy, RestoreOrder } from './messages.ts';
+import type { CopyReport, RestoreOrder } from './messages.ts';
 import { damaged, fromOrigin, openOrigin } from './origin.ts';
-import { PartialFile } from './partial-file.ts';
+import { createAnew, PartialFile } from './partial-file.ts';
 import { assertReadsBack } from './read-back.ts';
+import { type RestorePlan, restoreParts } from './restore-parts.ts';
+
+/** A restore of fewer bytes ends before threads have started. */
+const leastInParts = 128 * 1024 * 1024;
+
+/** The hashes of what was copied, and the time that reads took, ms. */
+type CopiedFromTier = Pick<CopyReport, 'readMs'> & { hash: string; chunks: string[] };
 
 /**
  * Makes a copy from another copy of the same bytes, without touching the source. The bytes are hashed as in any copy and must match
@@ -42,14 +52,18 @@ export async function copyFromTier(order: RestoreOrder, hooks: CopyHooks): Promi
   }
 }
 
-async function copyBytes(fd: number, { source, temp, origin }: RestoreOrder, hooks: CopyHooks) {
-  const end = source.fingerprint.size;
+async function copyBytes(fd: number, { source, temp, origin }: RestoreOrder, hooks: CopyHooks): Promise<CopiedFromTier> {
+  const size = source.fingerprint.size;
+  const compressed = origin.form === 'compressed' ? fromOrigin(() => metadataOf(fd, size)) : null;
+  // What is made of several files is checked by its SHA-256 too, for which the bytes must come in order.
+  if (compressed && !compressed.bases && size >= leastInParts)
+    return copyInParts({ from: { fd, path: origin.path }, temp, size }, hooks);
   const hashes = await CopyHashes.create(false);
   const file = PartialFile.create(temp, source);
   let reader: BlockReader | undefined;
   try {
-    reader = fromOrigin(() => readerOf(fd, origin, end));
-    await eachBlock({ reader, hashes, from: 0, end, file }, hooks, () => file.checkpoint(hashes));
+    reader = fromOrigin(() => readerOf(fd, origin.path, { size, compressed }));
+    await eachBlock({ reader, hashes, from: 0, end: size, file }, hooks, () => file.checkpoint(hashes));
     return { ...hashes.digest(), readMs: reader.readMs };
   } finally {
     // Writes under way use the reader's memory.
@@ -57,28 +71,47 @@ async function copyBytes(fd: number, { source, temp, origin }: RestoreOrder, hoo
   }
 }
 
-function readerOf(fd: number, { path, form }: OriginCopy, end: number): BlockReader {
-  const file = form === 'compressed' ? new CompressedFile(fd, path) : null;
-  if (file && file.metadata.size !== end) {
-    file[Symbol.dispose]();
-    throw new Error('it is of another size');
+/** @throws Error, CacheError CORRUPT */
+function metadataOf(fd: number, size: number): Metadata {
+  const { metadata } = readTail(fd);
+  if (metadata.size !== size) throw new Error('it is of another size');
+  return metadata;
+}
+
+interface PartsCopy {
+  from: RestorePlan['from'];
+  temp: string;
+  size: number;
+}
+
+async function copyInParts({ from, temp, size }: PartsCopy, hooks: CopyHooks): Promise<CopiedFromTier> {
+  const to = createAnew(temp);
+  try {
+    const chunks = await restoreParts({ from, to, size }, hooks);
+    return { hash: await hashOverChunks(chunks), chunks, readMs: 0 };
+  } finally {
+    closeSync(to);
   }
-  const reader = file ? compressedReader(file, { fd, path }) : localReader({ file: readableFile(fd, path), from: 0, end });
-  const whole = file?.metadata.bases ? createHash('sha256') : null;
+}
+
+function readerOf(fd: number, path: string, { size, compressed }: { size: number; compressed: Metadata | null }): BlockReader {
+  const reader = compressed
+    ? compressedReader(new CompressedFile(fd, path))
+    : localReader({ file: readableFile(fd, path), from: 0, end: size });
+  // What is made of several files is checked by the SHA-256 of the original too.
+  const whole = compressed?.bases ? createHash('sha256') : null;
   let done = 0;
   return {
     next: async (most, free) => {
       try {
         const bytes = await reader.next(most, free);
         done += bytes.length;
-        // What is made of several files is checked by the SHA-256 of the original too.
         whole?.update(bytes);
-        if (done === end && whole && whole.digest('hex') !== file?.metadata.sha256)
+        if (done === size && whole && whole.digest('hex') !== compressed?.sha256)
           throw new Error('its bytes differ from those whose SHA-256 it has');
         return bytes;
       } catch (error) {
-        // A thread that has ended says nothing about the origin.
-        throw error instanceof CacheError && error.code === 'INTERNAL' ? error : damaged(sentenceOf(error), error);
+        throw damaged(sentenceOf(error), error);
       }
     },
     get readMs() {
@@ -90,11 +123,7 @@ function readerOf(fd: number, { path, form }: OriginCopy, end: number): BlockRea
 
 /** The same hooks, with a clock that counts the time spent waiting for turns, ms. */
 function timed(hooks: CopyHooks): { hooks: CopyHooks; waitedMs(): number } {
-  let waited = 0;
-  const ask = async (bytes: number) => {
-    const from = performance.now();
-    await hooks.ask(bytes);
-    waited += performance.now() - from;
-  };
-  return { hooks: { ...hooks, ask }, waitedMs: () => waited };
+  const waiting = new BusyTime();
+  const ask = (bytes: number) => waiting.during(hooks.ask(bytes));
+  return { hooks: { ...hooks, ask }, waitedMs: () => waiting.ms };
 }

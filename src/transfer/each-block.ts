@@ -6,7 +6,7 @@ import type { CopyHashes } from './copy-hashes.ts';
 
 /** After each step the worker checks for a cancel and reports progress. A paced copy asks before each, and takes smaller ones. */
 const stepBytes = 8 * 1024 * 1024;
-const pacedStepBytes = 1024 * 1024;
+export const pacedStepBytes = 1024 * 1024;
 
 export interface CopyHooks {
   progress(bytesDone: number): void;

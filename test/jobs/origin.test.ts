@@ -118,8 +118,11 @@ describe('a copy into RAM', () => {
 });
 
 describe('a copy out of the cold tier', () => {
-  test('is decoded on its way, byte for byte, and the source need not be there', async () => {
-    const { rig, path, bytes, source, proof, cold } = await withColdCopy();
+  test.each([
+    ['small', 6 * MiB],
+    ['restored in parts', 128 * MiB + 4714],
+  ])('is decoded on its way, byte for byte, and the source need not be there: %s', async (_how, size) => {
+    const { rig, path, bytes, source, proof, cold } = await withColdCopy(size);
     expect(statSync(cold).size).toBeLessThan(0.7 * bytes.length);
     const mtime = mtimeOf(path);
     rmSync(path);
@@ -137,10 +140,11 @@ describe('a copy out of the cold tier', () => {
   });
 
   test.each([
-    ['in its data', (size: number) => Math.floor(size / 2)],
-    ['in its seek table', (size: number) => size - 12],
-  ])('with a bit flipped %s, it is found out, and the source is read', async (_where, position) => {
-    const { rig, path, bytes, cold } = await withColdCopy();
+    ['in its data', 6 * MiB, (size: number) => Math.floor(size / 2)],
+    ['in its seek table', 6 * MiB, (size: number) => size - 12],
+    ['in a part', 128 * MiB, (size: number) => Math.floor(size / 2)],
+  ])('with a bit flipped %s, it is found out, and the source is read', async (_where, size, position) => {
+    const { rig, path, bytes, cold } = await withColdCopy(size);
     flipBit(cold, position(statSync(cold).size));
     expect((await rig.copy(path)).error).toBeNull();
     expect(readFileSync(placeIn(rig, 'ssd').path).equals(bytes)).toBe(true);

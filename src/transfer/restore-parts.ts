@@ -1,0 +1,84 @@
+import { availableParallelism } from 'node:os';
+import { chunkSize } from '../codec/chunk-hash.ts';
+import { CacheError } from '../core/errors.ts';
+import { packageModule } from '../runtime/package.ts';
+import { type Peer, startPeer } from '../runtime/peer.ts';
+import { assertWanted, type CopyHooks, pacedStepBytes } from './each-block.ts';
+import type { RestoreWorker } from './restore-worker.ts';
+
+/** More would only wait for the disk. */
+const mostThreads = 3;
+/** Parts that one thread restores one after the other: an encoded chunk that reaches into the next part is decoded once. */
+const partsInARow = 4;
+
+export interface RestorePlan {
+  /** The compressed file. Both descriptors stay open until the restore has ended. */
+  from: { fd: number; path: string };
+  /** Descriptor of an empty file. */
+  to: number;
+  /** Bytes of the original. */
+  size: number;
+}
+
+/**
+ * Restores a large compressed file on threads of their own, each of which decodes, hashes and writes parts of it.
+ * @returns the hashes of the original's chunks, in order
+ * @throws CacheError CORRUPT, NO_SPACE, CACHE_IO, CANCELLED
+ */
+export async function restoreParts({ from, to, size }: RestorePlan, hooks: CopyHooks): Promise<string[]> {
+  const digests = new Array<string>(Math.ceil(size / chunkSize));
+  const state = { next: 0, done: 0, failed: false };
+  const rows = rowsOf(digests.length);
+  const restoreRows = async ({ call }: Peer<RestoreWorker>) => {
+    try {
+      await call.open(from, to);
+      for (const row of rows) {
+        for (const part of row) {
+          if (state.failed) return;
+          const bytes = Math.min(chunkSize, size - part * chunkSize);
+          await askFor(bytes, hooks);
+          digests[part] = await call.restore(part, hooks.urgent());
+          state.done += bytes;
+          hooks.progress(state.done);
+          assertWanted(hooks.signal);
+        }
+      }
+      await call.written();
+    } catch (error) {
+      state.failed = true;
+      throw error;
+    }
+  };
+  const threads = Array.from({ length: Math.min(mostThreads, availableParallelism()) }, startThread);
+  const restored = threads.map(restoreRows);
+  try {
+    await Promise.all(restored);
+    return digests;
+  } finally {
+    await Promise.allSettled(restored);
+    await Promise.allSettled(threads.map(({ call }) => call.close()));
+    for (const thread of threads) thread.kill(new CacheError('CANCELLED', 'the restore has ended'));
+  }
+}
+
+function startThread(): Peer<RestoreWorker> {
+  return startPeer<RestoreWorker, object>(packageModule('transfer/restore-worker'), 'thread', {
+    functions: {},
+    onExit: () => {},
+    youngGenerationMb: 2,
+    unref: true,
+  });
+}
+
+/** Each row is taken once, whoever asks first. */
+function* rowsOf(parts: number): Generator<number[]> {
+  for (let first = 0; first < parts; first += partsInARow)
+    yield Array.from({ length: Math.min(partsInARow, parts - first) }, (_, k) => first + k);
+}
+
+async function askFor(bytes: number, hooks: CopyHooks): Promise<void> {
+  for (let asked = 0; asked < bytes && hooks.paced(); asked += pacedStepBytes) {
+    await hooks.ask(Math.min(pacedStepBytes, bytes - asked));
+    assertWanted(hooks.signal);
+  }
+}

@@ -1,0 +1,108 @@
+import { chunkSize } from '../codec/chunk-hash.ts';
+import { CompressedFile } from '../codec/compressed-file.ts';
+import { hashableMemory } from '../codec/xxh3-kernel.ts';
+import { createXxh128, type StreamHash } from '../codec/xxh128.ts';
+import { CacheError, sentenceOf } from '../core/errors.ts';
+import { serveParent } from '../runtime/peer.ts';
+import { settled } from './block-readers.ts';
+import { BlockWriter } from './block-writer.ts';
+import { damaged } from './origin.ts';
+
+/** Calls must not overlap. */
+export interface RestoreWorker {
+  /**
+   * @param from the compressed file; its descriptor is valid in the whole process  @param to a descriptor that is open for writing
+   * @throws CacheError CORRUPT
+   */
+  open(from: { fd: number; path: string }, to: number): Promise<void>;
+  /**
+   * Decodes the part of the original that is hashed as one chunk, and begins to write it to its place.
+   * @param cached whether the bytes shall be in the page cache afterwards
+   * @returns the hash of its bytes
+   * @throws CacheError CORRUPT; NO_SPACE or CACHE_IO of this part or of one before
+   */
+  restore(part: number, cached: boolean): Promise<string>;
+  /** Resolves when all bytes are written. @throws CacheError NO_SPACE, CACHE_IO */
+  written(): Promise<void>;
+  /** Ends the use of all descriptors. */
+  close(): Promise<void>;
+}
+
+/** Bytes that stay in the processor's cache between the copy and the hash. */
+const hashedBytes = 64 * 1024;
+/** One part is written while the next one is decoded. */
+const windows = 2;
+
+/** Decodes, hashes and writes in one thread: bytes that pass from thread to thread would be copied once more for each of them. */
+class Restoring {
+  readonly #file: CompressedFile;
+  readonly #hash: StreamHash;
+  readonly #writer: BlockWriter;
+  readonly #memory = hashableMemory(windows * chunkSize);
+  #turn = 0;
+  #before: Promise<void> = Promise.resolve();
+
+  constructor(file: CompressedFile, hash: StreamHash, to: number) {
+    this.#file = file;
+    this.#hash = hash;
+    this.#writer = new BlockWriter(to, file.metadata.size);
+  }
+
+  async restore(part: number, cached: boolean): Promise<string> {
+    const begin = part * chunkSize;
+    const at = (this.#turn++ % windows) * chunkSize;
+    const window = this.#memory.subarray(at, at + Math.min(chunkSize, this.#file.metadata.size - begin));
+    let filled = 0;
+    for await (const bytes of this.#decoded(begin, begin + window.length)) {
+      for (let at = 0; at < bytes.length; at += hashedBytes) {
+        const piece = bytes.subarray(at, at + hashedBytes);
+        const place = window.subarray(filled, filled + piece.length);
+        place.set(piece);
+        this.#hash.update(place);
+        filled += piece.length;
+      }
+    }
+    // The other window is free again when its write has ended.
+    await this.#before;
+    this.#before = this.#writer.write(window, begin, cached).then(() => this.#writer.send());
+    // Its failure is reported with the next part.
+    this.#before.catch(() => {});
+    return this.#hash.digest();
+  }
+
+  async written(): Promise<void> {
+    await this.#before;
+    await this.#writer.sent;
+  }
+
+  async close(): Promise<void> {
+    await settled(this.#before);
+    await this.#writer.close();
+    this.#file[Symbol.dispose]();
+  }
+
+  async *#decoded(begin: number, end: number): AsyncGenerator<Uint8Array> {
+    try {
+      yield* this.#file.bytes(begin, end);
+    } catch (error) {
+      throw error instanceof CacheError ? error : damaged(sentenceOf(error), error);
+    }
+  }
+}
+
+let restoring: Restoring | undefined;
+
+function opened(): Restoring {
+  if (!restoring) throw new CacheError('INTERNAL', 'no compressed file is open');
+  return restoring;
+}
+
+/** The entry of a thread that restores parts of a compressed copy. */
+serveParent<object, RestoreWorker>({
+  async open({ fd, path }, to) {
+    restoring = new Restoring(new CompressedFile(fd, path), await createXxh128(), to);
+  },
+  restore: (part, cached) => opened().restore(part, cached),
+  written: () => opened().written(),
+  close: async () => restoring?.close(),
+});

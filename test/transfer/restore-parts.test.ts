@@ -1,0 +1,92 @@
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { ChunkHash } from '../../src/codec/chunk-hash.ts';
+import { encodeFile } from '../../src/codec/encode.ts';
+import { readTail } from '../../src/codec/footer.ts';
+import type { CopyHooks } from '../../src/transfer/each-block.ts';
+import { restoreParts } from '../../src/transfer/restore-parts.ts';
+import { type TestFile, testFile } from '../codec/files.ts';
+import { writeWeights } from '../helpers/files.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
+
+const MiB = 2 ** 20;
+/** Two rows of parts, whose last one is short. */
+const size = 40 * MiB + 4714;
+
+async function compressed(): Promise<{ original: Buffer; file: TestFile }> {
+  const original = writeWeights(join(tempDir(), 'model.safetensors'), size);
+  const file = testFile();
+  await encodeFile(testFile(original).fd, file.fd);
+  return { original, file };
+}
+
+/** Restores it and tells what the hooks were told. */
+async function restore({ fd, path }: TestFile, to: number, own: Partial<CopyHooks> = {}) {
+  const told = { done: 0, asked: 0 };
+  const hooks: CopyHooks = {
+    progress(bytes) {
+      told.done = Math.max(told.done, bytes);
+    },
+    resuming: () => {},
+    paced: () => false,
+    async ask(bytes) {
+      told.asked += bytes;
+    },
+    urgent: () => false,
+    signal: new AbortController().signal,
+    ...own,
+  };
+  return { chunks: await restoreParts({ from: { fd, path }, to, size }, hooks), told };
+}
+
+async function hashesOf(original: Buffer): Promise<string[]> {
+  const hash = await ChunkHash.create();
+  hash.update(original);
+  hash.digest();
+  return hash.chunks;
+}
+
+test('a large copy is restored in parts: equal bytes, and the hashes of its chunks', async () => {
+  const { original, file } = await compressed();
+  for (const urgent of [false, true]) {
+    const target = testFile();
+    const { chunks, told } = await restore(file, target.fd, { urgent: () => urgent });
+    expect(target.bytes().equals(original)).toBe(true);
+    expect(chunks).toEqual(await hashesOf(original));
+    expect(told).toEqual({ done: size, asked: 0 });
+  }
+});
+
+test('a paced restore asks for each byte before it moves', async () => {
+  const { file } = await compressed();
+  const { told } = await restore(file, testFile().fd, { paced: () => true });
+  expect(told).toEqual({ done: size, asked: size });
+});
+
+test('a chunk that is damaged ends the restore as damage', async () => {
+  const { file } = await compressed();
+  const { frames } = readTail(file.fd);
+  const bytes = file.bytes();
+  const { position, size: length } = frames[Math.floor(frames.length / 2)] ?? { position: 0, size: 0 };
+  bytes.fill(0xff, position + 20, position + length - 20);
+  file.put(bytes);
+  await expect(restore(file, testFile().fd)).rejects.toMatchObject({ code: 'CORRUPT' });
+});
+
+test.skipIf(!existsSync('/dev/full'))('a full disk ends the restore as such, not as damage', async () => {
+  const { file } = await compressed();
+  const full = openSync('/dev/full', 'w');
+  try {
+    await expect(restore(file, full)).rejects.toMatchObject({ code: 'NO_SPACE' });
+  } finally {
+    closeSync(full);
+  }
+});
+
+test('a restore that is cancelled in the middle ends', async () => {
+  const { file } = await compressed();
+  const cancel = new AbortController();
+  const ended = restore(file, testFile().fd, { progress: () => cancel.abort(), signal: cancel.signal });
+  await expect(ended).rejects.toMatchObject({ code: 'CANCELLED' });
+});
