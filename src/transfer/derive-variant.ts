@@ -120,7 +120,7 @@ class Files implements DeriveFiles {
   readonly #opened: Opened;
   readonly #hooks: CopyHooks;
   #done = 0;
-  #read = 0;
+  #worked = 0;
   #turnAt = turnBytes;
   #syncAt = syncBytes;
 
@@ -131,7 +131,6 @@ class Files implements DeriveFiles {
 
   read(into: Uint8Array, position: number): void {
     const length = reading(() => readAt(this.#opened.source, into, position));
-    this.#read += length;
     if (length < into.length) throw new CacheError('SOURCE_CHANGED', 'the source was made shorter while its variant was made');
   }
 
@@ -151,11 +150,12 @@ class Files implements DeriveFiles {
     this.#opened.hash?.update(bytes);
   }
 
-  async step(bytes: number): Promise<void> {
-    this.#done += bytes;
-    if (this.#hooks.paced() && bytes > 0) await this.#hooks.ask(bytes);
-    else if (this.#read < this.#turnAt) return;
-    this.#turnAt = this.#read + turnBytes;
+  async step(bytes: number, isFirst: boolean): Promise<void> {
+    this.#worked += bytes;
+    if (isFirst) this.#done += bytes;
+    if (this.#hooks.paced() && isFirst) await this.#hooks.ask(bytes);
+    else if (this.#worked < this.#turnAt) return;
+    this.#turnAt = this.#worked + turnBytes;
     this.#hooks.progress(this.#done);
     await nextTurn();
     assertWanted(this.#hooks.signal);

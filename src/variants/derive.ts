@@ -5,7 +5,7 @@ import type { Recipe } from './recipe.ts';
 import { type LayerReport, layerReport } from './report.ts';
 import { CostSum, chooseEight, eachRow, fp8Scale, int8Scale, type Part, roundRows, sampleFp8, sixteenFor } from './rounding.ts';
 
-/** Where the bytes come from and go to. Both are positional; a pass reads each tensor once to measure it and once to round it. */
+/** Where the bytes come from and go to. Both are positional; what does not stay in memory is read again by each pass. */
 export interface DeriveFiles {
   /** Fills `into` with the source's bytes from `position` on. */
   read(into: Uint8Array, position: number): void;
@@ -13,8 +13,8 @@ export interface DeriveFiles {
   write(bytes: Uint8Array, position: number): void;
   /** Sees each byte of the source once, in order. */
   seen(bytes: Uint8Array): void;
-  /** Called between two steps of at most some hundred KiB of the source. */
-  step(bytes: number): Promise<void>;
+  /** Called between two steps of at most some hundred KiB of the source. @param isFirst whether these bytes were not seen before */
+  step(bytes: number, isFirst: boolean): Promise<void>;
 }
 
 type Made = Exclude<Step, { how: 'drop' }>;
@@ -23,12 +23,17 @@ type EightStep = Extract<Step, { how: 'eight' }>;
 /** Bytes of what is taken over at once. */
 const keptBytes = 512 * 1024;
 
+/** Bytes of a tensor that stay in memory from one pass to the next, at most; most layers of Flux and Wan have fewer. */
+const mostHeld = 64 * 1024 * 1024;
+
 /** Makes a variant of a source by its plan, in memory of a fixed size. */
 export class Derivation {
   readonly #plan: VariantPlan;
   readonly #recipe: Recipe;
   readonly #files: DeriveFiles;
-  readonly #memory = new NumberMemory();
+  readonly #memory: NumberMemory;
+  /** The tensor whose first bytes are in memory. */
+  #held: WideTensor | null = null;
   readonly #kept = Buffer.alloc(keptBytes);
   readonly #tensors: Placed[] = [];
   readonly #layers: LayerReport[] = [];
@@ -38,6 +43,11 @@ export class Derivation {
     this.#plan = plan;
     this.#recipe = recipe;
     this.#files = files;
+    const largest = plan.steps.reduce(
+      (most, step) => Math.max(most, isRounded(step) ? step.tensor.end - step.tensor.begin : 0),
+      0,
+    );
+    this.#memory = new NumberMemory(Math.min(mostHeld, largest));
   }
 
   /** @returns the tensors with their places, the report's layers, and where the last tensor ends */
@@ -189,15 +199,17 @@ export class Derivation {
   /** Reads a tensor part by part into the memory of numbers. @param isFirst whether its bytes were not seen yet */
   async #inParts(tensor: WideTensor, columns: number, isFirst: boolean, each: (part: Part) => void): Promise<void> {
     const [width, all] = [widthOf[tensor.dtype], countOf(tensor)];
+    const isHeld = this.#held === tensor;
     for (let at = 0; at < all; at += mostNumbers) {
-      const count = Math.min(mostNumbers, all - at);
-      const bytes = this.#memory.placeFor(tensor.dtype, count);
-      this.#files.read(bytes, tensor.begin + width * at);
+      const numbers = { at, count: Math.min(mostNumbers, all - at) };
+      const bytes = this.#memory.placeFor(tensor.dtype, numbers);
+      if (!isHeld || !this.#memory.holds(tensor.dtype, numbers)) this.#files.read(bytes, tensor.begin + width * at);
       if (isFirst) this.#files.seen(bytes);
-      this.#memory.take(tensor.dtype, count);
-      each({ at, count, columns });
-      await this.#files.step(isFirst ? bytes.length : 0);
+      this.#memory.take(tensor.dtype, numbers);
+      each({ ...numbers, columns });
+      await this.#files.step(bytes.length, isFirst);
     }
+    this.#held = tensor;
   }
 
   async #inPieces(begin: number, end: number, each: (bytes: Uint8Array, position: number) => void): Promise<void> {
@@ -205,11 +217,12 @@ export class Derivation {
       const bytes = this.#kept.subarray(0, Math.min(keptBytes, end - at));
       this.#files.read(bytes, at);
       each(bytes, at);
-      await this.#files.step(bytes.length);
+      await this.#files.step(bytes.length, true);
     }
   }
 }
 
+const isRounded = ({ how }: Step) => how === 'eight' || how === 'sixteen';
 const countOf = ({ dtype, begin, end }: WideTensor) => (end - begin) / widthOf[dtype];
 
 /** Bytes in the variant of a tensor that is not quantised to eight bits. */

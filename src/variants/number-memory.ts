@@ -13,6 +13,12 @@ export const mostNumbers = 128 * 1024;
 /** Kernels take this many numbers at a time. */
 const step = 16;
 
+/** Numbers of a tensor: the index of the first one, and how many, at most `mostNumbers`. */
+interface Numbers {
+  at: number;
+  count: number;
+}
+
 /** Sums of squares of the numbers and of the errors, and the largest error. */
 export interface RoundingCost {
   power: number;
@@ -32,10 +38,16 @@ export class NumberMemory {
   /** The numbers that were taken: where they lie, their width, and what rounds them. */
   #taken: { kernels: RoundingKernels; begin: number; width: number };
   readonly #out = this.#raw + 2 * (mostNumbers + step);
+  readonly #held = this.#out + 2 * (mostNumbers + step);
+  readonly #heldBytes: number;
 
-  /** @throws Error where the runtime has no vector instructions; Node has them on all processors that it runs on */
-  constructor() {
-    const instance = numberKernels.over(this.#out + 2 * (mostNumbers + step));
+  /**
+   * @param heldBytes of a tensor, from its first byte on, that stay in memory from one pass over it to the next
+   * @throws Error where the runtime has no vector instructions; Node has them on all processors that it runs on
+   */
+  constructor(heldBytes = 0) {
+    this.#heldBytes = heldBytes;
+    const instance = numberKernels.over(this.#held + heldBytes + 4 * step);
     if (!instance) throw new Error('this runtime has no WebAssembly with vector instructions');
     this.#kernels = instance.exports;
     const { scanOfBf16, toFp8OfBf16, toFp16OfBf16, toBf16OfBf16, toInt8OfBf16 } = instance.exports;
@@ -52,17 +64,24 @@ export class NumberMemory {
     this.#integers = new Uint32Array(instance.bytes.buffer);
   }
 
-  /** The place for the bytes of the next numbers. @param count at most `mostNumbers` */
-  placeFor(type: WideType, count: number): Uint8Array {
-    const begin = type === 'F32' ? this.#wide : this.#raw;
-    return this.#bytes.subarray(begin, begin + widthOf[type] * count);
+  /** Whether these numbers stay in the place that is theirs. */
+  holds(type: WideType, { at, count }: Numbers): boolean {
+    return widthOf[type] * (at + count) <= this.#heldBytes;
+  }
+
+  /** The place for the bytes of the next numbers. */
+  placeFor(type: WideType, numbers: Numbers): Uint8Array {
+    const begin = this.#placeOf(type, numbers);
+    return this.#bytes.subarray(begin, begin + widthOf[type] * numbers.count);
   }
 
   /** Takes the numbers whose bytes were put there. */
-  take(type: WideType, count: number): void {
-    if (type === 'F16') this.#kernels.widenF16(this.#raw, this.#wide, 0, this.#raw + 2 * ceil(count));
+  take(type: WideType, numbers: Numbers): void {
+    const { count } = numbers;
+    const place = this.#placeOf(type, numbers);
+    if (type === 'F16') this.#kernels.widenF16(place, this.#wide, 0, place + 2 * ceil(count));
     const isBf16 = type === 'BF16';
-    const [begin, width] = isBf16 ? [this.#raw, 2] : [this.#wide, 4];
+    const [begin, width] = type === 'F16' ? [this.#wide, 4] : [place, widthOf[type]];
     this.#taken = { kernels: isBf16 ? this.#ofBf16 : this.#kernels, begin, width };
     // The kernels' last step may go beyond the numbers.
     this.#bytes.fill(0, begin + width * count, begin + width * ceil(count));
@@ -99,6 +118,11 @@ export class NumberMemory {
   /** The first numbers, rounded last. They stay until the next ones are rounded. */
   bytesOf(type: NarrowType, count: number): Uint8Array {
     return this.#bytes.subarray(this.#out, this.#out + widthOf[type] * count);
+  }
+
+  #placeOf(type: WideType, numbers: Numbers): number {
+    if (this.holds(type, numbers)) return this.#held + widthOf[type] * numbers.at;
+    return type === 'F32' ? this.#wide : this.#raw;
   }
 
   #addressOf(number: number): number {

@@ -116,6 +116,26 @@ describe('a variant', () => {
     expect(statSync(order.path).size).toBeLessThan(statSync(path).size);
   });
 
+  test.each(['BF16', 'F32'] as const)(
+    'of a layer in %s that is larger than what stays in memory is rounded to its end',
+    async (dtype) => {
+      const [rows, times, columns] = [64, 72, 8192];
+      const few = tensorOf('blocks.0.self_attn.q.weight', [rows, columns], numbers(rows * columns, 3), dtype);
+      const many = { ...few, shape: [times * rows, columns], bytes: Buffer.concat(new Array<Buffer>(times).fill(few.bytes)) };
+      expect(many.bytes.length).toBeGreaterThan(64 * 1024 * 1024);
+      const without = tinyWan({ dtype }).filter(({ name }) => name !== few.name);
+      // Rows of int8 do not depend on each other.
+      const [small, large] = [
+        await made(model([few, ...without]), { to: 'int8' }),
+        await made(model([many, ...without]), { to: 'int8' }),
+      ];
+      const once = small.tensors.get(few.name)?.bytes ?? Buffer.alloc(0);
+      const all = large.tensors.get(few.name)?.bytes ?? Buffer.alloc(0);
+      expect([once.length, all.length]).toEqual([rows * columns, times * rows * columns]);
+      for (let at = 0; at < all.length; at += once.length) expect(all.subarray(at, at + once.length).equals(once)).toBe(true);
+    },
+  );
+
   test('has the same bytes whenever and wherever it is made', async () => {
     const [first, second] = [model(), model()];
     utimesSync(second, 1, 1);
