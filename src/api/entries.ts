@@ -16,6 +16,8 @@ export interface TierUseView {
 
 /** As a list shows it. */
 export interface ListedEntry extends EntryView {
+  /** Whether the store that hosts share copies in has it; left out without one, and while its content is not known. */
+  shared?: boolean;
   /** What each tier has done for it. */
   use: (TierUseView & { tier: TierName })[];
 }

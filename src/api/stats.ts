@@ -1,6 +1,7 @@
 import type { Mode, TierName, TierState } from '../core/types.ts';
 import type { RootView } from './api.ts';
 import type { TierUseView } from './entries.ts';
+import type { SharedView } from './farm.ts';
 import type { MemoStats } from './memo.ts';
 import type { StuckView } from './open-sources.ts';
 
@@ -71,6 +72,8 @@ export interface StatsAnswer {
   /** Milliseconds inside the daemon. */
   latencyMs: { hit: Percentiles; miss: Percentiles };
   tiers: TierStats[];
+  /** The tier that hosts share, below these; left out without a store. */
+  shared?: SharedView;
   /** Categories with a quota: bytes of their copies, and most bytes. Left out when there are none. */
   quotas?: QuotaUse[] | undefined;
   /**

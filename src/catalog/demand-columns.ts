@@ -1,6 +1,15 @@
 import { type Demand, type Habits, noHabits } from '../core/demand.ts';
+import type { SourceFile } from '../core/types.ts';
 import { type Votes, votesAt } from '../core/votes.ts';
 import type { Database } from '../sqlite/database.ts';
+
+/** What the other hosts of a farm know of how wanted sources are. */
+export interface OthersDemand {
+  /** Wishes that count by now; 0 = none that are known. */
+  of(file: SourceFile): number;
+  /** Told of each wish that counts. */
+  wished(file: SourceFile): void;
+}
 
 /** Demand as a column: eight-byte doubles, the counts last. */
 export function demandBytes({ wishedAt, usedAt, burstAt, bursts, counts }: Demand): Buffer {

@@ -1,10 +1,10 @@
 import { sep } from 'node:path';
 import type { EntriesQuery, EntrySort } from '../api/entries.ts';
-import { afterUse, type Demand, demandFrom } from '../core/demand.ts';
+import { afterUse, type Demand, demandFrom, joined } from '../core/demand.ts';
 import type { Entry, Fingerprint, SourceFile } from '../core/types.ts';
 import { noVotes, withUse } from '../core/votes.ts';
 import type { Database } from '../sqlite/database.ts';
-import { demandBytes, demandOf, SavedHabits } from './demand-columns.ts';
+import { demandBytes, demandOf, type OthersDemand, SavedHabits } from './demand-columns.ts';
 import { type LibraryRow, libraryRows } from './library-rows.ts';
 import { Pins } from './pin-rules.ts';
 
@@ -54,6 +54,8 @@ export class Entries {
   readonly #db: Database;
   readonly habits: SavedHabits;
   readonly pins: Pins;
+  /** Null = this host counts alone. */
+  others: OthersDemand | null = null;
 
   constructor(db: Database) {
     this.#db = db;
@@ -120,17 +122,29 @@ export class Entries {
     const { votes, votedAt } = withUse(before ?? noVotes, at);
     const known = this.habits.get();
     const { demand, habits } = afterUse(before ? demandBefore(before) : null, known ?? this.habits.first(at), at);
+    // A file that nobody here has wanted yet begins with what others know.
+    const told = before?.votedAt === null && this.others ? this.others.of(before) : 0;
+    const all = told > 0 ? joined(demand, demandFrom(told, at)) : demand;
     this.#db.run(
-      'UPDATE entries SET uses = uses + ?, last_use = ?, last_used_at = ?, votes = ?, voted_at = ?, demand = ? WHERE id = ?',
+      `UPDATE entries SET uses = uses + ?, last_use = ?, last_used_at = ?, votes = ?, voted_at = ?, demand = ?,
+         told_wishes = coalesce(?, told_wishes) WHERE id = ?`,
       uses,
       tick,
       at,
-      votes,
+      votes + told,
       votedAt,
-      demandBytes(demand),
+      demandBytes(all ?? demand),
+      told > 0 ? told : null,
       id,
     );
-    if (habits !== known) this.habits.set(habits);
+    if (told > 0) this.habits.set({ ...habits, totals: habits.totals.map((total) => total + told) });
+    else if (habits !== known) this.habits.set(habits);
+    if (before && votedAt !== before.votedAt) this.others?.wished(before);
+  }
+
+  /** Wishes of other hosts that the counts of a source began with; null = none. */
+  toldWishesOf(id: number): number | null {
+    return this.#db.get<{ told: number | null }>('SELECT told_wishes AS told FROM entries WHERE id = ?', id)?.told ?? null;
   }
 
   /** Pins a file by its name, or unpins it whatever held it. */

@@ -480,4 +480,8 @@ export const migrations: readonly string[] = [
   ALTER TABLE farm_contents ADD COLUMN ctime_ns TEXT;
   ALTER TABLE farm_contents ADD COLUMN ino TEXT;
   `,
+  `
+  -- Wishes of other hosts of a farm that the counts of a source began with; null = none.
+  ALTER TABLE entries ADD COLUMN told_wishes REAL;
+  `,
 ];

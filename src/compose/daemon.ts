@@ -143,7 +143,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
   const llm = openLlm({ ...context, config, memo });
   const prompts = openPrompts({ ...shared, config, settings, workflows: answering.workflows, memo });
   const presets = openPresets({ ...shared, ...answering, stateDir: config.stateDir, settings, memo });
-  const farm = farmLink && traffic && joinFarm(farmLink, { ...context, ...answering, traffic, options });
+  const farm = farmLink && traffic && joinFarm(farmLink, { ...context, ...answering, catalog, traffic, options });
   const mode = () => settings.mode();
   const variants = openVariants({ ...shared, ...copying, tier, stateDir: config.stateDir, mode });
   const { limitKeeper } = copying;

@@ -4,8 +4,10 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { LoadedConfig } from '../config/config.ts';
 import { farmKeyFile } from '../config/farm-keys.ts';
 import type { Config } from '../config/types.ts';
+import { DemandTable } from '../farm/demand-table.ts';
 import { Farm } from '../farm/farm.ts';
 import { FarmCounts } from '../farm/farm-counts.ts';
+import { FarmDemand } from '../farm/farm-demand.ts';
 import { readFarmKey } from '../farm/farm-key.ts';
 import { HostWarming } from '../farm/host-warming.ts';
 import { Membership } from '../farm/membership.ts';
@@ -70,13 +72,14 @@ const longestErrandMs = 6 * 3_600_000;
 
 interface Joining extends Context {
   traffic: Traffic;
+  catalog: Pick<Catalog, 'entries'>;
   warmer: Pick<Warmer, 'warm'>;
   /** Bytes that its copies may take, and how long is waited for copies, ms. */
   options: { limit(): number; readonly waitMaxMs: number };
 }
 
 /** Takes this host into the farm, until the daemon closes. */
-export function joinFarm(link: FarmLink, { traffic, warmer, options, events, log, opened }: Joining): Farm {
+export function joinFarm(link: FarmLink, { traffic, catalog, warmer, options, events, log, opened }: Joining): Farm {
   const { host, directory, counts } = link;
   const self = () => ({ host, url: traffic.url, version, wire: ownVersions, weight: options.limit(), ...counts.figures });
   const onLetters = (letters: readonly string[]) => warming.received(letters);
@@ -90,6 +93,11 @@ export function joinFarm(link: FarmLink, { traffic, warmer, options, events, log
   const warming = new HostWarming({ ...link, members: membership, holdersOf, warm, waitMaxMs: () => options.waitMaxMs, log });
   const farm = new Farm({ ...link, link: link.redis, membership, traffic, warming });
   traffic.hosts = () => membership.hosts;
+  const others = () => membership.hosts.filter((one) => one.host !== host).length;
+  const demand = new FarmDemand({ table: new DemandTable(link.redis, link.name), others, log });
+  opened.defer(() => demand[Symbol.asyncDispose]());
+  catalog.entries.others = demand;
+  demand.begin();
   membership.begin();
   return farm;
 }

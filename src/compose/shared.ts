@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { LoadedConfig } from '../config/config.ts';
 import type { Mode } from '../core/types.ts';
 import { CatalogLedger } from '../shared/catalog-ledger.ts';
-import { RedisLedger } from '../shared/redis-ledger.ts';
+import { RedisLedger, storeNameOf } from '../shared/redis-ledger.ts';
 import { SharedTier } from '../shared/shared-tier.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import type { Speeds } from '../usage/speeds.ts';
@@ -24,17 +23,12 @@ export function openShared({ config, environment }: LoadedConfig, parts: SharedP
   const { shared: store } = config;
   if (store === null) return null;
   const { farm, catalog, speeds, clock, opened } = parts;
-  const { endpoint, bucket, prefix } = store.at;
-  const named = createHash('sha256')
-    .update(JSON.stringify([endpoint, bucket, prefix]))
-    .digest('hex')
-    .slice(0, 16);
   const tier = new SharedTier({
     ...parts,
     store,
     environment,
     ledger: farm
-      ? new RedisLedger(farm.redis, { farm: farm.name, host: farm.host, store: named })
+      ? new RedisLedger(farm.redis, { farm: farm.name, host: farm.host, store: storeNameOf(store.at) })
       : new CatalogLedger(catalog, () => clock.now()),
     speedOf: (root, medium) => speeds.of(root, medium),
     now: () => clock.now(),

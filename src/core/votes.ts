@@ -11,7 +11,8 @@ export interface Votes {
 
 export const noVotes: Readonly<Votes> = { votes: 0, votedAt: null };
 
-const halfLifeMs = 4 * 24 * 3600 * 1000;
+/** Of all counts of wishes. */
+export const halfLifeMs = 4 * 24 * 3600 * 1000;
 const windowMs = 10 * 60 * 1000;
 
 /** The count decayed until `now`. A clock that was set back does not make it grow. */

@@ -135,14 +135,22 @@ for i = 2, count + 1 do
 end
 return 1`;
 
-/** Answers the hashes, the hosts with their bits in turn, the last event, and who has read which chunk. */
+/** ARGV: most hosts. Answers the hashes, hosts with their bits in turn, the last event, who has read which chunk, and the number of all hosts. */
 export const holdersScript = `${common}
 prune()
+local all = redis.call('HLEN', KEYS[3])
+local have
+if all > tonumber(ARGV[1]) then have = redis.call('HRANDFIELD', KEYS[3], ARGV[1], 'WITHVALUES')
+else have = redis.call('HGETALL', KEYS[3]) end
 local last = redis.call('XREVRANGE', KEYS[5], '+', '-', 'COUNT', 1)
-return { hashes, redis.call('HGETALL', KEYS[3]), last[1] and last[1][1] or '0-0', redis.call('HGETALL', KEYS[6]) }`;
+return { hashes, have, last[1] and last[1][1] or '0-0', redis.call('HGETALL', KEYS[6]), all }`;
 
-/** ARGV: the last event that the host knows. Answers what follows; nothing when the stream was lost, or has forgotten some of it. */
+/**
+ * ARGV: the last event that the host knows, and most hosts. Answers what follows; nothing when the stream was lost, has forgotten some of it, or
+ * is that of more hosts.
+ */
 export const newsScript = `
+if redis.call('HLEN', KEYS[3]) > tonumber(ARGV[2]) then return false end
 if ARGV[1] ~= '0-0' then
   local known = redis.call('XRANGE', KEYS[5], ARGV[1], ARGV[1])
   if #known == 0 then return false end

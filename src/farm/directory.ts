@@ -35,7 +35,10 @@ export interface Holder {
 }
 
 export interface SwarmState {
+  /** The live hosts that have chunks, without the asker; of more than `mostHolders`, so many of them by chance, others each time. */
   holders: Holder[];
+  /** How many hosts have chunks in all. */
+  hosts: number;
   /** Chunk -> SHA-256, of the chunks that were read. */
   hashes: Map<number, string>;
 }
@@ -106,9 +109,9 @@ export interface SwarmEntry {
   got(chunk: number): Promise<void>;
   /** Makes chunks claimable again which no live host has, but perhaps those from which the asker got nothing good. */
   lost(chunks: readonly number[], without: readonly string[]): Promise<void>;
-  /** The live hosts that have chunks of this content, without this one; and the chunks' hashes. News begin here. */
+  /** Who has chunks of this content, and the chunks' hashes. News begin here. */
   holders(): Promise<SwarmState>;
-  /** What has happened since the last call; null = too much: ask for the holders again. */
+  /** What has happened since the last call; null = too much, or among more than `mostHolders` hosts: ask for the holders again. */
   news(): Promise<SwarmEvent[] | null>;
   /**
    * Says again what this host has, which is forgotten otherwise. Hashes are taken over where none is known.
@@ -119,6 +122,9 @@ export interface SwarmEntry {
   /** Takes this host out. */
   leave(): Promise<void>;
 }
+
+/** A host knows so many others that have chunks of a content, at most: what all have to hear of all grows with the square of their number. */
+export const mostHolders = 64;
 
 /** A host's word on what it has is forgotten after this time, ms; the host repeats it much sooner. */
 export const announcementLease = 15_000;

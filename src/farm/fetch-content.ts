@@ -60,7 +60,7 @@ class ContentFetch {
     this.#proven = new Map(hashes);
     const has = new ChunkSet(content.chunks);
     for (const chunk of hashes.keys()) has.add(chunk);
-    this.#swarm = new Swarm(content.chunks, { now: now(), random: Math.random, has });
+    this.#swarm = new Swarm(content.chunks, { now: now(), random: Math.random, has, host: parts.host });
     this.#talk = new SwarmTalk({ ...parts, swarm: this.#swarm, proven: this.#proven });
     this.#originLost = origin
       ? null
@@ -75,7 +75,7 @@ class ContentFetch {
     const talk = this.#talk;
     signal.addEventListener('abort', wake);
     const rounds = [
-      new Periodic(() => talk.hear().then(wake), { everyMs: hearing, onError }),
+      new Periodic(() => talk.hear().then(wake), { everyMs: () => talk.pause(hearing), onError }),
       new Periodic(() => talk.meet().then(wake), { everyMs: () => (talk.isAway ? lookAgain : beat), onError }),
     ];
     try {

@@ -8,6 +8,7 @@ import {
   type Holder,
   type HostFacts,
   letterMs,
+  mostHolders,
   mostLetters,
   type ReadAnswer,
   type SwarmContent,
@@ -37,14 +38,17 @@ class SwarmRecord {
 /** A directory for the hosts of one process: for tests, and the model that other directories are compared with. */
 export class MemoryDirectory implements Directory {
   readonly now: () => number;
+  readonly random: () => number;
   readonly #records = new Map<string, SwarmRecord>();
   readonly #slots = new Map<string, Map<string, number>>();
   readonly #hosts = new Map<string, { facts: HostFacts; ends: number }>();
   readonly #letters = new Map<string, { letters: string[]; ends: number }>();
   #fences = 0;
 
-  constructor(now: () => number) {
+  /** @param random a number from 0 to 1, as `Math.random` gives it */
+  constructor(now: () => number, random: () => number = Math.random) {
     this.now = now;
+    this.random = random;
   }
 
   join(content: SwarmContent, host: string): SwarmEntry {
@@ -173,12 +177,14 @@ class MemoryEntry implements SwarmEntry {
 
   async holders(): Promise<SwarmState> {
     this.#heard = this.#record.events.length;
-    return { holders: this.#live().filter(({ host }) => host !== this.#host), hashes: this.#believed() };
+    const live = this.#live();
+    const told = live.length > mostHolders ? someOf(live, mostHolders, this.#directory.random) : live;
+    return { holders: told.filter(({ host }) => host !== this.#host), hosts: live.length, hashes: this.#believed() };
   }
 
   async news(): Promise<SwarmEvent[] | null> {
     const { events } = this.#record;
-    if (events.length < this.#heard) return null;
+    if (events.length < this.#heard || this.#record.holders.size > mostHolders) return null;
     const news = events.slice(this.#heard);
     this.#heard = events.length;
     return news.filter(({ host }) => host !== this.#host);
@@ -219,4 +225,14 @@ class MemoryEntry implements SwarmEntry {
     for (const [host, { ends }] of holders) if (ends <= this.#directory.now()) holders.delete(host);
     return [...holders].map(([host, { has }]) => ({ host, has }));
   }
+}
+
+/** So many of them by chance: the first steps of a shuffle by Fisher and Yates. */
+function someOf<T>(all: readonly T[], most: number, random: () => number): T[] {
+  const drawn = [...all];
+  for (let at = 0; at < most; at++) {
+    const from = at + Math.floor(random() * (drawn.length - at));
+    [drawn[at], drawn[from]] = [drawn[from] as T, drawn[at] as T];
+  }
+  return drawn.slice(0, most);
 }

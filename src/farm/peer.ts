@@ -24,6 +24,11 @@ export class Peer {
     this.has = new ChunkSet(chunks);
   }
 
+  /** Whether it has given nothing, or nothing good, before. */
+  get hasMadeTrouble(): boolean {
+    return this.#outUntil > 0;
+  }
+
   /** It does not count as one that has anything. A busy peer does. */
   isOut(now: number): boolean {
     return now < this.#outUntil;

@@ -50,9 +50,14 @@ export class Peers {
     }
   }
 
+  /** It left, or is not among those that are told of. What trouble it has made is remembered: it may be back. */
   remove(id: string): void {
     const peer = this.#peers.get(id);
     if (peer === undefined) return;
+    if (peer.hasMadeTrouble) {
+      this.hasNot(peer, { from: 0, to: this.#chunks });
+      return;
+    }
     this.#peers.delete(id);
     if (this.#usable.includes(peer)) this.#count(peer, -1);
     this.#usable = this.#usable.filter((one) => one !== peer);

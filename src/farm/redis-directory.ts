@@ -9,6 +9,7 @@ import {
   type Directory,
   type HostFacts,
   letterMs,
+  mostHolders,
   mostLetters,
   type ReadAnswer,
   type SwarmContent,
@@ -125,15 +126,16 @@ class RedisEntry implements SwarmEntry {
   }
 
   async holders(): Promise<SwarmState> {
-    type Answer = [hashes: Buffer, have: Buffer[], last: Buffer, authors: Buffer[]];
-    const [hashes, have, last, authors] = (await this.#run(scripts.holdersScript, [])) as Answer;
+    type Answer = [hashes: Buffer, have: Buffer[], last: Buffer, authors: Buffer[], all: number];
+    const [hashes, have, last, authors, all] = (await this.#run(scripts.holdersScript, [mostHolders])) as Answer;
     this.#heard = String(last);
     const hosts = pairs(have).map(([host, bits]) => ({ host: String(host), has: ChunkSet.from(bits, this.#content.chunks) }));
-    return { holders: hosts.filter(({ host }) => host !== this.#host), hashes: this.#believed(hashesIn(hashes), authors) };
+    const holders = hosts.filter(({ host }) => host !== this.#host);
+    return { holders, hosts: all, hashes: this.#believed(hashesIn(hashes), authors) };
   }
 
   async news(): Promise<SwarmEvent[] | null> {
-    const events = (await this.#run(scripts.newsScript, [this.#heard])) as [Buffer, Buffer[]][] | null;
+    const events = (await this.#run(scripts.newsScript, [this.#heard, mostHolders])) as [Buffer, Buffer[]][] | null;
     if (events === null) return null;
     const last = events.at(-1);
     if (last !== undefined) this.#heard = String(last[0]);

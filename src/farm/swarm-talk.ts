@@ -1,6 +1,6 @@
 import { InFlight } from '../runtime/in-flight.ts';
 import { ChunkSet } from './chunk-set.ts';
-import type { Holder, Run, SwarmContent, SwarmEntry } from './directory.ts';
+import { type Holder, mostHolders, type Run, type SwarmContent, type SwarmEntry } from './directory.ts';
 import type { FarmDirectory } from './fetch-parts.ts';
 import type { PeerClient } from './peer-client.ts';
 import { commonVersion } from './peer-wire.ts';
@@ -35,6 +35,8 @@ export class SwarmTalk {
   readonly #mute = new Set<string>();
   /** Hosts that had something when the directory was asked last. */
   #holders: ReadonlySet<string> = new Set();
+  /** How many times more hosts have something than one host is told of; at least 1. */
+  #crowd = 1;
   isAway = false;
   /** What the directory says of chunks: their SHA-256. */
   said: ReadonlyMap<number, string> = new Map();
@@ -57,6 +59,11 @@ export class SwarmTalk {
   /** Whether no other host is known that has anything of it. */
   get knowsNobody(): boolean {
     return this.#holders.size === 0;
+  }
+
+  /** A pause between two questions about what is new, ms: the more hosts ask, the longer. @param among few hosts */
+  pause(among: number): number {
+    return among * this.#crowd;
   }
 
   /** Says what this host has, and learns what the others have. Finds out whether a directory that was away is back. */
@@ -144,8 +151,9 @@ export class SwarmTalk {
   }
 
   async #learn(): Promise<void> {
-    const { holders: all, hashes } = await this.#entry.holders();
+    const { holders: all, hashes, hosts } = await this.#entry.holders();
     this.said = hashes;
+    this.#crowd = Math.max(1, hosts / mostHolders);
     const holders = all.filter(({ host }) => !this.#mute.has(host));
     for (const { host, has } of holders) this.#has(host, numbersIn(has));
     if (holders.length < all.length) await this.#reopen(holders);

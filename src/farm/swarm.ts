@@ -1,5 +1,6 @@
 import { ChunkSet } from './chunk-set.ts';
 import type { ClaimAnswer, Run } from './directory.ts';
+import { ownShare } from './own-share.ts';
 import type { Peer } from './peer.ts';
 import { Peers } from './peers.ts';
 
@@ -53,13 +54,21 @@ export class Swarm {
   #chunkTime = Number.POSITIVE_INFINITY;
   #runStarted = 0;
   #directoryAway = false;
+  /** This host, as the others know it. */
+  readonly #host: string;
   #progressAt: number;
 
-  /** @param random a number from 0 to 1, as `Math.random` gives it */
+  /** @param random a number from 0 to 1, as `Math.random` gives it @param host this host, as the others know it */
   constructor(
     chunks: number,
-    { now, random, has = new ChunkSet(chunks) }: { now: number; random: () => number; has?: ChunkSet },
+    {
+      now,
+      random,
+      has = new ChunkSet(chunks),
+      host = '',
+    }: { now: number; random: () => number; has?: ChunkSet; host?: string },
   ) {
+    this.#host = host;
     this.has = has;
     this.#random = random;
     this.#peers = new Peers(chunks);
@@ -250,12 +259,21 @@ export class Swarm {
     return this.#chunkTime < claimTime && (reading.to - reading.from === 1 || this.has.has(reading.to - 2));
   }
 
+  /**
+   * Without a directory hosts that read in the same order would have nothing for each other. So each reads its own share first, and of
+   * those of others only when nothing comes; then from somewhere.
+   */
   #read(unheld: readonly number[], now: number): Run | null {
-    const [from] = unheld;
+    const peers = this.#peers.usable.flatMap(({ id, has }) => (has.size > 0 ? [id] : []));
+    const own = ownShare(unheld, { host: this.#host, peers, chunks: this.has.chunks });
+    if (own.length === 0 && !this.#isStarved(now)) return null;
+    const open = own.length > 0 ? own : unheld;
+    const start = own.length > 0 ? 0 : Math.floor(this.#random() * open.length);
+    const from = open[start];
     if (from === undefined) return null;
     let to = from + 1;
     // As long as a claim: the directory may be back soon, and with it those who have the rest.
-    while (to - from < this.#claimLength && unheld[to - from] === to) to++;
+    while (to - from < this.#claimLength && open[start + to - from] === to) to++;
     this.#begin({ from, to }, now);
     return { from, to };
   }

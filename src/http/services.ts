@@ -120,8 +120,10 @@ interface Farm {
 
 interface SharedStore {
   view(): SharedView;
-  /** Whether it has the content of a source; null when that is not known. */
-  has(path: string): Promise<boolean | null>;
+  /** Whether it has the content of a source, as of the last look at it; null when that is not known. */
+  hadLast(source: Pick<LocatedFile, 'path' | 'rel' | 'category'>): boolean | null;
+  /** The same of this moment. */
+  has(source: Pick<LocatedFile, 'path' | 'rel' | 'category'>): Promise<boolean | null>;
 }
 
 /** All services of the HTTP interface; each route declares its own. */

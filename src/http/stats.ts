@@ -55,6 +55,7 @@ export function statsOf(services: StatsServices): StatsAnswer {
     mismatched: catalog.published.mismatches(),
     latencyMs: lookupStats.latencyMs(),
     tiers: tierStats(services),
+    ...(services.sharedStore && { shared: services.sharedStore.view() }),
     ...quotaUse(services),
     ...variantUse(services),
     roots: services.roots.list(),

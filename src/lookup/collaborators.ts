@@ -58,8 +58,8 @@ export interface Planner {
   activeJob(path: string): CopyInProgress | undefined;
   /** Why a copy of this source is not yet retried. */
   recentFailure(path: string): CacheError | undefined;
-  /** What a source was when its content was known last, if the other hosts of the farm may give it without the source; else null. */
-  withoutSource?(path: string): Fingerprint | null;
+  /** What a source was when its content was known last, if other hosts or the store that they share may give it without the source; else null. */
+  withoutSource?(source: Pick<Located, 'path' | 'rel' | 'category'>): Fingerprint | null;
   /** Bytes that must be copied before a copy from there, or a restore, can start. */
   bytesAhead(located: Located, restore: boolean): number;
   /** False while files that loaders open beside this one have no copies in that tier. */

@@ -144,7 +144,11 @@ export class Lookup {
       source,
       copy,
       cold,
-      ...(copy === null && cold === null && isOutOfReach(source) && { others: planner.withoutSource?.(located.path) ?? null }),
+      ...(copy === null &&
+        cold === null &&
+        isOutOfReach(source) && {
+          others: planner.withoutSource?.({ ...located, category }) ?? null,
+        }),
       incomplete: copy !== null && !planner.isComplete(located.path, copy.tier),
       job: state === 'queued' || state === 'running' ? state : null,
       failure: planner.recentFailure(located.path) ?? null,

@@ -1,4 +1,5 @@
 import type { CacheError } from '../core/errors.ts';
+import type { NamedSource } from '../core/source-name.ts';
 import { defaultTier, type Fingerprint, type Medium, type Priority, type TierName, type WantedFile } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
 import type { FarmHelp } from '../jobs/copy-runner.ts';
@@ -15,7 +16,7 @@ export interface PlannerDeps {
   /** Null or absent without a farm. */
   farm?: Pick<FarmHelp, 'heldByOthers' | 'loading'> | null | undefined;
   /** Null or absent without a store that hosts share copies in. */
-  sharedStore?: { withoutSource(path: string): Fingerprint | null } | null | undefined;
+  sharedStore?: { withoutSource(source: NamedSource & { path: string }): Fingerprint | null } | null | undefined;
 }
 
 /**
@@ -68,9 +69,9 @@ export class CopyPlanner {
     return this.#copier.failures.recent(path);
   }
 
-  /** What a source was when its content was known last, if the other hosts of the farm may give it without the source; else null. */
-  withoutSource(path: string): Fingerprint | null {
-    return this.#farm?.heldByOthers(path)?.fingerprint ?? this.#sharedStore?.withoutSource(path) ?? null;
+  /** What a source was when its content was known last, if other hosts or the store that they share may give it without the source; else null. */
+  withoutSource(source: NamedSource & { path: string }): Fingerprint | null {
+    return this.#farm?.heldByOthers(source.path)?.fingerprint ?? this.#sharedStore?.withoutSource(source) ?? null;
   }
 
   /** Bytes left to copy before a copy from this root, or a restore, with priority `wait` can start. */

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import type { S3Remote } from '../core/remote.ts';
 import type { RedisLink } from '../redis/link.ts';
 import { reservationMs, type SharedLedger } from './ledger.ts';
 
@@ -177,4 +179,10 @@ export class RedisLedger implements SharedLedger {
   #run(script: string, args: readonly (string | number)[]): Promise<unknown> {
     return this.#link.ask((redis) => redis.eval(script, this.#keys, args.map(String)), deadlineMs);
   }
+}
+
+/** The name of a store in keys: the same on all hosts. */
+export function storeNameOf({ endpoint, bucket, prefix }: S3Remote): string {
+  const named = JSON.stringify([endpoint, bucket, prefix]);
+  return createHash('sha256').update(named).digest('hex').slice(0, 16);
 }

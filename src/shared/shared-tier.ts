@@ -3,16 +3,19 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { CacheError, messageOf, toCacheError } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { SharedStore, StoreOrigin } from '../core/remote.ts';
+import type { NamedSource } from '../core/source-name.ts';
 import { defaultTier, type Fingerprint, type Medium, type Mode, type SourceFile } from '../core/types.ts';
 import { within } from '../runtime/deadline.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
 import type { Tiers } from '../tiers/tiers.ts';
-import type { SharedLedger } from './ledger.ts';
-import { contentKey, sourceKey } from './store-names.ts';
+import { reservationMs, type SharedLedger } from './ledger.ts';
+import { contentKey, notesFolder, type SourceNote } from './store-names.ts';
 import { StoreProcess } from './store-process.ts';
 import { WriteBehind } from './write-behind.ts';
+
+type KnownSource = NamedSource & Pick<SourceFile, 'path'>;
 
 export interface SharedTierDeps {
   store: SharedStore;
@@ -30,6 +33,8 @@ export interface SharedTierDeps {
 
 /** The bucket is looked through this often, ms: other hosts write into it. */
 const listMs = 15 * 60_000;
+/** And for a source that is away and was not in it, ms. */
+const lookAgainMs = 30_000;
 /** A copy waits for the store's word so long, ms; a store that is silent is left alone for a while. */
 const askMs = 3000;
 const awayMs = 60_000;
@@ -52,6 +57,9 @@ export class SharedTier implements AsyncDisposable {
   readonly #unsubscribe: () => void;
   /** SHA-256 -> bytes, of what was there when the bucket was looked through last, and what was written since. */
   #there = new Map<string, number>();
+  /** Folder of a source's notes -> what its content is, as of then. */
+  #notes = new Map<string, SourceNote>();
+  #listedAt = 0;
   #totals = { files: 0, bytes: 0, reserved: 0 };
   #counts = { writtenBytes: 0, readBytes: 0, evictions: 0 };
   /** Bytes per second of the reads from it; null before the first. */
@@ -85,16 +93,29 @@ export class SharedTier implements AsyncDisposable {
   }
 
   /** Whether it has the content of a source, as far as that is known here. */
-  async has(path: string): Promise<boolean | null> {
-    const sha256 = this.#knownOf(path)?.sha256;
-    if (sha256 === undefined) return null;
-    return this.#deps.ledger.has(sha256).catch(() => null);
+  async has(source: KnownSource): Promise<boolean | null> {
+    const sha256 = this.#sha256Of(source);
+    return sha256 === null ? null : this.#deps.ledger.has(sha256).catch(() => null);
   }
 
-  /** What a source was when its content was known last, if the store may give that content without the source. Asks no disk. */
-  withoutSource(path: string): Fingerprint | null {
-    const known = this.#knownOf(path);
-    return known && this.#there.has(known.sha256) && this.#isAsked() ? known.fingerprint : null;
+  /** The same as of the last look at it: asks nobody. */
+  hadLast(source: KnownSource): boolean | null {
+    const sha256 = this.#sha256Of(source);
+    return sha256 === null ? null : this.#there.has(sha256);
+  }
+
+  /**
+   * What a source was when its content was known last, here or to the host that has written it, if the store may give that content
+   * without the source. Asks no disk.
+   */
+  withoutSource(source: KnownSource): Fingerprint | null {
+    if (!this.#isAsked()) return null;
+    const known = this.#knownOf(source.path);
+    if (known && this.#there.has(known.sha256)) return known.fingerprint;
+    const note = this.#noteOf(source);
+    // Another host may have written it since.
+    if (!note && performance.now() - this.#listedAt > lookAgainMs) void this.#looks.now();
+    return note && { size: note.size, mtimeNs: note.mtimeNs, ino: null };
   }
 
   /**
@@ -157,8 +178,21 @@ export class SharedTier implements AsyncDisposable {
     const isSame = known !== null && isSameFingerprint(known.fingerprint, file.fingerprint);
     const { size } = file.fingerprint;
     if (isSame && (await this.#process.call.holds(known.sha256, size))) return known.sha256;
-    const note = await this.#process.call.find(sourceKey(file));
-    return note?.size === size ? note.sha256 : null;
+    for (const note of await this.#process.call.notesIn(notesFolder(file)))
+      if (isOf(note, file.fingerprint) && (await this.#process.call.holds(note.sha256, size))) return note.sha256;
+    return null;
+  }
+
+  #sha256Of(source: KnownSource): string | null {
+    return this.#knownOf(source.path)?.sha256 ?? this.#noteOf(source)?.sha256 ?? null;
+  }
+
+  /** What others have noted of a source. Of one that is known here, only what they have noted of what it is. */
+  #noteOf(source: KnownSource): SourceNote | null {
+    const note = this.#notes.get(notesFolder(source));
+    if (!note || !this.#there.has(note.sha256)) return null;
+    const entry = this.#deps.catalog.entries.byPath(source.path);
+    return !entry || isOf(note, entry.fingerprint) ? note : null;
   }
 
   #knownOf(path: string): { sha256: string; fingerprint: Fingerprint } | null {
@@ -199,7 +233,10 @@ export class SharedTier implements AsyncDisposable {
   }
 
   async #list(): Promise<void> {
-    this.#there = await this.#process.call.list();
+    const { contents, notes } = await this.#process.call.list();
+    this.#there = contents;
+    this.#notes = notes;
+    this.#listedAt = performance.now();
     this.#why = null;
     this.#isCounted = await this.#agrees();
   }
@@ -218,7 +255,8 @@ export class SharedTier implements AsyncDisposable {
 
   #pause(): number {
     if (this.#why !== null) return awayMs;
-    return this.#isCounted ? listMs : soonMs;
+    if (!this.#isCounted) return soonMs;
+    return this.#writes.isBehind ? reservationMs : listMs;
   }
 
   /** First the bytes, then the word that they are there: never more than the limit. */
@@ -235,6 +273,10 @@ export class SharedTier implements AsyncDisposable {
     this.#why = why;
     this.#awayUntil = performance.now() + awayMs;
   }
+}
+
+function isOf(note: SourceNote, { size, mtimeNs }: Fingerprint): boolean {
+  return note.size === size && note.mtimeNs === mtimeNs;
 }
 
 /** For people. */

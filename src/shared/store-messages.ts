@@ -8,7 +8,15 @@ interface WriteOrder {
   size: number;
   sha256: string;
   /** The key of the note that says what the source's content is. */
-  sourceKey: string;
+  noteKey: string;
+}
+
+/** What is in the store. */
+interface StoreListing {
+  /** SHA-256 -> bytes of all contents. */
+  contents: Map<string, number>;
+  /** Folder of a source's notes -> the latest one of a content that is there. */
+  notes: Map<string, SourceNote>;
 }
 
 /** The functions of the process that speaks to the store. @throws CacheError SOURCE_*, NOT_PERMITTED */
@@ -19,17 +27,16 @@ export interface StoreWorker {
   /** @throws CacheError SOURCE_CHANGED too, when the copy has other bytes; then nothing is in the store */
   write(order: WriteOrder): Promise<void>;
   /** Notes that a source has a content that is in the store. */
-  note(key: string, note: SourceNote): Promise<void>;
-  /** What a source's content is, when its note and that content are there. */
-  find(sourceKey: string): Promise<SourceNote | null>;
+  note(key: string): Promise<void>;
+  /** The notes in a folder. */
+  notesIn(folder: string): Promise<SourceNote[]>;
   /** Whether a content is there with all its bytes. */
   holds(sha256: string, size: number): Promise<boolean>;
   /** Says that so much room is about to be taken, or still is. @returns what other hosts say at this moment */
   claim(claim: RoomClaim): Promise<RoomClaim[]>;
   unclaim(claim: RoomClaim): Promise<void>;
   remove(sha256: string): Promise<void>;
-  /** SHA-256 -> bytes of all contents. */
-  list(): Promise<Map<string, number>>;
+  list(): Promise<StoreListing>;
   /** Gives up what was begun before this time and never ended. @returns how many */
   abortBefore(timeMs: number): Promise<number>;
 }

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
-import type { SourceFile } from '../core/types.ts';
+import { type NamedSource, sourceDigestOf } from '../core/source-name.ts';
 
 /** Contents lie below it by their SHA-256. */
 export const contentsFolder = 'sha256/';
 /** Below it lies, for each source, what its content is. */
-const sourcesFolder = 'sources/';
+export const sourcesFolder = 'sources/';
 
 /** Below it lies, for each content that a host without a farm is writing, how much room that takes. */
 export const reservedFolder = 'reserved/';
@@ -38,35 +37,26 @@ export function sha256In(key: string): string | null {
   return start !== undefined && sha256.startsWith(start) ? sha256 : null;
 }
 
-/**
- * The key under which hosts tell each other what a source's content is. Roots lie elsewhere on each host, so that it is named by its
- * category and the path below that, with its size and its time to the nanosecond: what makes a source the same one on a single host.
- */
-export function sourceKey({ rel, category, fingerprint: { size, mtimeNs } }: SourceFile): string {
-  const path = rel.replaceAll('\\', '/');
-  const named = category === null || path.startsWith(`${category}/`) ? path : `${category}/${path}`;
-  return `${sourcesFolder}${createHash('sha256')
-    .update(JSON.stringify([named, size, mtimeNs]))
-    .digest('hex')}`;
-}
-
-/** What lies under such a key. */
+/** What the content of a source is, as hosts tell each other: its size and its time to the nanosecond are those of the source. */
 export interface SourceNote {
   sha256: string;
   size: number;
+  mtimeNs: string;
 }
 
-export function noteText(note: SourceNote): string {
-  return JSON.stringify(note);
+/** Below it lie the notes of a source, one for each content that it had. */
+export function notesFolder(source: NamedSource): string {
+  return `${sourcesFolder}${sourceDigestOf(source)}/`;
 }
 
-/** @returns null for a text that is no note: others may write into the bucket */
-export function noteIn(text: string): SourceNote | null {
-  try {
-    const { sha256, size } = Object(JSON.parse(text));
-    const isWhole = typeof sha256 === 'string' && /^[\da-f]{64}$/.test(sha256) && Number.isSafeInteger(size) && size >= 0;
-    return isWhole ? { sha256, size } : null;
-  } catch {
-    return null;
-  }
+/** The key of a note. All that it says is in its key, so that a listing tells it too. */
+export function noteKey(source: NamedSource, { sha256, size, mtimeNs }: SourceNote): string {
+  return `${notesFolder(source)}${sha256}-${size}-${mtimeNs}`;
+}
+
+/** @returns null for any other object: others may write into the bucket */
+export function noteIn(key: string): (SourceNote & { folder: string }) | null {
+  const [, folder = '', sha256 = '', size = '', mtimeNs = ''] =
+    /^(sources\/[\da-f]{64}\/)([\da-f]{64})-(\d{1,15})-(-?\d{1,20})$/.exec(key) ?? [];
+  return folder === '' ? null : { folder, sha256, size: Number(size), mtimeNs };
 }

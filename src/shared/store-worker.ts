@@ -12,11 +12,17 @@ import {
   contentKey,
   contentsFolder,
   noteIn,
-  noteText,
   type RoomClaim,
   reservedFolder,
+  type SourceNote,
   sha256In,
+  sourcesFolder,
 } from './store-names.ts';
+
+/** A note of a content that is not there is removed when so much has been written since, ms by the store's clock. */
+const oldNoteMs = 24 * 3_600_000;
+/** Of those, at one listing. */
+const mostOldNotes = 200;
 
 /** The entry of the process that speaks to the shared store, so that neither its client nor a slow answer is in the daemon's way. */
 let writer: S3Writer | undefined;
@@ -29,18 +35,16 @@ const parent = serveParent<StoreWatcher, StoreWorker>({
   },
   sha256Of: (path) => sha256OnDisk(path),
   write,
-  note: (key, note) => store().putText(key, noteText(note)),
-  async find(sourceKey) {
-    const note = noteIn((await store().text(sourceKey)) ?? '');
-    return note && (await holds(note.sha256, note.size)) ? note : null;
-  },
+  note: (key) => store().putText(key, ''),
+  notesIn: async (folder) => (await store().list(folder)).flatMap(({ key }) => noteIn(key) ?? []),
   holds,
   claim,
   unclaim: (claimed) => store().remove(claimKey(claimed)),
   remove: (sha256) => store().remove(contentKey(sha256)),
   async list() {
     const found = await store().list(contentsFolder);
-    return new Map(found.flatMap(({ key, bytes }) => ofContent(key, bytes)));
+    const contents = new Map(found.flatMap(({ key, bytes }) => ofContent(key, bytes)));
+    return { contents, notes: await latestNotes(contents) };
   },
   abortBefore: (timeMs) => store().abortBefore(new Date(timeMs)),
 });
@@ -62,12 +66,32 @@ async function claim(own: RoomClaim): Promise<RoomClaim[]> {
   return others;
 }
 
-async function write({ path, size, sha256, sourceKey }: Parameters<StoreWorker['write']>[0]): Promise<void> {
+async function write({ path, size, sha256, noteKey }: Parameters<StoreWorker['write']>[0]): Promise<void> {
   // It stays readable when the copy leaves meanwhile; other bytes are noticed by their hash.
   await using file = await open(path, 'r');
   const onBytes = (bytes: number) => parent.tell.written(sha256, bytes);
-  await store().upload({ key: contentKey(sha256), file, size, sha256, onBytes });
-  await store().putText(sourceKey, noteText({ sha256, size }));
+  const key = contentKey(sha256);
+  // Nobody else writes it at this moment: what was begun is of a host that ended meanwhile.
+  await store().abortOf(key);
+  await store().upload({ key, file, size, sha256, onBytes });
+  await store().putText(noteKey, '');
+}
+
+/** The latest note of each source. Those of contents that have left the store go after a day: a content may be about to come. */
+async function latestNotes(contents: ReadonlyMap<string, number>): Promise<Map<string, SourceNote>> {
+  const listed = (await store().list(sourcesFolder)).toSorted((a, b) => a.writtenMs - b.writtenMs);
+  const notes = new Map<string, SourceNote>();
+  const old: string[] = [];
+  const oldBefore = (listed.at(-1)?.writtenMs ?? 0) - oldNoteMs;
+  for (const { key, writtenMs } of listed) {
+    const note = noteIn(key);
+    if (note === null) continue;
+    const { folder, ...said } = note;
+    if (contents.get(said.sha256) === said.size) notes.set(folder, said);
+    else if (writtenMs < oldBefore) old.push(key);
+  }
+  for (const key of old.slice(0, mostOldNotes)) await store().remove(key);
+  return notes;
 }
 
 async function holds(sha256: string, size: number): Promise<boolean> {

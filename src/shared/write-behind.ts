@@ -9,7 +9,7 @@ import { Serial } from '../runtime/serial.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import { freshScore, reservationMs, type SharedLedger } from './ledger.ts';
 import type { StoreWorker } from './store-messages.ts';
-import { type RoomClaim, sourceKey } from './store-names.ts';
+import { noteKey, type RoomClaim } from './store-names.ts';
 
 export interface WriteBehindParts {
   store: SharedStore;
@@ -63,6 +63,11 @@ export class WriteBehind {
     if (this.#unwritten.size > mostKept && oldest !== undefined) this.#unwritten.delete(oldest);
     this.#keep();
     void this.#turns.run(() => this.#write(path));
+  }
+
+  /** Whether something is still to be written. */
+  get isBehind(): boolean {
+    return this.#unwritten.size > 0;
   }
 
   /** Tries again what could not be written: the store was away, or this daemon ended meanwhile. */
@@ -149,16 +154,18 @@ export class WriteBehind {
     return false;
   }
 
-  /** @returns false when there is no room for it beside what other hosts write */
+  /** @returns false when another host writes it, or there is no room for it beside what others write */
   async #put(entry: Entry, copy: Copy, { sha256, limit }: { sha256: string; limit: number }): Promise<boolean> {
     const { ledger, store, log } = this.#parts;
-    const { size } = entry.fingerprint;
-    const key = sourceKey(entry);
+    const { size, mtimeNs } = entry.fingerprint;
+    const note = noteKey(entry, { sha256, size, mtimeNs });
     const answer = await this.#reserve(sha256, size, limit);
-    if (answer === 'there') await this.#parts.worker().note(key, { sha256, size });
-    if (answer !== 'reserved') return answer !== 'full' || limit === store.limit;
+    if (answer === 'there') await this.#parts.worker().note(note);
+    // The host that writes it may end before it has: then this one does, later.
+    if (answer === 'busy') return false;
+    if (answer !== 'reserved') return answer === 'there' || limit === store.limit;
     try {
-      await this.#parts.worker().write({ path: copy.path, size, sha256, sourceKey: key });
+      await this.#parts.worker().write({ path: copy.path, size, sha256, noteKey: note });
       await ledger.written(sha256, size);
     } catch (error) {
       await ledger.release(sha256).catch(() => {});

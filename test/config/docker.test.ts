@@ -1,9 +1,11 @@
-import { globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { loadConfig } from '../../src/config/config.ts';
 import { keys } from '../../src/config/keys.ts';
 import { environmentKeys } from '../../src/config/remote.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
 
 const docker = join(import.meta.dirname, '..', '..', 'config', 'docker');
 const read = (name: string) => readFileSync(join(docker, name), 'utf8');
@@ -49,6 +51,31 @@ describe('config/docker', () => {
     }
     expect(Object.keys(secrets)).toEqual(['farm_key']);
     expect(Object.values<object>(services).filter((service) => 'ports' in service)).toEqual([]);
+  });
+
+  test('what the farm builds from is there, and a daemon takes the settings of each host', () => {
+    const { services } = parse(read('farm/compose.yaml'), { merge: true });
+    const image = Object.fromEntries(
+      [...read('Dockerfile').matchAll(/^(?:ENV| ) (AUTOCACHE_\w+)=(\S+)/gm)].map(([, key, value]) => [key, value]),
+    );
+    expect(Object.keys(image)).toContain('AUTOCACHE_STATE');
+    for (const name of ['gpu1', 'gpu2', 'gpu3']) {
+      const { build, environment } = services[name];
+      expect(existsSync(resolve(docker, 'farm', build.context, build.dockerfile))).toBe(true);
+      const set = Object.entries<string>(environment).map(([key, value]) => [key, value.replace(/\$\{\w+:-([^}]*)\}/g, '$1')]);
+      const { config } = loadConfig({ env: { ...image, ...Object.fromEntries(set) }, cwd: tempDir(), home: tempDir() });
+      expect(config).toMatchObject({
+        farm: { nodes: [{ host: 'redis', port: 6379 }] },
+        farmName: 'compose',
+        farmUrl: `https://${name}:8390`,
+        farmKey: '/run/secrets/farm_key',
+        farmListen: { host: '0.0.0.0', port: 8390 },
+        remotes: [{ driver: 's3', bucket: 'models', endpoint: 'http://origin:7070', style: 'path' }],
+      });
+    }
+    const commands = [...read('farm/compose.yaml').matchAll(/exec \w+ (autocached \w+)/g)].map(([, command]) => command);
+    expect(commands.length).toBeGreaterThan(2);
+    for (const command of commands) expect(read('../../docs/COMMANDS.md')).toContain(command);
   });
 
   test('the template of RunPod starts the daemon before ComfyUI', () => {

@@ -119,6 +119,25 @@ describe.skipIf(noRedis !== null)(`daemons in a farm${leftOut}`, { timeout: pati
     expect(answer).toMatchObject({ ready: 1, hosts: [{ state: 'done', items: [{ ready: false, reason: 'NO_SPACE' }] }] });
   });
 
+  test('a new host begins with what the others have wanted, and says so', async () => {
+    const redis = await startRedis();
+    const nas = nasWith(size);
+    const a = await hostOf(redis, nas);
+    await load(a, nas);
+    await expect.poll(() => redis.cli('zcard', 'ac:1:default:{demand}:hot'), eventually()).toBe('1');
+    expect((await a.client.explain(nas.path)).toldWishes).toBeUndefined();
+    const b = await hostOf(redis, nas);
+    await knowEachOther([a, b]);
+    await load(b, nas);
+    const told = async () => {
+      // What was used is counted a moment later.
+      await b.client.entries({});
+      return (await b.client.explain(nas.path)).toldWishes;
+    };
+    await expect.poll(told, eventually()).toBeCloseTo(1, 2);
+    await expect.poll(() => redis.cli('zcard', 'ac:1:default:{demand}:hot'), eventually()).toBe('1');
+  });
+
   test('with the NAS off, a model that left comes back from another host', async () => {
     const redis = await startRedis();
     const nas = nasWith(size);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { type HostPlan, type Schedule, Simulation } from './simulation.ts';
+import type { HostPlan, Schedule } from './simulated-host.ts';
+import { Simulation } from './simulation.ts';
 
 /** Long after any of these farms has everything, ms. */
 export const never = 3_600_000;

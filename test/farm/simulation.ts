@@ -1,72 +1,20 @@
-import type { Claim, Run, SwarmContent, SwarmEntry } from '../../src/farm/directory.ts';
+import type { Claim, Run, SwarmContent } from '../../src/farm/directory.ts';
+import { mostHolders } from '../../src/farm/directory.ts';
 import { MemoryDirectory } from '../../src/farm/memory-directory.ts';
 import { type Action, type RequestEnd, Swarm } from '../../src/farm/swarm.ts';
-
-/** What happens to a farm while it fetches a content. Times are ms after the start. */
-export interface Schedule {
-  chunks: number;
-  seed: number;
-  /** ms that a chunk takes from the origin, for all readers together. */
-  originChunkTime: number;
-  slots: number;
-  hosts: HostPlan[];
-  /** The directory does not answer for this time. */
-  away?: { at: number; for: number } | undefined;
-  /** The directory forgets everything. */
-  flushedAt?: number | undefined;
-}
-
-export interface HostPlan {
-  joinsAt: number;
-  /** ms that a chunk takes over its link. */
-  chunkTime: number;
-  diesAt?: number | undefined;
-  hangs?: { at: number; for: number } | undefined;
-  /** Every byte that it gives to others is wrong. */
-  lies?: boolean | undefined;
-}
+import { MinHeap } from '../../src/policy/min-heap.ts';
+import { counting, type HostPlan, randomOf, type Schedule, SimulatedHost } from './simulated-host.ts';
 
 const lease = 3000;
 const beat = 5000;
 /** A host that was not heard of for this long is taken for dead. */
 const lifetime = 15_000;
-/** Time between two questions for news. */
+/** Time between two questions for news, among few hosts. */
 const hearing = 200;
+/** Time between two questions to the other hosts, while the directory is away. */
+const askingAround = 1000;
 const uploads = 8;
 const firstByte = 1000;
-
-/** One host of the simulated farm: what real ones do with sockets and files, done with a clock. */
-class SimulatedHost {
-  readonly id: string;
-  readonly plan: HostPlan;
-  readonly swarm: Swarm;
-  readonly entry: SwarmEntry;
-  uploads = 0;
-  finishedAt: number | null = null;
-  /** The longest time in which nothing arrived, ms. */
-  longestPause = 0;
-  lastArrival: number;
-  /** Number of the next step that time alone brings: any other step makes it needless. */
-  wake = 0;
-
-  constructor(id: string, plan: HostPlan, swarm: Swarm, entry: SwarmEntry) {
-    this.id = id;
-    this.plan = plan;
-    this.swarm = swarm;
-    this.entry = entry;
-    this.lastArrival = plan.joinsAt;
-  }
-
-  isDead(now: number): boolean {
-    return this.plan.diesAt !== undefined && now >= this.plan.diesAt;
-  }
-
-  /** When it goes on, if it hangs; else now. */
-  awake(now: number): number {
-    const { hangs } = this.plan;
-    return hangs !== undefined && now >= hangs.at && now < hangs.at + hangs.for ? hangs.at + hangs.for : now;
-  }
-}
 
 export class Simulation {
   readonly schedule: Schedule;
@@ -74,8 +22,11 @@ export class Simulation {
   originReads = 0;
   wrongChunks = 0;
   now = 0;
-  readonly #directory = new MemoryDirectory(() => this.now);
-  readonly #queue: { at: number; order: number; run: () => unknown }[] = [];
+  /** Questions to the directory, by kind. */
+  readonly questions: Record<string, number> = {};
+  readonly #directory: MemoryDirectory;
+  readonly #queue = new MinHeap<{ score: number; tie: number; run: () => unknown }>();
+  readonly #byName = new Map<string, SimulatedHost>();
   #order = 0;
   #readers = 0;
   readonly #random: () => number;
@@ -83,6 +34,7 @@ export class Simulation {
   constructor(schedule: Schedule) {
     this.schedule = schedule;
     this.#random = randomOf(schedule.seed);
+    this.#directory = new MemoryDirectory(() => this.now, this.#random);
   }
 
   /** Runs until all live hosts have the content, or `until` is over. */
@@ -92,10 +44,9 @@ export class Simulation {
     if (flushedAt !== undefined) this.#at(flushedAt, () => this.#directory.flush());
     if (away !== undefined) this.#at(away.at + away.for, () => this.#directoryBack());
     for (;;) {
-      const [next] = this.#queue;
-      if (next === undefined || next.at > until || this.#isOver()) return;
-      this.#queue.shift();
-      this.now = Math.max(this.now, next.at);
+      const next = this.#queue.pop();
+      if (next === undefined || next.score > until || this.#isOver()) return;
+      this.now = Math.max(this.now, next.score);
       await next.run();
     }
   }
@@ -105,15 +56,17 @@ export class Simulation {
   }
 
   #isOver(): boolean {
-    return this.hosts.length === this.schedule.hosts.length && this.live.every(({ finishedAt }) => finishedAt !== null);
+    const isOut = (host: SimulatedHost) => host.finishedAt !== null || host.isDead(this.now);
+    return this.hosts.length === this.schedule.hosts.length && this.hosts.every(isOut);
   }
 
   async #join(id: string, plan: HostPlan): Promise<void> {
     const { chunks, slots } = this.schedule;
     const content: SwarmContent = { id: 'content', chunks, origin: 'nas', slots };
-    const swarm = new Swarm(chunks, { now: this.now, random: this.#random });
-    const host = new SimulatedHost(id, plan, swarm, this.#directory.join(content, id));
+    const swarm = new Swarm(chunks, { now: this.now, random: this.#random, host: id });
+    const host = new SimulatedHost(id, plan, swarm, counting(this.#directory.join(content, id), this.questions));
     this.hosts.push(host);
+    this.#byName.set(id, host);
     if (plan.diesAt !== undefined) this.#at(plan.diesAt + lifetime, () => host.entry.leave());
     await this.#beat(host);
     await this.#hear(host);
@@ -123,12 +76,34 @@ export class Simulation {
   /** Asks for news until the host has everything. */
   async #hear(host: SimulatedHost): Promise<void> {
     if (host.finishedAt !== null) return;
-    for (const event of this.#isAway() ? [] : ((await host.entry.news()) ?? [])) {
+    const events = this.#isAway() ? [] : await host.entry.news();
+    if (events === null) await this.#learn(host);
+    for (const event of events ?? []) {
       if (event.is === 'gone') host.swarm.peerGone(event.host);
       else host.swarm.peerHas(event.host, [event.chunk], this.now);
       this.#soon(host);
     }
-    this.#for(host, hearing, () => this.#hear(host));
+    this.#for(host, hearing * host.crowd, () => this.#hear(host));
+  }
+
+  async #learn(host: SimulatedHost): Promise<void> {
+    const { holders, hosts } = await host.entry.holders();
+    for (const { host: id, has } of holders) host.swarm.peerHas(id, numbersIn(has), this.now);
+    const told = new Set(holders.map((one) => one.host));
+    for (const id of host.told) if (!told.has(id)) host.swarm.peerGone(id);
+    host.told = told;
+    host.crowd = Math.max(1, hosts / mostHolders);
+    this.#soon(host);
+  }
+
+  /** Asks the other hosts themselves: their daemons were there before, and are known. */
+  #askAround(host: SimulatedHost): void {
+    if (!this.#isAway() || host.finishedAt !== null || !host.hasMet) return;
+    for (const other of this.hosts)
+      if (other !== host && !other.isDead(this.now) && other.awake(this.now) === this.now)
+        host.swarm.peerHas(other.id, numbersIn(other.swarm.has), this.now);
+    this.#soon(host);
+    this.#for(host, askingAround, () => this.#askAround(host));
   }
 
   /** Announces again what the host has, and hears what the others have. */
@@ -136,9 +111,8 @@ export class Simulation {
     if (!this.#isAway()) {
       const hashes = new Map(Array.from({ length: this.schedule.chunks }, (_, chunk) => [chunk, 'right'] as const));
       await host.entry.announce(host.swarm.has, hashes);
-      for (const { host: id, has } of (await host.entry.holders()).holders) {
-        host.swarm.peerHas(id, numbersIn(has), this.now);
-      }
+      host.hasMet = true;
+      await this.#learn(host);
     }
     this.#for(host, beat, () => this.#beat(host));
     this.#soon(host);
@@ -159,8 +133,11 @@ export class Simulation {
   async #perform(host: SimulatedHost, action: Action): Promise<void> {
     if (action.is === 'ask') this.#ask(host, action);
     else if (action.is === 'read') this.#readOrigin(host, { ...action.run, fence: '' }, false);
-    else if (this.#isAway()) host.swarm.directoryAway();
-    else if (action.is === 'lost') await host.entry.lost(action.chunks, action.without);
+    else if (this.#isAway()) {
+      host.swarm.directoryAway();
+      this.#askAround(host);
+      this.#soon(host);
+    } else if (action.is === 'lost') await host.entry.lost(action.chunks, action.without);
     else {
       const answer = await host.entry.claim(host.swarm.lacks, action.length, lease);
       host.swarm.claimed(answer, this.now);
@@ -169,7 +146,7 @@ export class Simulation {
   }
 
   #ask(host: SimulatedHost, { request, peer: id, run }: Action & { is: 'ask' }): void {
-    const peer = this.hosts.find((one) => one.id === id);
+    const peer = this.#byName.get(id);
     let served = peer;
     const hangUp = () => {
       if (served !== undefined) served.uploads--;
@@ -277,24 +254,10 @@ export class Simulation {
   }
 
   #at(at: number, run: () => unknown): void {
-    const event = { at, order: this.#order++, run };
-    let index = this.#queue.length;
-    while (index > 0 && (this.#queue[index - 1]?.at ?? 0) > at) index--;
-    this.#queue.splice(index, 0, event);
+    this.#queue.push({ score: at, tie: this.#order++, run });
   }
 }
 
 function* numbersIn(has: { chunks: number; has(chunk: number): boolean }): Iterable<number> {
   for (let chunk = 0; chunk < has.chunks; chunk++) if (has.has(chunk)) yield chunk;
-}
-
-/** Mulberry32: the same numbers for a seed on every machine. */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { Peer } from '../../src/farm/peer.ts';
 import { type Action, Swarm } from '../../src/farm/swarm.ts';
 import { checkSchedules, never, simulate } from './schedules.ts';
-import type { HostPlan, Schedule, Simulation } from './simulation.ts';
+import type { HostPlan, Schedule } from './simulated-host.ts';
+import type { Simulation } from './simulation.ts';
 
 const quickHost = { joinsAt: 0, chunkTime: 160 } satisfies HostPlan;
 
@@ -116,6 +117,22 @@ describe('a farm that fetches a content', () => {
     const farm = await simulate(farmOf(4, { away: { at: 5000, for: never } }));
     expect(times(farm).every(Number.isFinite)).toBe(true);
     expect(Math.max(...times(farm))).toBeLessThan(4 * 128 * 320 * 1.1);
+  });
+
+  test.each([2, 4, 8])(
+    'without the directory %i hosts that know each other still read little more than once',
+    async (hosts) => {
+      const farm = await simulate(farmOf(hosts, { away: { at: 1000, for: never } }));
+      expect(farm.originReads / 128).toBeLessThan(1.25);
+      expect(Math.max(...times(farm)) / (128 * 320)).toBeLessThan(1.5);
+    },
+  );
+
+  test('without the directory a host does not wait for one that fetches nothing more', async () => {
+    const farm = await simulate(withFirst(farmOf(2, { away: { at: 1000, for: never } }), { diesAt: 4000 }));
+    expect(times(farm).every(Number.isFinite)).toBe(true);
+    expect(farm.originReads / 128).toBeLessThan(1.1);
+    expect(Math.max(...times(farm)) / (128 * 320)).toBeLessThan(1.5);
   });
 
   test('a directory that forgot everything costs a few chunks', async () => {

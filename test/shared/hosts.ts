@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
 import { onTestFinished } from 'vitest';
 import { parseSharedStore } from '../../src/config/shared-store.ts';
 import { S3Writer } from '../../src/sources/drivers/s3/s3-writer.ts';
@@ -29,18 +30,23 @@ export async function newStore() {
 /** A host whose models are those of all: equal names, bytes and times. */
 export async function hostOf(shared: string, models: Record<string, Buffer>, settings: Record<string, string> = {}) {
   const dir = tempDir();
-  for (const [name, bytes] of Object.entries(models)) {
-    const path = join(dir, 'models', name);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, bytes);
-    utimesSync(path, 1_700_000_000, 1_700_000_000);
-  }
+  /** Puts files into its folder. @param seconds their time */
+  const give = (files: Record<string, Buffer>, seconds = 1_700_000_000) => {
+    for (const [name, bytes] of Object.entries(files)) {
+      const path = join(dir, 'models', name);
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, bytes);
+      utimesSync(path, seconds, seconds);
+    }
+  };
+  give(models);
   const host = await runDaemon({}, { AUTOCACHE_SHARED: shared, ...environment, ...settings }, dir);
   const lookup = (name: string) =>
     host.client.lookup({ path: join(host.root, name), waitMs: patience(30_000), purpose: 'load', client: null });
   const view = async () => (await host.client.farm()).shared;
   return {
     root: host.root,
+    give,
     restart: host.restart,
     lookup,
     view,
@@ -52,3 +58,11 @@ export async function hostOf(shared: string, models: Record<string, Buffer>, set
 
 export const sha256Of = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 export const bytesOf = (fill: string, size = 6 * MiB) => Buffer.alloc(size, fill);
+
+/** Uploads that were begun in a store and have not ended. */
+export async function begunIn({ endpoint }: Pick<Versitygw, 'endpoint'>): Promise<number> {
+  const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
+  const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: 'models' }));
+  client.destroy();
+  return Uploads.length;
+}

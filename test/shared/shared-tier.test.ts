@@ -1,14 +1,13 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { contentKey } from '../../src/shared/store-names.ts';
 import { StoreProcess } from '../../src/shared/store-process.ts';
 import { patience } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
-import { credentials, noVersitygw } from '../helpers/versitygw.ts';
-import { bytesOf, eventually, hostOf, MiB, model, newStore, sha256Of } from './hosts.ts';
+import { noVersitygw } from '../helpers/versitygw.ts';
+import { begunIn, bytesOf, eventually, hostOf, MiB, model, newStore, sha256Of } from './hosts.ts';
 
 describe.skipIf(noVersitygw !== null)(
   `a store that hosts share copies in${noVersitygw === null ? '' : ` (left out: ${noVersitygw})`}`,
@@ -101,6 +100,65 @@ describe.skipIf(noVersitygw !== null)(
       expect(reason).toBe('HIT_OFFLINE');
       expect(await host.view()).toMatchObject({ readBytes: 6 * MiB });
     });
+
+    describe('a host that has never seen the source, while its disk does not answer,', () => {
+      /** The first host has written the model into the store; the second one's folder is not there. */
+      async function withoutDisk() {
+        const store = await newStore();
+        const first = await hostOf(store.address('1GiB'), { [model]: bytesOf('model') });
+        await first.lookup(model);
+        await expect.poll(first.view, eventually).toMatchObject({ files: 1 });
+        const second = await hostOf(store.address('1GiB'), {});
+        expect(existsSync(second.root)).toBe(false);
+        await expect.poll(second.view, eventually).toMatchObject({ files: 1, bytes: 6 * MiB });
+        return { ...store, first, second };
+      }
+
+      test('loads it from the store, by its name; the copy serves when the disk is there', async () => {
+        const { second } = await withoutDisk();
+        expect((await second.client.explain(join(second.root, model))).shared).toBe(true);
+        expect((await second.client.locate(join(second.root, model))).shared).toBe(true);
+        const { path } = await second.lookup(model);
+        expect(readFileSync(path).equals(bytesOf('model'))).toBe(true);
+        expect(statSync(path).mtimeMs).toBe(1_700_000_000_000);
+        expect(await second.lookup(model)).toMatchObject({ reason: 'HIT_OFFLINE', path });
+        expect(await second.view()).toMatchObject({ readBytes: 6 * MiB });
+        second.give({ [model]: bytesOf('model') });
+        await expect.poll(async () => (await second.lookup(model)).reason, eventually).toBe('HIT');
+        expect(await second.view()).toMatchObject({ readBytes: 6 * MiB });
+      });
+
+      test('never gets bytes from it that are not those of the name', async () => {
+        const { second, server } = await withoutDisk();
+        await server.put(`farm/${contentKey(sha256Of(bytesOf('model')))}`, bytesOf('other'));
+        const answer = await second.lookup(model);
+        expect(answer).toMatchObject({ path: join(second.root, model), tier: 'hdd' });
+        expect(await second.view()).toMatchObject({ readBytes: 0 });
+        expect((await second.client.entries({ cached: true })).total).toBe(0);
+      });
+
+      test('gets nothing for a name that the store does not know, and loads what it has been given since', async () => {
+        const { first, second } = await withoutDisk();
+        const later = 'loras/b.safetensors';
+        expect(await second.lookup(later)).toMatchObject({ reason: 'SOURCE_AWAY', path: join(second.root, later) });
+        first.give({ [later]: bytesOf('b') });
+        await first.lookup(later);
+        await expect.poll(first.view, eventually).toMatchObject({ files: 2 });
+        await second.restart();
+        await expect.poll(second.view, eventually).toMatchObject({ files: 2 });
+        expect(readFileSync((await second.lookup(later)).path).equals(bytesOf('b'))).toBe(true);
+      });
+
+      test('gets the latest of what a name has stood for', async () => {
+        const { first, second } = await withoutDisk();
+        first.give({ [model]: bytesOf('newer', 7 * MiB) }, 1_700_000_001);
+        await expect.poll(async () => (await first.lookup(model)).reason, eventually).toMatch(/^HIT/);
+        await expect.poll(first.view, eventually).toMatchObject({ files: 2 });
+        await second.restart();
+        await expect.poll(second.view, eventually).toMatchObject({ files: 2 });
+        expect(readFileSync((await second.lookup(model)).path).equals(bytesOf('newer', 7 * MiB))).toBe(true);
+      });
+    });
   },
 );
 
@@ -111,14 +169,6 @@ describe.skipIf(noVersitygw !== null)('writing into the store', { timeout: patie
     const file = await open(path, 'r');
     onTestFinished(() => file.close());
     return { path, file };
-  }
-
-  /** Uploads that were begun and have not ended. */
-  async function begun(endpoint: string) {
-    const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
-    const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: 'models' }));
-    client.destroy();
-    return Uploads.length;
   }
 
   test('in one piece and in parts, the bytes are those of the file', async () => {
@@ -143,7 +193,7 @@ describe.skipIf(noVersitygw !== null)('writing into the store', { timeout: patie
       const upload = { key: 'x', file, size, sha256: sha256Of(bytesOf('model', size)), onBytes: () => {} };
       await expect(writer.upload(upload)).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });
       expect(await writer.sizeOf('x')).toBeNull();
-      expect(await begun(server.endpoint)).toBe(0);
+      expect(await begunIn(server)).toBe(0);
     },
   );
 
@@ -155,15 +205,15 @@ describe.skipIf(noVersitygw !== null)('writing into the store', { timeout: patie
     const sha256 = sha256Of(bytes);
     const first = Promise.withResolvers<void>();
     const store = new StoreProcess(at, { ...process.env }, { written: () => first.resolve() });
-    const writing = store.call.write({ path, size, sha256, sourceKey: 'sources/x' });
+    const writing = store.call.write({ path, size, sha256, noteKey: 'sources/x' });
     const ended = expect(writing).rejects.toMatchObject({ code: 'CANCELLED' });
     await first.promise;
     store[Symbol.dispose]();
     await ended;
-    expect(await begun(server.endpoint)).toBe(1);
+    expect(await begunIn(server)).toBe(1);
     expect(await writer.sizeOf(contentKey(sha256))).toBeNull();
     expect(await writer.text('sources/x')).toBeNull();
     expect(await writer.abortBefore(new Date(Date.now() + 60_000))).toBe(1);
-    expect(await begun(server.endpoint)).toBe(0);
+    expect(await begunIn(server)).toBe(0);
   });
 });

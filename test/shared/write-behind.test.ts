@@ -1,9 +1,18 @@
-import { describe, expect, test } from 'vitest';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { parseRedis } from '../../src/config/redis-servers.ts';
+import { makeFarmKey } from '../../src/farm/farm-key.ts';
+import { RedisLink } from '../../src/redis/link.ts';
+import { createLog } from '../../src/runtime/log.ts';
+import { RedisLedger, storeNameOf } from '../../src/shared/redis-ledger.ts';
 import { claimKey, contentKey } from '../../src/shared/store-names.ts';
 import { StoreProcess } from '../../src/shared/store-process.ts';
 import { patience } from '../helpers/patience.ts';
+import { leftOut, noRedis, startRedis } from '../helpers/redis.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
 import { noVersitygw } from '../helpers/versitygw.ts';
-import { bytesOf, eventually, hostOf, MiB, model, newStore, sha256Of } from './hosts.ts';
+import { begunIn, bytesOf, eventually, hostOf, MiB, model, newStore, sha256Of } from './hosts.ts';
 
 const some = (digit: string) => digit.repeat(64);
 
@@ -46,6 +55,70 @@ describe.skipIf(noVersitygw !== null)('hosts without a farm that write at one mo
     await writer.remove(other);
     await expect.poll(() => writer.sizeOf(key), eventually).toBe(6 * MiB);
     await expect.poll(async () => (await writer.list('reserved/')).length, eventually).toBe(0);
+  });
+});
+
+describe.skipIf(noVersitygw !== null)('a host that is killed while it writes', { timeout: patience(120_000) }, () => {
+  /** It has begun to write the model, and is no more. */
+  async function killedHost() {
+    const store = await newStore();
+    const bytes = Buffer.alloc(64 * MiB, 'm');
+    const path = join(tempDir(), 'copy');
+    writeFileSync(path, bytes);
+    const first = Promise.withResolvers<void>();
+    const process = new StoreProcess(store.at, { ...globalThis.process.env }, { written: () => first.resolve() });
+    const order = { path, size: bytes.length, sha256: sha256Of(bytes), noteKey: 'sources/x' };
+    const writing = expect(process.call.write(order)).rejects.toMatchObject({ code: 'CANCELLED' });
+    await first.promise;
+    process[Symbol.dispose]();
+    await writing;
+    expect(await begunIn(store.server)).toBe(1);
+    expect(await store.writer.list('sha256/')).toEqual([]);
+    return { ...store, bytes, key: contentKey(order.sha256), sha256: order.sha256 };
+  }
+
+  test('leaves nothing wrong: another host writes the content when ten minutes are over, and gives up its parts', async () => {
+    const { address, writer, server, bytes, key, sha256 } = await killedHost();
+    const claim = claimKey({ sha256, bytes: bytes.length, host: '0000000b' });
+    await writer.putText(claim, '');
+    const host = await hostOf(address('1GiB'), { [model]: bytes, 'loras/b.safetensors': bytesOf('b') });
+    await host.lookup(model);
+    await host.lookup('loras/b.safetensors');
+    // One after the other: it has waited for the other host with the model, and left it.
+    await expect.poll(host.view, eventually).toMatchObject({ files: 1, writtenBytes: 6 * MiB });
+    expect(await writer.sizeOf(key)).toBeNull();
+    server.place(`farm/${claim}`, Buffer.alloc(0));
+    await host.restart();
+    await expect.poll(host.view, eventually).toMatchObject({ files: 2, writtenBytes: bytes.length });
+    expect(await writer.sizeOf(key)).toBe(bytes.length);
+    expect(await begunIn(server)).toBe(0);
+    const second = await hostOf(address('1GiB'), { [model]: bytes });
+    expect(readFileSync((await second.lookup(model)).path).equals(bytes)).toBe(true);
+    expect(await second.view()).toMatchObject({ readBytes: bytes.length });
+  });
+
+  test.skipIf(noRedis !== null)(`does so in a farm too, when its reservation has ended${leftOut}`, async () => {
+    const { address, at, writer, server, bytes, key, sha256 } = await killedHost();
+    const redis = await startRedis();
+    const servers = parseRedis(redis.url);
+    if (!servers) throw new Error('no address');
+    const link = new RedisLink({ servers, log: createLog({ level: 'silent', form: 'json' }), purpose: 'tests' });
+    onTestFinished(() => link[Symbol.asyncDispose]());
+    await link.tried;
+    const dead = new RedisLedger(link, { farm: 'default', host: 'dead', store: storeNameOf(at) });
+    expect(await dead.reserve(sha256, bytes.length, 2 ** 30)).toBe('reserved');
+    const keyFile = join(tempDir(), 'farm.key');
+    makeFarmKey(keyFile);
+    const farm = { AUTOCACHE_FARM: redis.url, AUTOCACHE_FARM_KEY: keyFile, AUTOCACHE_FARM_LISTEN: 'off' };
+    const host = await hostOf(address('1GiB'), { [model]: bytes, 'loras/b.safetensors': bytesOf('b') }, farm);
+    await host.lookup(model);
+    await host.lookup('loras/b.safetensors');
+    await expect.poll(host.view, eventually).toMatchObject({ files: 1, writtenBytes: 6 * MiB, reserved: bytes.length });
+    await dead.release(sha256);
+    await host.restart();
+    await expect.poll(host.view, eventually).toMatchObject({ files: 2, writtenBytes: bytes.length, reserved: 0 });
+    expect(await writer.sizeOf(key)).toBe(bytes.length);
+    expect(await begunIn(server)).toBe(0);
   });
 });
 

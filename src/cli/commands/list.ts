@@ -1,7 +1,14 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { EntryView } from '../../api/api.ts';
-import { type EntriesAnswer, type EntriesQuery, type EntrySort, entrySorts, type SourcesAnswer } from '../../api/entries.ts';
+import {
+  type EntriesAnswer,
+  type EntriesQuery,
+  type EntrySort,
+  entrySorts,
+  type ListedEntry,
+  type SourcesAnswer,
+} from '../../api/entries.ts';
 import { counted, formatBytes, formatCount } from '../../core/format.ts';
 import { copyTerms } from '../../core/vocabulary.ts';
 import type { Client } from '../client.ts';
@@ -90,7 +97,7 @@ const roomForAll = 100;
 function page({ entries, total }: EntriesAnswer, look: Look): string {
   if (entries.length === 0) return 'no file matches';
   const spacious = look.width === null || look.width >= roomForAll;
-  const rows = table<EntryView>(
+  const rows = table<ListedEntry>(
     entries,
     [
       { title: 'ID', value: (entry) => String(entry.id), align: 'right' },
@@ -98,7 +105,7 @@ function page({ entries, total }: EntriesAnswer, look: Look): string {
       { title: 'CATEGORY', value: (entry) => entry.category ?? '-', shrinks: 'sentence' },
       { title: 'SIZE', value: (entry) => formatBytes(entry.size), align: 'right' },
       { title: 'TIER', value: tiersOf },
-      ...(spacious ? [{ title: 'USES', value: (entry: EntryView) => formatCount(entry.uses), align: 'right' as const }] : []),
+      ...(spacious ? [{ title: 'USES', value: (entry: ListedEntry) => formatCount(entry.uses), align: 'right' as const }] : []),
       { title: 'USED', value: (entry) => ago(entry.lastUsedAt) },
       { title: '', value: flagsOf, shrinks: 'sentence' },
     ],
@@ -107,10 +114,10 @@ function page({ entries, total }: EntriesAnswer, look: Look): string {
   return withRest(rows, entries.length, total, look);
 }
 
-/** Where a lookup finds the file: the tiers with a ready copy, and in brackets copies on their way. */
-function tiersOf({ copies }: EntryView): string {
+/** Where a copy of the file is: the tiers with a ready one, and in brackets copies on their way. */
+function tiersOf({ copies, shared }: ListedEntry): string {
   const words = copies.map((copy) => (copy.state === 'ready' ? copy.tier : `(${copyTerms[copy.state].word})`));
-  return words.join(' ') || '-';
+  return [...words, ...(shared ? ['shared'] : [])].join(' ') || '-';
 }
 
 function flagsOf({ pinned, leased }: EntryView): string {

@@ -28,6 +28,13 @@ export function explainPage(answer: ExplainAnswer, look: Look): string {
   if (baseOf) lines.push(fact('base of', `${baseOf.map(plain).join(', ')}: its compressed copy stays for them`));
   for (const variant of answer.variants ?? []) lines.push(...variantLines(variant));
   if (shared !== undefined) lines.push(fact('shared', `the shared store ${shared ? 'has it' : 'does not have it'}`));
+  if (answer.toldWishes)
+    lines.push(
+      fact(
+        'wanted',
+        `its count began with ${Number(answer.toldWishes.toPrecision(2))}: how often a host of the farm has wanted it`,
+      ),
+    );
   if (farm?.from) lines.push(fact('farm', farmText(farm.from)));
   if (sha256) lines.push(fact('sha256', sha256));
   if (published) lines.push(...publishedLines(published, look));

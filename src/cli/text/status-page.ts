@@ -1,4 +1,5 @@
 import type { EntryView, JobView, RootView } from '../../api/api.ts';
+import type { SharedView } from '../../api/farm.ts';
 import type { StuckView } from '../../api/open-sources.ts';
 import type { RemoteView } from '../../api/remotes.ts';
 import type { StatsAnswer, TierStats } from '../../api/stats.ts';
@@ -35,6 +36,7 @@ export function statusPage({ stats, jobs, paused, biggest, mostUsed, remotes, ur
     [
       title('Space'),
       ...stats.tiers.map((tier) => tierLines(tier, tier.tier === 'ssd' ? (stats.variants?.bytes ?? 0) : 0, page)),
+      ...(stats.shared ? [sharedLines(stats.shared, page)] : []),
       ...variantLines(stats),
       ...quotaLines(stats, page),
     ].join('\n'),
@@ -96,6 +98,19 @@ function tierLines(tier: TierStats, variants: number, page: Page): string {
   return [...lines, page.paint('dim', `       ${formatBytes(tier.free)} free (${formatBytes(tier.floor)} kept free)`)].join(
     '\n',
   );
+}
+
+/** The store that hosts share copies in. */
+function sharedLines({ url, state, why, files, bytes, reserved, limit }: SharedView, page: Page): string {
+  const share = (part: number) => (limit > 0 ? part / limit : 0);
+  const bar = usageBar({ used: share(bytes), reserved: share(reserved) }, page.width - 17, page);
+  const coming = reserved > 0 ? ` + ${formatBytes(reserved)} reserved` : '';
+  const lines = [
+    `  shared ${bar} ${percent(share(bytes + reserved)).padStart(6)}`,
+    `       ${formatBytes(bytes)} used${coming} of ${formatBytes(limit)} in ${counted(files, 'file')} in ${plain(url)}`,
+  ];
+  if (state === 'away') lines.push(page.paint('yellow', `       it does not answer${why === null ? '' : `: ${plain(why)}`}`));
+  return lines.join('\n');
 }
 
 function variantLines({ variants }: StatsAnswer): string[] {

@@ -55,7 +55,7 @@ export function show(main) {
       const wrong = troublesOf(stats, { paused, jobs });
       showWell(well, wrong);
       showTroubles(troubles, wrong);
-      showTiers(tiers, stats);
+      showTiers(tiers, levelsOf(stats));
       past.hidden = stats.daily.every(({ hits, misses, bytesCopied }) => hits + misses + bytesCopied === 0);
       for (const chart of charts) chart.show(lastDays(stats.daily, days));
       await showMap(stats);
@@ -135,6 +135,13 @@ function showTroubles(list, troubles) {
       return item;
     },
   });
+}
+
+/** The store that hosts share copies in is the level below the tiers of this machine. */
+function levelsOf({ tiers, variants, shared }) {
+  if (!shared) return { tiers, variants };
+  const utilisation = shared.limit > 0 ? Math.min(1, (shared.bytes + shared.reserved) / shared.limit) : 0;
+  return { tiers: [...tiers, { ...shared, tier: 'shared', utilisation, ratio: null }], variants };
 }
 
 function showTiers(list, { tiers, variants }) {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { EntryView, JobView, RemovalAnswer, RootView, WarmItem } from '../../api/api.ts';
 import type { TierUseView } from '../../api/entries.ts';
+import type { SharedView } from '../../api/farm.ts';
 import type { RemoteView } from '../../api/remotes.ts';
 import { errorCodes } from '../../core/errors.ts';
 import { copyStates, media, priorities, reasons, tierNames } from '../../core/types.ts';
@@ -134,3 +135,16 @@ export const tierUse = {
   loads: count,
   averageLoadMs: z.number().nullable(),
 } satisfies Record<keyof TierUseView, z.ZodType>;
+
+export const sharedView: z.ZodType<SharedView> = z.strictObject({
+  url: z.string(),
+  state: z.enum(['up', 'away']),
+  why: z.string().nullable(),
+  files: count,
+  bytes: count,
+  reserved: count,
+  limit: count,
+  writtenBytes: count,
+  readBytes: count,
+  evictions: count,
+});

@@ -27,6 +27,7 @@ import {
   path,
   remoteView,
   rootView,
+  sharedView,
   skippedItem,
   tierOrMedium,
   tierUse,
@@ -63,6 +64,7 @@ export const explainAnswer: z.ZodType<ExplainAnswer> = z.strictObject({
   root: rootView.nullable(),
   remote: remoteView.exactOptional(),
   shared: z.boolean().exactOptional(),
+  toldWishes: z.number().exactOptional(),
   leases: z.array(z.strictObject({ client: z.string(), expiresInMs: z.number() })),
   decisions: z.array(
     z.strictObject({
@@ -155,6 +157,7 @@ export const stats: z.ZodType<StatsAnswer> = z.strictObject({
   mismatched: count,
   latencyMs: z.strictObject({ hit: percentiles, miss: percentiles }),
   tiers: z.array(tier),
+  shared: sharedView.exactOptional(),
   quotas: z.array(quotaUse).optional(),
   variants: z.strictObject({ files: count, bytes: count, limit: count }).optional(),
   roots: z.array(rootView),
@@ -179,7 +182,13 @@ export const configAnswer: z.ZodType<ConfigAnswer> = z.strictObject({
 
 export const entriesAnswer: z.ZodType<EntriesAnswer> = z.strictObject({
   total: count,
-  entries: z.array(z.strictObject({ ...entryFields, use: z.array(z.strictObject({ ...tierUse, tier: z.enum(tierNames) })) })),
+  entries: z.array(
+    z.strictObject({
+      ...entryFields,
+      shared: z.boolean().exactOptional(),
+      use: z.array(z.strictObject({ ...tierUse, tier: z.enum(tierNames) })),
+    }),
+  ),
 });
 export const sourcesAnswer: z.ZodType<SourcesAnswer> = z.strictObject({
   total: count,

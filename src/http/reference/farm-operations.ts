@@ -1,25 +1,12 @@
 import { z } from 'zod';
-import type { FarmAnswer, FarmLocateAnswer, SharedView } from '../../api/farm.ts';
+import type { FarmAnswer, FarmLocateAnswer } from '../../api/farm.ts';
 import { claimOutcomes, peerErrors } from '../../core/farm.ts';
 import { locateQuery } from '../routes/farm.ts';
-import { count, path } from './answers.ts';
+import { count, path, sharedView } from './answers.ts';
 import type { Operation } from './operation.ts';
 
 const figures = { originBytes: count, receivedBytes: count, givenBytes: count };
 const holder = z.strictObject({ host: z.string(), has: count });
-
-const shared: z.ZodType<SharedView> = z.strictObject({
-  url: z.string(),
-  state: z.enum(['up', 'away']),
-  why: z.string().nullable(),
-  files: count,
-  bytes: count,
-  reserved: count,
-  limit: count,
-  writtenBytes: count,
-  readBytes: count,
-  evictions: count,
-});
 
 const farmAnswer: z.ZodType<FarmAnswer> = z.strictObject({
   on: z.boolean(),
@@ -44,7 +31,7 @@ const farmAnswer: z.ZodType<FarmAnswer> = z.strictObject({
   figures: z.strictObject(figures),
   claims: z.strictObject(keyed(claimOutcomes)),
   peerErrors: z.strictObject(keyed(peerErrors)),
-  shared: shared.nullable(),
+  shared: sharedView.nullable(),
 });
 
 const locateAnswer: z.ZodType<FarmLocateAnswer> = z.strictObject({

@@ -54,7 +54,7 @@ export const warmBody = z.object({
 });
 
 type EntryServices = SelectServices &
-  Pick<Services, 'leases' | 'farm' | 'warmer' | 'memoryWarmer' | 'workflows' | 'tiers' | 'evictor' | 'clock'>;
+  Pick<Services, 'leases' | 'farm' | 'sharedStore' | 'warmer' | 'memoryWarmer' | 'workflows' | 'tiers' | 'evictor' | 'clock'>;
 
 /** The entries of the catalog, and actions on chosen ones. */
 export function entryRoutes(app: FastifyInstance, services: EntryServices, plane: MemoPlane): void {
@@ -107,8 +107,9 @@ export function entryRoutes(app: FastifyInstance, services: EntryServices, plane
 }
 
 function listed(entry: Entry, services: EntryServices): ListedEntry {
+  const shared = services.sharedStore?.hadLast(entry) ?? null;
   const use = services.catalog.usage.tiers.ofEntry(entry.id).map(({ tier, ...done }) => ({ tier, ...tierUseView(done) }));
-  return { ...viewOf(entry, services), use };
+  return { ...viewOf(entry, services), ...(shared !== null && { shared }), use };
 }
 
 /** SQLite knows neither globs nor searches as they are meant here: it gives the names, and only the page is read whole. */

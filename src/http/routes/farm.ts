@@ -28,10 +28,11 @@ export function farmRoutes(app: FastifyInstance, services: FarmServices): void {
   app.get('/api/farm/locate', async (request): Promise<FarmLocateAnswer> => {
     const asked = parse(locateQuery, request.query);
     const known = await lookup.examine({ path: asked.path, purpose: 'metadata', waitMs: 0, client: null });
-    if (!known?.entry && known?.source.state !== 'present') throw notKnown(asked.path, services);
+    const shared = (known && (await sharedStore?.has(known.located))) ?? null;
+    if (!known || !(known.entry || known.source.state === 'present' || shared)) throw notKnown(asked.path, services);
     const { path } = known.located;
     const nowhere = { path, content: null, size: null, chunks: null, hosts: [] };
-    const [found, shared] = await Promise.all([farm?.locate(path) ?? nowhere, sharedStore?.has(path) ?? null]);
+    const found = (await farm?.locate(path)) ?? nowhere;
     return { ...found, shared };
   });
 }

@@ -87,7 +87,8 @@ export function lookupRoutes(app: FastifyInstance, services: LookupServices): vo
     const isRemote = examination?.located.isRemote;
     const remote = isRemote && remoteViews(services).find((one) => one.path === examination.located.root);
     const farm = entry && catalog.farmContents.of(entry.id, entry.fingerprint);
-    const shared = entry && services.sharedStore ? await services.sharedStore.has(entry.path) : null;
+    const shared = examination && services.sharedStore ? await services.sharedStore.has(examination.located) : null;
+    const toldWishes = entry && catalog.entries.toldWishesOf(entry.id);
     const serve = examination?.decision.serve === 'copy' ? examination.copy?.path : undefined;
     return {
       path,
@@ -95,6 +96,7 @@ export function lookupRoutes(app: FastifyInstance, services: LookupServices): vo
       root: roots.list().find((root) => root.path === examination?.located.root) ?? null,
       ...(remote && { remote }),
       ...(shared !== null && { shared }),
+      ...(toldWishes && { toldWishes }),
       ...(farm && { farm: { content: farm.id, from: farm.from } }),
       leases: copies.flatMap((copy) => leases.on(copy.path)),
       decisions: lookupStats

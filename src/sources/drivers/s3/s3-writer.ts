@@ -9,6 +9,7 @@ import {
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
+  type MultipartUpload,
   PutObjectCommand,
   type S3Client,
   UploadPartCommand,
@@ -113,10 +114,19 @@ export class S3Writer {
   }
 
   /** Gives up uploads of others that were begun before this time and never ended: their parts take room. */
-  async abortBefore(time: Date): Promise<number> {
-    const command = new ListMultipartUploadsCommand({ Bucket: this.#bucket, Prefix: this.#prefix });
+  abortBefore(time: Date): Promise<number> {
+    return this.#abort('', ({ Initiated }) => Initiated !== undefined && Initiated < time);
+  }
+
+  /** Gives up all uploads of one object that never ended. */
+  abortOf(key: string): Promise<number> {
+    return this.#abort(key, ({ Key }) => Key === this.#prefix + key);
+  }
+
+  async #abort(beginning: string, isStale: (upload: MultipartUpload) => boolean): Promise<number> {
+    const command = new ListMultipartUploadsCommand({ Bucket: this.#bucket, Prefix: this.#prefix + beginning });
     const { Uploads = [] } = await this.#ask((signal) => this.#client.send(command, { abortSignal: signal }));
-    const stale = Uploads.filter(({ Initiated }) => Initiated !== undefined && Initiated < time);
+    const stale = Uploads.filter(isStale);
     for (const { Key, UploadId } of stale) {
       const abort = new AbortMultipartUploadCommand({ Bucket: this.#bucket, Key, UploadId });
       await this.#ask((signal) => this.#client.send(abort, { abortSignal: signal }));

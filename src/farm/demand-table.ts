@@ -1,0 +1,56 @@
+import { halfLifeMs } from '../core/votes.ts';
+import type { RedisLink } from '../redis/link.ts';
+
+/** Redis answers within, ms; these counts are nothing that anybody waits for. */
+const deadlineMs = 2000;
+/** Files that are remembered; those that are wanted least are forgotten. */
+const mostFiles = 10_000;
+/** What is wanted by nobody for so long is forgotten, ms. */
+const monthMs = 30 * 24 * 3_600_000;
+
+/**
+ * KEYS: counts of wishes, file -> log2 of the sum of 2^(time / half-life) over their times: compared as it is, and never counted down. The
+ * time is the server's. ARGV: half-life, files that are kept, how long, ms; then files, one for each wish.
+ */
+const wantedScript = `
+local moment = redis.call('TIME')
+local use = (moment[1] * 1000 + math.floor(moment[2] / 1000)) / tonumber(ARGV[1])
+for i = 4, #ARGV do
+  local before = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[i]) or '0')
+  local more, less = math.max(before, use), math.min(before, use)
+  redis.call('ZADD', KEYS[1], more + math.log(1 + 2 ^ (less - more)) / math.log(2), ARGV[i])
+end
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - tonumber(ARGV[2]))
+return redis.call('PEXPIRE', KEYS[1], ARGV[3])`;
+
+/** KEYS: the same. ARGV: half-life, ms. Answers the present, in half-lives, and files with their counts in turn. */
+const allScript = `
+local moment = redis.call('TIME')
+local now = (moment[1] * 1000 + math.floor(moment[2] / 1000)) / tonumber(ARGV[1])
+return { string.format('%.17g', now), redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES') }`;
+
+/** How wanted files are by all hosts of a farm, in its Redis: counts that fade as those of each host do (core/votes.ts). */
+export class DemandTable {
+  readonly #link: Pick<RedisLink, 'ask'>;
+  readonly #key: string;
+
+  constructor(link: Pick<RedisLink, 'ask'>, farm: string) {
+    this.#link = link;
+    this.#key = `ac:1:${farm}:{demand}:hot`;
+  }
+
+  /** Counts a wish for each of these files. @throws RedisTrouble */
+  async wanted(files: readonly string[]): Promise<void> {
+    const args = [...[halfLifeMs, mostFiles, monthMs].map(String), ...files];
+    await this.#link.ask((redis) => redis.eval(wantedScript, [this.#key], args), deadlineMs);
+  }
+
+  /** File -> wishes of all hosts, as they count by now. @throws RedisTrouble */
+  async all(): Promise<Map<string, number>> {
+    const answer = await this.#link.ask((redis) => redis.eval(allScript, [this.#key], [String(halfLifeMs)]), deadlineMs);
+    const [now, flat] = answer as [Buffer, Buffer[]];
+    const counts = new Map<string, number>();
+    for (let at = 0; at + 1 < flat.length; at += 2) counts.set(String(flat[at]), 2 ** (Number(flat[at + 1]) - Number(now)));
+    return counts;
+  }
+}
