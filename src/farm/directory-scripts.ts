@@ -12,9 +12,13 @@ local week = 604800000
 local moment = redis.call('TIME')
 local now = moment[1] * 1000 + math.floor(moment[2] / 1000)
 local zeros = string.rep('\\0', 32)
-local hashes = redis.call('GET', KEYS[1]) or ''
+local known
+local function hashes()
+  known = known or redis.call('GET', KEYS[1]) or ''
+  return known
+end
 local function hash(chunk)
-  local found = string.sub(hashes, chunk * 32 + 1, chunk * 32 + 32)
+  local found = string.sub(hashes(), chunk * 32 + 1, chunk * 32 + 32)
   if #found == 32 and found ~= zeros then return found end
 end
 local function setHash(chunk, value)
@@ -97,16 +101,16 @@ export const releaseScript = `return redis.call('HDEL', KEYS[2], ARGV[1])`;
 /** ARGV: host, chunk, lease of its word, fence, SHA-256, 1 where two have to read it. Answers a \`ReadAnswer\`. */
 export const readScript = `${common}
 local chunk = tonumber(ARGV[2])
-local known = hash(chunk)
-if known and known ~= ARGV[5] then return 'differs' end
-if not known then
+local first = hash(chunk)
+if first and first ~= ARGV[5] then return 'differs' end
+if not first then
   local claim = claims()[ARGV[4]]
   if not claim or chunk < claim.from or chunk >= claim.to then return 'fenced' end
   setHash(chunk, ARGV[5])
 end
 if ARGV[6] == '1' then
-  local first = author(chunk)
-  if first ~= '+' and first ~= ARGV[1] then redis.call('HSET', KEYS[6], chunk, first and '+' or ARGV[1]) end
+  local by = author(chunk)
+  if by ~= '+' and by ~= ARGV[1] then redis.call('HSET', KEYS[6], chunk, by and '+' or ARGV[1]) end
   redis.call('PEXPIRE', KEYS[6], week)
 end
 gain(ARGV[1], chunk, tonumber(ARGV[3]))
@@ -143,7 +147,7 @@ local have
 if all > tonumber(ARGV[1]) then have = redis.call('HRANDFIELD', KEYS[3], ARGV[1], 'WITHVALUES')
 else have = redis.call('HGETALL', KEYS[3]) end
 local last = redis.call('XREVRANGE', KEYS[5], '+', '-', 'COUNT', 1)
-return { hashes, have, last[1] and last[1][1] or '0-0', redis.call('HGETALL', KEYS[6]), all }`;
+return { hashes(), have, last[1] and last[1][1] or '0-0', redis.call('HGETALL', KEYS[6]), all }`;
 
 /**
  * ARGV: the last event that the host knows, and most hosts. Answers what follows; nothing when the stream was lost, has forgotten some of it, or
@@ -160,9 +164,9 @@ return redis.call('XRANGE', KEYS[5], '(' .. ARGV[1], '+')`;
 /** ARGV: host, bits, lease. Answers the hashes, so that the host can add those that are unknown, whether it was known itself, and all hosts. */
 export const announceScript = `${common}
 prune()
-local known = redis.call('HEXISTS', KEYS[3], ARGV[1])
+local isKnown = redis.call('HEXISTS', KEYS[3], ARGV[1])
 keepWord(ARGV[1], ARGV[2], tonumber(ARGV[3]))
-return { hashes, known, redis.call('HKEYS', KEYS[3]) }`;
+return { hashes(), isKnown, redis.call('HKEYS', KEYS[3]) }`;
 
 /** ARGV: chunk and SHA-256 in turn. */
 export const teachScript = `${common}

@@ -35,8 +35,6 @@ export class SwarmTalk {
   readonly #mute = new Set<string>();
   /** Hosts that had something when the directory was asked last. */
   #holders: ReadonlySet<string> = new Set();
-  /** How many times more hosts have something than one host is told of; at least 1. */
-  #crowd = 1;
   isAway = false;
   /** What the directory says of chunks: their SHA-256. */
   said: ReadonlyMap<number, string> = new Map();
@@ -63,7 +61,7 @@ export class SwarmTalk {
 
   /** A pause between two questions about what is new, ms: the more hosts ask, the longer. @param among few hosts */
   pause(among: number): number {
-    return among * this.#crowd;
+    return among * this.#parts.swarm.crowd;
   }
 
   /** Says what this host has, and learns what the others have. Finds out whether a directory that was away is back. */
@@ -153,7 +151,7 @@ export class SwarmTalk {
   async #learn(): Promise<void> {
     const { holders: all, hashes, hosts } = await this.#entry.holders();
     this.said = hashes;
-    this.#crowd = Math.max(1, hosts / mostHolders);
+    this.#parts.swarm.crowd = Math.max(1, hosts / mostHolders);
     const holders = all.filter(({ host }) => !this.#mute.has(host));
     for (const { host, has } of holders) this.#has(host, numbersIn(has));
     if (holders.length < all.length) await this.#reopen(holders);

@@ -40,6 +40,8 @@ interface Request {
  */
 export class Swarm {
   readonly has: ChunkSet;
+  /** How many times more hosts fetch it than one is told of: each asks that much less often. */
+  crowd = 1;
   readonly #random: () => number;
   readonly #peers: Peers;
   /** Number of requests and runs of this host that will bring the chunk. */
@@ -110,7 +112,7 @@ export class Swarm {
   /** The moment at which `next` should be called if nothing happens before, ms; Infinity when the content is whole. */
   wakeAt(now: number): number {
     if (this.has.isFull) return Number.POSITIVE_INFINITY;
-    const starves = this.#progressAt + starved;
+    const starves = this.#progressAt + starved * this.crowd;
     const moments = [this.#peers.nextAskable(now), this.#claimAt, starves].filter((at) => at > now);
     return Math.min(...moments, now + starved);
   }
@@ -150,7 +152,7 @@ export class Swarm {
   claimed(answer: ClaimAnswer, now: number): void {
     this.#claiming = false;
     if (answer.is === 'claimed') this.#begin({ from: answer.claim.from, to: answer.claim.to }, now);
-    else this.#claimAt = now + claimAgain;
+    else this.#claimAt = now + claimAgain * this.crowd;
   }
 
   /** A chunk came from the origin. */
@@ -240,7 +242,7 @@ export class Swarm {
   }
 
   #isStarved(now: number): boolean {
-    return !this.#claiming && this.#runs.length === 0 && now - this.#progressAt >= starved;
+    return !this.#claiming && this.#runs.length === 0 && now - this.#progressAt >= starved * this.crowd;
   }
 
   /** Chunks that the origin gives within the time of a claim. */

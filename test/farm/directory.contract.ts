@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { ChunkSet } from '../../src/farm/chunk-set.ts';
-import type { Claim, ClaimAnswer, Directory, HostFacts, SwarmEntry } from '../../src/farm/directory.ts';
+import {
+  type Claim,
+  type ClaimAnswer,
+  type Directory,
+  type HostFacts,
+  mostHolders,
+  type SwarmEntry,
+} from '../../src/farm/directory.ts';
 import { ownVersions } from '../../src/farm/peer-wire.ts';
 
 /** A directory of its own for each test. */
@@ -71,6 +78,19 @@ export const promises: Record<string, (hosts: Hosts) => Promise<void>> = {
     await a.release(claim);
     expect(runOf(await b.claim(setOf(0, 2, 3, 7), 8, long))).toEqual([2, 4]);
     expect(runOf(await a.claim(setOf(0), 8, long))).toBe('none');
+  },
+  'tells each host of so many others at most, and of no news among more': async ({ a, directory }) => {
+    const hosts = Array.from({ length: mostHolders + 6 }, (_, index) => `h${index}`);
+    for (const host of hosts.slice(0, mostHolders)) await directory.join(content, host).announce(setOf(0), new Map());
+    expect((await a.holders()).holders).toHaveLength(mostHolders);
+    for (const host of hosts.slice(mostHolders)) await directory.join(content, host).announce(setOf(1), new Map());
+    const told = await a.holders();
+    expect(told.hosts).toBe(hosts.length);
+    expect(new Set(told.holders.map(({ host }) => host)).size).toBe(mostHolders);
+    for (const { host, has } of told.holders) {
+      expect(has.has(hosts.indexOf(host) < mostHolders ? 0 : 1)).toBe(true);
+    }
+    expect(await a.news()).toBeNull();
   },
   'lets the whole farm read an origin with no more than its slots': async ({ a, b, c }) => {
     const first = claimOf(await a.claim(all, 1, long));

@@ -32,9 +32,8 @@ export class SimulatedHost {
   readonly swarm: Swarm;
   readonly entry: SwarmEntry;
   uploads = 0;
-  /** Hosts that the directory has told of last, and how many times more there are. */
+  /** Hosts that the directory has told of last. */
   told: ReadonlySet<string> = new Set();
-  crowd = 1;
   /** Whether the directory has told it how to reach others. */
   hasMet = false;
   finishedAt: number | null = null;

@@ -83,7 +83,7 @@ export class Simulation {
       else host.swarm.peerHas(event.host, [event.chunk], this.now);
       this.#soon(host);
     }
-    this.#for(host, hearing * host.crowd, () => this.#hear(host));
+    this.#for(host, hearing * host.swarm.crowd, () => this.#hear(host));
   }
 
   async #learn(host: SimulatedHost): Promise<void> {
@@ -92,7 +92,7 @@ export class Simulation {
     const told = new Set(holders.map((one) => one.host));
     for (const id of host.told) if (!told.has(id)) host.swarm.peerGone(id);
     host.told = told;
-    host.crowd = Math.max(1, hosts / mostHolders);
+    host.swarm.crowd = Math.max(1, hosts / mostHolders);
     this.#soon(host);
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { mostHolders } from '../../src/farm/directory.ts';
 import { Peer } from '../../src/farm/peer.ts';
 import { type Action, Swarm } from '../../src/farm/swarm.ts';
 import { checkSchedules, never, simulate } from './schedules.ts';
@@ -117,6 +118,19 @@ describe('a farm that fetches a content', () => {
     const farm = await simulate(farmOf(4, { away: { at: 5000, for: never } }));
     expect(times(farm).every(Number.isFinite)).toBe(true);
     expect(Math.max(...times(farm))).toBeLessThan(4 * 128 * 320 * 1.1);
+  });
+
+  test('of more hosts than each is told of all end with every chunk, with dead and lying ones among them', async () => {
+    const hosts = mostHolders + 16;
+    const plan = farmOf(hosts, { chunks: 12 });
+    const faulty = plan.hosts.map((host, index) => {
+      if (index % 10 === 3) return { ...host, diesAt: 2000 + 50 * index };
+      return index % 10 === 7 ? { ...host, lies: true } : host;
+    });
+    const farm = await simulate({ ...plan, hosts: faulty });
+    expect(times(farm).every(Number.isFinite)).toBe(true);
+    expect(farm.wrongChunks).toBeGreaterThan(0);
+    expect(farm.originReads / 12).toBeLessThan(2);
   });
 
   test.each([2, 4, 8])(
