@@ -111,6 +111,7 @@ class Memo:
             sent.may_be_given = not sent.is_fresh
             self._expected.append(sent)
             self._register()
+        self.storing.prepare()
 
     def foresee(self, sent: SentPrompt, targets: list | None, local: set[str]) -> set[str]:
         """

@@ -14,6 +14,7 @@ from ..daemon import Trouble
 from ..worker import Worker
 from .results import Results
 from .saved import SavedFiles
+from .spare_memory import SpareMemory
 from .structure import Unstorable
 from .tensors import Snapshot
 
@@ -61,10 +62,19 @@ class Storing:
         self._lock = threading.Lock()
         self._work = Worker("autocached-storing", _MOST_WAITING, results.close)
         self._bytes = 0
+        self._memory = SpareMemory()
+        self._is_prepared = False
         # The classes, with their code, that were seen to be unrepeatable.
         self._unrepeatable: set[tuple[str, str]] = set()
         # Outputs that were not stored because too many waited.
         self.skipped = 0
+
+    def prepare(self) -> None:
+        """Outputs of models will come: gets ready to copy them. Does not wait."""
+        if not self._is_prepared:
+            self._is_prepared = True
+            with contextlib.suppress(queue.Full):
+                self._work.put(self._memory.prepare)
 
     def snapshot(self, value) -> Snapshot:
         """A copy of a value, within the bounds. Raises Unstorable."""
@@ -81,7 +91,7 @@ class Storing:
             taken.append(count)
 
         try:
-            return Snapshot(value, reserve)
+            return Snapshot(value, reserve, self._memory)
         except BaseException:
             self._release(sum(taken))
             raise
@@ -92,6 +102,7 @@ class Storing:
         except queue.Full:
             self.skipped += 1
             self._release(output.snapshot.bytes)
+            output.snapshot.release()
 
     def find_also_by(self, key: str, value, cost_ms: float, class_name: str) -> None:
         """Has a stored result found by another key, too. `value` is its JSON."""
@@ -125,6 +136,7 @@ class Storing:
             log.debug("autocached: an output of %s is not kept", output.class_name, exc_info=True)
         finally:
             self._release(output.snapshot.bytes)
+            output.snapshot.release()
 
     def _see(self, output: Output, result: str) -> None:
         """Of a class that is seen to be unrepeatable the daemon keeps nothing."""

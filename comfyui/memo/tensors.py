@@ -7,6 +7,7 @@ import json
 import sys
 from typing import NamedTuple
 
+from .spare_memory import LEAST_BYTES, SpareMemory
 from .structure import Unstorable, decode, encode
 
 _NAME = "tensor"
@@ -34,11 +35,13 @@ _TYPES = {
 class Snapshot:
     """
     A value as it was: nodes that run later may write into its tensors. `reserve(bytes)` is called before each tensor is copied and may
-    raise. Raises Unstorable.
+    raise. Its copies lie in `memory` until `release`. Raises Unstorable.
     """
 
-    def __init__(self, value, reserve=lambda count: None):
+    def __init__(self, value, reserve=lambda count: None, memory: SpareMemory | None = None):
         self._reserve = reserve
+        self._memory = memory or SpareMemory()
+        self._blocks: list[bytearray] = []
         # The file of each tensor in its parts, and the JSON object that will have its name.
         self._copies: list[tuple[list, dict]] = []
         self.bytes = 0
@@ -59,6 +62,12 @@ class Snapshot:
             files[name] = parts
         self._copies = []
         return files
+
+    def release(self) -> None:
+        """Gives the memory of its copies to others: its files must not be read any more."""
+        for block in self._blocks:
+            self._memory.give(block)
+        self._blocks = []
 
     def _encode(self, value) -> dict:
         if _is_nested(value):
@@ -81,8 +90,26 @@ class Snapshot:
         if value.device.type != "cpu":
             place["device"] = value.device.type
         dense = value.detach().permute(order)
-        self._copies.append(([_header(dense), _copied(dense)], place))
+        self._copies.append(([_header(dense), self._copied(dense)], place))
         return place
+
+    def _copied(self, tensor) -> memoryview:
+        """
+        The elements of a tensor in the order of its dimensions, in memory of their own. numpy copies in this thread and for others to run;
+        torch would share the work with its threads, and wait for all of them on a busy machine.
+        """
+        torch, numpy = sys.modules["torch"], sys.modules["numpy"]
+        there = tensor.contiguous().cpu()
+        elements = there.reshape(-1).view(torch.uint8).numpy()
+        if there.data_ptr() != tensor.data_ptr():
+            return memoryview(elements)
+        if elements.nbytes < LEAST_BYTES:
+            return memoryview(elements.copy())
+        block = self._memory.take(elements.nbytes)
+        self._blocks.append(block)
+        copy = numpy.frombuffer(block, "uint8", elements.nbytes)
+        numpy.copyto(copy, elements)
+        return memoryview(copy)
 
 
 def restore(encoded, read):
@@ -120,18 +147,6 @@ def _header(tensor) -> bytes:
 
 def _type_of(tensor) -> str | None:
     return _TYPES.get(str(tensor.dtype).partition(".")[2])
-
-
-def _copied(tensor) -> memoryview:
-    """
-    The elements of a tensor in the order of its dimensions, in memory of their own. numpy copies in this thread and for others to run;
-    torch would share the work with its threads, and wait for all of them on a busy machine.
-    """
-    torch = sys.modules["torch"]
-    there = tensor.contiguous().cpu()
-    elements = there.reshape(-1).view(torch.uint8).numpy()
-    is_shared = there.data_ptr() == tensor.data_ptr()
-    return memoryview(elements.copy() if is_shared else elements)
 
 
 class _Place(NamedTuple):

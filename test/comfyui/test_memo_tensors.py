@@ -86,6 +86,22 @@ class Tensors(MemoCase):
         files = whole(snapshot.files())
         self.assertEqual(self.tensors.restore(snapshot.encoded, files.__getitem__)[0].tolist(), [1, 1, 1])
 
+    def test_a_large_copy_is_whole_in_memory_that_another_one_had_and_its_memory_is_used_again(self):
+        memory = self.module("spare_memory").SpareMemory()
+        memory.give(bytearray(b"\xff" * (6 << 20)))
+        blocks = []
+        for seed in range(3):
+            self.torch.manual_seed(seed)
+            made = self.torch.randn(1000, 1031).t()
+            snapshot = self.tensors.Snapshot([made], memory=memory)
+            blocks += snapshot._blocks
+            kept = made.clone()
+            made.zero_()
+            files = whole(snapshot.files())
+            snapshot.release()
+            self.assert_same(self.tensors.restore(snapshot.encoded, files.__getitem__)[0], kept)
+        self.assertEqual(len(set(map(id, blocks))), 1)
+
     def test_equal_tensors_are_one_file_and_come_back_as_two(self):
         made = self.torch.randn(4, 4)
         one, other = self.there_and_back([made, made.clone()])
