@@ -31,7 +31,8 @@ export async function simulateRecorded(client: Client, { policies, sizes, cold }
   const trace = parseTrace('recorded', await client.trace());
   const from = (Date.parse(since) - Date.parse(start)) / 1000;
   const tried = sizes ?? parts.map((part) => ({ bytes: Math.round(part * limit) }));
-  const request = { sizes: tried, policies, cold: cold === true ? 'bf16' : (cold ?? null), from } as const;
+  const restoring = misses.cold && { restoreSpeed: misses.cold.restoreSpeed };
+  const request = { sizes: tried, policies, cold: cold === true ? 'bf16' : (cold ?? null), from, ...restoring } as const;
   const results = (await simulate([trace], request)).map((result) => ({ ...result, missSeconds: missSeconds(result.outcome) }));
   return { misses, results, best: bestPolicy(results, misses), more: misses.more };
 }

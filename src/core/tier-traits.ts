@@ -21,6 +21,8 @@ export interface TierTraits {
   /** Copies with the same bytes are hard links of one file in it. */
   links: boolean;
   quota: Quota;
+  /** Assumed speed of reading from it until one is measured, of the cold tier that of a whole restore; bytes per second. */
+  usualSpeed: number;
   /** Ends the names of its files, after the name of the source. */
   suffix: string;
 }
@@ -30,9 +32,27 @@ const disk: Quota = { resource: 'space', settings: { dir: 'AUTOCACHE_DIR', limit
 
 /** One row for each tier; a new tier is a name in `tierNames`, a row here, and an implementation of `Tier`. */
 export const tierTraits: Readonly<Record<TierName, Readonly<TierTraits>>> = {
-  ram: { servable: true, form: 'plain', volatile: true, wears: false, links: false, quota: memory, suffix: '' },
-  ssd: { servable: true, form: 'plain', volatile: false, wears: true, links: true, quota: disk, suffix: '' },
-  cold: { servable: false, form: 'compressed', volatile: false, wears: true, links: false, quota: disk, suffix: '.zst' },
+  ram: {
+    servable: true,
+    form: 'plain',
+    volatile: true,
+    wears: false,
+    links: false,
+    quota: memory,
+    usualSpeed: 8e9,
+    suffix: '',
+  },
+  ssd: { servable: true, form: 'plain', volatile: false, wears: true, links: true, quota: disk, usualSpeed: 2e9, suffix: '' },
+  cold: {
+    servable: false,
+    form: 'compressed',
+    volatile: false,
+    wears: true,
+    links: false,
+    quota: disk,
+    usualSpeed: 0.46e9,
+    suffix: '.zst',
+  },
 };
 
 export function sharesQuota(a: TierName, b: TierName): boolean {

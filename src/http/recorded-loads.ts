@@ -1,10 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { MissesAnswer } from '../api/loads.ts';
+import type { ColdAdvice, MissesAnswer } from '../api/loads.ts';
 import { dayMs, type PastLoad } from '../core/loads.ts';
 import { defaultTier } from '../core/types.ts';
 import type { policies } from '../policy/policies.ts';
+import { coldAdvice } from '../replay/cold-advice.ts';
 import { missCurve, worthiest } from '../replay/miss-curve.ts';
-import { RecordedTrace, TraceLines } from '../replay/recorded.ts';
+import { type Ratios, RecordedTrace, TraceLines } from '../replay/recorded.ts';
+import type { Trace } from '../replay/trace.ts';
+import { CompressedRatios } from './compressed-ratios.ts';
 import type { Services } from './services.ts';
 
 export type RecordedServices = Pick<Services, 'catalog' | 'settings' | 'tiers' | 'bound' | 'clock'>;
@@ -15,21 +18,25 @@ const [countedMs, replayedMs] = [30 * dayMs, 365 * dayMs];
 const keptMs = 10 * 60_000;
 /** Sizes as parts of the limit. */
 const parts = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
+/** Where compressed copies lie. */
+const coldTier = 'cold';
 /** Loads that are read from the catalog between two turns. */
 const perTurn = 400;
 
 /** What the recorded loads tell. */
 export class RecordedLoads {
   readonly #services: RecordedServices;
+  readonly #ratios: CompressedRatios;
   #misses: { key: string; at: number; answer: Promise<MissesAnswer> } | null = null;
 
   constructor(services: RecordedServices) {
     this.#services = services;
+    this.#ratios = new CompressedRatios(services.catalog);
   }
 
   /** The loads as a trace, CSV, without any name. */
   async trace(): Promise<string> {
-    const lines = new TraceLines();
+    const lines = new TraceLines(await this.#shrinking(0));
     const all: string[] = [lines.title];
     for await (const load of this.#past(0)) all.push(lines.line(load));
     return `${all.join('\n')}\n`;
@@ -39,7 +46,7 @@ export class RecordedLoads {
   misses(): Promise<MissesAnswer> {
     const { clock } = this.#services;
     const { limit, policy } = this.#rules();
-    const key = `${limit} ${policy}`;
+    const key = `${limit} ${policy} ${this.#services.settings.current.compress}`;
     const at = clock.monotonic();
     if (this.#misses?.key === key && at - this.#misses.at < keptMs) return this.#misses.answer;
     const answer = this.#curve(limit, policy);
@@ -52,7 +59,7 @@ export class RecordedLoads {
 
   async #curve(limit: number, policy: keyof typeof policies): Promise<MissesAnswer> {
     const since = this.#services.clock.now() - countedMs;
-    const recorded = new RecordedTrace();
+    const recorded = new RecordedTrace(await this.#shrinking(since - replayedMs));
     let [loads, earliest] = [0, null as number | null];
     for await (const load of this.#past(0)) {
       earliest ??= load.at;
@@ -63,7 +70,7 @@ export class RecordedLoads {
     const { start } = recorded;
     const from = start === null ? 0 : (since - start) / 1000;
     const sizes = trace.footprint === 0 ? [] : sizesFor(limit, trace.footprint);
-    const curve = await missCurve(trace, { sizes, policy, from });
+    const { points, sampled } = await missCurve(trace, { sizes, policy, from });
     return {
       since: new Date(since).toISOString(),
       start: earliest === null ? null : new Date(Math.floor(earliest / dayMs) * dayMs).toISOString(),
@@ -71,9 +78,25 @@ export class RecordedLoads {
       footprint: trace.footprint,
       limit,
       policy,
-      ...curve,
-      more: worthiest(curve.points, limit),
+      points: points.map(({ bytes, seconds, misses }) => ({ bytes, seconds, misses })),
+      more: worthiest(points, limit),
+      cold: loads === 0 ? null : await this.#cold(trace, { limit, policy, from }),
+      sampled,
     };
+  }
+
+  #cold(trace: Trace, rules: { limit: number; policy: keyof typeof policies; from: number }): Promise<ColdAdvice | null> {
+    const { settings, catalog } = this.#services;
+    const measured = catalog.speeds.load().find(({ place }) => place === coldTier)?.speed.sequential ?? null;
+    const isOn = settings.current.compress === 'cold';
+    return coldAdvice(trace, { ...rules, isOn, measured });
+  }
+
+  /** How far the files that were loaded since shrink when they are compressed. */
+  async #shrinking(since: number): Promise<Ratios> {
+    const paths = new Set<string>();
+    for await (const { path } of this.#past(since)) paths.add(path);
+    return this.#ratios.of(paths);
   }
 
   async *#past(since: number): AsyncGenerator<PastLoad> {

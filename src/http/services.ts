@@ -37,6 +37,7 @@ import type { Workflows } from '../workflow/workflows.ts';
 interface Settings {
   readonly current: {
     policy: string;
+    compress: 'off' | 'cold';
     /** Whether ComfyUI should release models that it still reads from their sources. */
     comfyuiFree: 'off' | 'auto';
     memoComfyui: ComfyuiMode;

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { policies } from '../policy/policies.ts';
 import { missSeconds, replaying } from './replay.ts';
-import type { Trace } from './trace.ts';
+import type { Read, Trace } from './trace.ts';
 
 export interface MissCurveRequest {
   /** Bytes, ascending. */
@@ -11,10 +11,13 @@ export interface MissCurveRequest {
   from: number;
   /** Reads that are replayed at most for each size: of more, those of some files; and as many before `from`. */
   mostReads?: number;
+  /** With a cold tier: size over compressed size of a file, and bytes per second of a restore. */
+  cold?: { ratio: (read: Read) => number; restoreSpeed: number };
 }
 
 export interface MissCurve {
-  points: { bytes: number; seconds: number; misses: number }[];
+  /** Restores of compressed copies are no misses, their time counts; `written`: bytes to the SSD. */
+  points: { bytes: number; seconds: number; misses: number; restores: number; written: number }[];
   /** Share of the files that stand for all. */
   sampled: number;
 }
@@ -36,7 +39,7 @@ const turnMs = 5;
  */
 export async function missCurve(
   recorded: Trace,
-  { sizes, policy, from, mostReads = usualReads }: MissCurveRequest,
+  { sizes, policy, from, mostReads = usualReads, cold }: MissCurveRequest,
 ): Promise<MissCurve> {
   const trace = without(recorded, from, mostReads);
   const reads = trace.hosts.reduce((sum, host) => sum + host.length, 0);
@@ -45,16 +48,26 @@ export async function missCurve(
   for (const bytes of sizes) {
     const share = Math.min(1, Math.max(least, leastCache(trace) / Math.max(1, bytes)));
     const sample = share < 1 ? sampleOf(trace, share) : trace;
-    const options = { capacity: share * bytes, policy: policies[policy], coldRatio: null, from };
+    const tier = cold ? { coldRatio: cold.ratio, restoreSpeed: cold.restoreSpeed } : { coldRatio: null };
+    const options = { ...tier, capacity: share * bytes, policy: policies[policy], from };
     const outcome = await inTurns(replaying(sample, options));
-    const misses = Math.round((outcome.reads - outcome.hits) / share);
-    points.push({ bytes, seconds: Math.max(0, missSeconds(outcome)) / share, misses });
+    const whole = (sampled: number) => Math.round(sampled / share);
+    points.push({
+      bytes,
+      seconds: Math.max(0, missSeconds(outcome)) / share,
+      misses: whole(outcome.reads - outcome.hits),
+      restores: whole(outcome.coldHits),
+      written: whole(outcome.writtenBytes),
+    });
   }
   return { points, sampled: least };
 }
 
 /** The size above this one that saves most for its bytes: what it has more, and the seconds; null when none saves a tenth. */
-export function worthiest(points: MissCurve['points'], size: number): { bytes: number; seconds: number } | null {
+export function worthiest(
+  points: readonly { bytes: number; seconds: number }[],
+  size: number,
+): { bytes: number; seconds: number } | null {
   const now = points.find(({ bytes }) => bytes === size);
   if (!now) return null;
   const larger = points

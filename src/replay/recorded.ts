@@ -2,12 +2,20 @@ import { standardCategories } from '../comfyui/categories.ts';
 import { dayMs, type PastLoad } from '../core/loads.ts';
 import { type Trace, TraceBuilder } from './trace.ts';
 
-const title = 'ts,submit_ts,node,run,file,kind,size,tier,speed,hit,ram_hit';
+const title = 'ts,submit_ts,node,run,file,kind,size,tier,speed,hit,ram_hit,ratio';
+
+/** Sizes of files over those of their compressed copies, by path, where they are known. */
+export type Ratios = ReadonlyMap<string, number>;
 
 /** A trace of what a daemon has recorded, and when its time begins, wall-clock ms: at midnight UTC, so that it has the hour of the day. */
 export class RecordedTrace {
   readonly #traced = new TraceBuilder();
+  readonly #ratios: Ratios;
   #start: number | null = null;
+
+  constructor(ratios: Ratios = new Map()) {
+    this.#ratios = ratios;
+  }
 
   /** Loads from a medium that a copy gains nothing over are left out. */
   add(load: PastLoad): void {
@@ -15,7 +23,9 @@ export class RecordedTrace {
     this.#start ??= startOf(load);
     const seconds = (ms: number) => (ms - (this.#start ?? 0)) / 1000;
     const { at, path: file, size, sourceSpeed, category, run, queuedAt } = load;
-    const read = { at: seconds(at), file, size, sourceSpeed, dtype: null, category, ...(run !== null && { run: String(run) }) };
+    const ratio = this.#ratios.get(file);
+    const known = { ...(run !== null && { run: String(run) }), ...(ratio !== undefined && { ratio }) };
+    const read = { at: seconds(at), file, size, sourceSpeed, dtype: null, category, ...known };
     this.#traced.add({ read, node: '', submitted: run === null ? null : seconds(queuedAt ?? at), fromMemory: false });
   }
 
@@ -33,7 +43,12 @@ export class RecordedTrace {
 export class TraceLines {
   readonly title = title;
   readonly #files = new Map<string, number>();
+  readonly #ratios: Ratios;
   #start: number | null = null;
+
+  constructor(ratios: Ratios = new Map()) {
+    this.#ratios = ratios;
+  }
 
   line({ at, path, category, size, medium, sourceSpeed, hit, run, queuedAt }: PastLoad): string {
     this.#start ??= startOf({ at });
@@ -55,6 +70,7 @@ export class TraceLines {
       Math.round(sourceSpeed),
       hit ? 1 : 0,
       0,
+      this.#ratios.get(path)?.toFixed(3) ?? '',
     ].join();
   }
 }

@@ -1,4 +1,5 @@
 import { afterUse, type Counting, type Habits, noHabits } from '../core/demand.ts';
+import { tierTraits } from '../core/tier-traits.ts';
 import { noVotes, withUse } from '../core/votes.ts';
 import type { Candidate, Policy, PolicyContext } from '../policy/policy.ts';
 import type { Means } from './ahead.ts';
@@ -13,6 +14,8 @@ export interface ReplayOptions {
   policy: (context: PolicyContext, host: readonly Read[]) => Policy;
   /** Ratio of a file's size to that in the cold tier; null = no cold tier. */
   coldRatio: ((read: Read) => number) | null;
+  /** Bytes per second of restoring a compressed copy; what is usual when left out. */
+  restoreSpeed?: number;
   /** Reads before that are not counted: they only fill the caches. Seconds since the beginning of the trace. */
   from?: number;
   /** The daemon's when left out. */
@@ -42,8 +45,8 @@ export function missSeconds({ sourceSeconds, bytes, secondsSaved }: Outcome): nu
   return sourceSeconds - bytes / ssdSpeed - secondsSaved;
 }
 
-/** Bytes per second of reading a copy, and of restoring a compressed one. */
-const [ssdSpeed, restoreSpeed] = [2e9, 1e9];
+/** Bytes per second of reading a copy. */
+const ssdSpeed = tierTraits.ssd.usualSpeed;
 
 /**
  * Plays a trace through caches that work as the daemon does, with its policies. A read that misses copies the file, the least
@@ -121,6 +124,10 @@ class Host {
       by && outcome.ahead ? new CopiesAhead({ runs, arrived, by, made: outcome.ahead, host: this.#asHost() }) : null;
   }
 
+  get #restoreSpeed(): number {
+    return this.#options.restoreSpeed ?? tierTraits.cold.usualSpeed;
+  }
+
   #asHost(): HostOfCopies {
     return {
       onTime: (at) => {
@@ -176,7 +183,7 @@ class Host {
       secondsPerByte,
       pace: `${secondsPerByte}`,
       // A file is not worth compressing if its source is as fast as a restore.
-      coldRatio: read.sourceSpeed < restoreSpeed ? (this.#options.coldRatio?.(read) ?? 1) : 1,
+      coldRatio: read.sourceSpeed < this.#restoreSpeed ? (this.#options.coldRatio?.(read) ?? 1) : 1,
     };
     this.#files.set(read.file, file);
     return file;
@@ -193,7 +200,7 @@ class Host {
     outcome.secondsSaved += size / sourceSpeed - size / ssdSpeed;
     if (state === 'hot') return;
     outcome.coldHits += 1;
-    outcome.secondsSaved -= size / restoreSpeed;
+    outcome.secondsSaved -= size / this.#restoreSpeed;
   }
 
   #copy(file: File): void {

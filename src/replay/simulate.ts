@@ -15,6 +15,11 @@ const coldRatios = { bf16: 1.51, f16: 1.18, f32: 1.2, f8_e4m3: 1.21, none: 1 };
 export type ColdType = keyof typeof coldRatios;
 export const coldTypes = Object.keys(coldRatios) as ColdType[];
 
+/** Size over compressed size of weights of a type, as in safetensors, in lower case. */
+export function usualRatio(dtype: string): number {
+  return Object.hasOwn(coldRatios, dtype) ? coldRatios[dtype as ColdType] : 1;
+}
+
 /** The cache of each host: bytes, or a share of all bytes that the hosts of the trace read. */
 export type CacheSize = { bytes: number } | { share: number };
 
@@ -27,6 +32,7 @@ export interface SimulationRequest {
   bounds?: ReadonlyMap<string, readonly Bound[]>;
   /** As of a replay. */
   from?: number;
+  restoreSpeed?: number;
 }
 
 export interface Result {
@@ -44,10 +50,11 @@ export interface Result {
 /** Replays every trace with every size and policy, without a cold tier and, if requested, with one. Yields between runs. */
 export async function simulate(
   traces: readonly Trace[],
-  { sizes, policies: names, cold, bounds, from = Number.NEGATIVE_INFINITY }: SimulationRequest,
+  { sizes, policies: names, cold, bounds, from = Number.NEGATIVE_INFINITY, restoreSpeed }: SimulationRequest,
   onProgress: (done: number, total: number) => void = () => {},
 ): Promise<Result[]> {
-  const ratio = (read: Read) => coldRatios[(read.dtype ?? cold ?? 'none') as ColdType] ?? 1;
+  const ratio = (read: Read) => read.ratio ?? usualRatio(read.dtype ?? cold ?? 'none');
+  const fixed = { from, ...(restoreSpeed !== undefined && { restoreSpeed }) };
   const tiers: ReplayOptions['coldRatio'][] = cold === null ? [null] : [null, ratio];
   const runs = traces.flatMap((trace) =>
     sizes.flatMap((size) => names.flatMap((policy) => tiers.map((coldRatio) => ({ trace, size, policy, coldRatio })))),
@@ -55,7 +62,7 @@ export async function simulate(
   const results: Result[] = [];
   for (const { trace, size, policy, coldRatio } of runs) {
     const { capacity, upperSeconds } = capacityOf(trace, size, bounds);
-    const outcome = replay(trace, { capacity, policy: policyOf(policy), coldRatio, from });
+    const outcome = replay(trace, { ...fixed, capacity, policy: policyOf(policy), coldRatio });
     const ofBound = upperSeconds !== undefined && { ofBound: outcome.secondsSaved / upperSeconds };
     results.push({ trace: trace.name, size, capacity, policy, cold: coldRatio !== null, outcome, ...ofBound });
     onProgress(results.length, runs.length);

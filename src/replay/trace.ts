@@ -12,6 +12,8 @@ export interface Read {
   sourceSpeed: number;
   /** Element type of its weights as in safetensors, in lower case; null where the trace has none. */
   dtype: string | null;
+  /** Its size over that of its compressed copy; left out where the trace has none. */
+  ratio?: number;
   /** ComfyUI's category of the file; null where the trace has none. */
   category: string | null;
   /** The prompt that reads it, where the trace tells. */
@@ -56,8 +58,8 @@ const sourceSpeeds: Record<string, number> = { hdd: 150e6, nas: 110e6, nas1g: 11
 
 /**
  * Reads a trace: CSV with a title line, a line for each read. Columns `ts` (seconds), `file` and `size` (bytes) are required;
- * `tier` (medium of the source), `speed` (of the source, bytes per second), `node` (host), `dtype`, `ram_hit` (1 = came from memory,
- * nothing was read), and `run` with `submit_ts` (the prompt, and the seconds at which it joined the queue) are optional. Fields hold no
+ * `tier` (medium of the source), `speed` (of the source, bytes per second), `node` (host), `dtype`, `ratio` (size over that of the
+ * compressed copy), `ram_hit` (1 = came from memory, nothing was read), and `run` with `submit_ts` (the prompt, and the seconds at which it joined the queue) are optional. Fields hold no
  * commas and no quotes.
  * @throws CacheError BAD_REQUEST
  */
@@ -136,7 +138,7 @@ export interface TracedRead {
 function rowReader(columns: string[]): (values: string[]) => TracedRead | null {
   const index = (title: string) => columns.indexOf(title);
   const [ts, file, size, tier, node, dtype] = ['ts', 'file', 'size', 'tier', 'node', 'dtype'].map(index);
-  const [ram, run, submit, speed, kind] = ['ram_hit', 'run', 'submit_ts', 'speed', 'kind'].map(index);
+  const [ram, run, submit, speed, kind, shrinks] = ['ram_hit', 'run', 'submit_ts', 'speed', 'kind', 'ratio'].map(index);
   return (values) => {
     const at = (column = -1) => values[column];
     const [seconds, bytes] = [Number(at(ts)), Number(at(size))];
@@ -144,6 +146,7 @@ function rowReader(columns: string[]): (values: string[]) => TracedRead | null {
     if (!Number.isFinite(seconds) || !Number.isSafeInteger(bytes) || bytes < 0 || !sourceSpeed || sourceSpeed < 0) return null;
     const id = at(run) || undefined;
     const submitted = Number(at(submit) || undefined);
+    const ratio = Number(at(shrinks) || undefined);
     const read: Read = {
       at: seconds,
       file: at(file) ?? '',
@@ -153,6 +156,7 @@ function rowReader(columns: string[]): (values: string[]) => TracedRead | null {
       category: categoryOf(at(kind)),
     };
     if (id !== undefined) read.run = id;
+    if (ratio >= 1) read.ratio = ratio;
     return {
       read,
       node: at(node) ?? '',

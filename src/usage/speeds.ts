@@ -1,14 +1,8 @@
+import { tierTraits } from '../core/tier-traits.ts';
 import type { Medium, ReadSpeed, TierName } from '../core/types.ts';
 
 /** Assumed sequential read speeds until one is measured, bytes per second. */
-const assumed: Record<Medium | TierName, number> = {
-  hdd: 150e6,
-  nas: 110e6,
-  s3: 100e6,
-  ssd: 2e9,
-  cold: 1e9,
-  ram: 8e9,
-};
+const assumed: Record<Medium, number> = { hdd: 150e6, nas: 110e6, s3: 100e6, ssd: 2e9 };
 
 /** The same for one small read in a file, ms. */
 const assumedSmallReadMs: Record<Medium, number> = { hdd: 9, nas: 1.5, s3: 40, ssd: 0.1 };
@@ -51,7 +45,7 @@ export class Speeds {
 
   /** The same of a tier. */
   ofTier(tier: TierName): number {
-    return this.#of(tier).sequential ?? assumed[tier];
+    return this.#of(tier).sequential ?? tierTraits[tier].usualSpeed;
   }
 
   smallReadMs(root: string, medium: Medium): number {

@@ -47,7 +47,7 @@ test('the recorded loads are written as a trace without a name of a person, and 
   expect([code, out]).toEqual([0, `60 loads in ${join(cwd, 'mine.csv.gz')}\n`]);
   const text = gunzipSync(readFileSync(join(cwd, 'mine.csv.gz'))).toString();
   expect(text).not.toMatch(/anna/i);
-  expect(text.split('\n')[1]).toMatch(/^\d+\.\d\d,\d+\.\d\d,0,1,f1,other,6442450944,hdd,100000000,0,0$/);
+  expect(text.split('\n')[1]).toMatch(/^\d+\.\d\d,\d+\.\d\d,0,1,f1,other,6442450944,hdd,100000000,0,0,$/);
   const { hosts, runs, footprint } = parseTrace('mine', text);
   expect([hosts[0]?.length, runs?.[0]?.length, footprint]).toEqual([60, 60, 24 * GiB]);
   const first = runs?.[0]?.[0];

@@ -72,7 +72,7 @@ describe('a replay without a cold tier', () => {
 });
 
 describe('a replay with a cold tier', () => {
-  const cold = { capacity: 1000, coldRatio: () => 2 };
+  const cold = { capacity: 1000, coldRatio: () => 2, restoreSpeed: 1e9 };
   const nine = [...'abcdefghi'];
 
   test('holds more files, and hits those that would have left', () => {

@@ -35,8 +35,8 @@ const example = `
 A trace is CSV, also compressed with gzip: a line for each read of a model file,
 with the columns ts (seconds), file and size (bytes), and if known tier (hdd,
 nas, nas10g), speed (bytes per second), node (a cache for each), dtype (bf16,
-f16, ...), ram_hit (1 = was not read), run and submit_ts (the prompt, and when
-it joined the queue).
+f16, ...) or ratio (size over compressed size), ram_hit (1 = was not read), run
+and submit_ts (the prompt, and when it joined the queue).
 
 With a bounds.json beside the traces, figures are also a share of what no
 schedule can exceed; its cache sizes count. Files NAME.catalog.csv are no

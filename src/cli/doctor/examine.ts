@@ -16,6 +16,7 @@ import { Client } from '../client.ts';
 import { comfyuiVersion } from '../comfyui-dir.ts';
 import { shimStatus } from '../comfyui-link.ts';
 import { type CacheFacts, cacheFindings } from './cache-checks.ts';
+import { coldFindings } from './cold-checks.ts';
 import { comfyuiFindings } from './comfyui-checks.ts';
 import { askComfyui } from './comfyui-server.ts';
 import { type DaemonFacts, daemonFindings } from './daemon-checks.ts';
@@ -56,6 +57,7 @@ export async function examine({ cwd, stateDir, flags, dirs, url }: ExamineOption
   return [
     ...daemonFindings({ ...daemon, configProblem: problem, version }),
     ...(cache ? cacheFindings(cache) : []),
+    ...(stats ? await coldOf(stateDir) : []),
     ...sourceFindings(sources, { device: cache?.medium.device ?? null, speeds: speedsOf(cache) }),
     ...comfyuiFindings({
       running,
@@ -74,6 +76,14 @@ export async function examine({ cwd, stateDir, flags, dirs, url }: ExamineOption
     ...(await sharedOf(config)),
     ...(config?.llmUrl ? llmFindings(config.llmUrl, await askLlm(config.llmUrl)) : []),
   ];
+}
+
+/** A daemon of another version may not tell. */
+async function coldOf(stateDir: string): Promise<Finding[]> {
+  const misses = await Client.find(stateDir)
+    .then((client) => client.misses())
+    .catch(() => null);
+  return misses ? coldFindings(misses) : [];
 }
 
 /** The code that reads remotes is loaded only where there are some. */

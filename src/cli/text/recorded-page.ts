@@ -1,5 +1,6 @@
 import { counted, formatBytes, formatDuration } from '../../core/format.ts';
 import type { RecordedSimulation } from '../simulate-recorded.ts';
+import { coldText } from './cold-text.ts';
 import type { Look } from './look.ts';
 import { missPlot } from './miss-plot.ts';
 import { table } from './table.ts';
@@ -21,6 +22,7 @@ export function recordedPage({ misses, results, best, more }: RecordedSimulation
       `With ${best.policy} in place of ${misses.policy} you would have saved ${formatDuration(1000 * best.seconds)}.`,
     );
   else if (best) sentences.push(`No other policy would have saved more than ${misses.policy}.`);
+  if (misses.cold) sentences.push(coldText(misses.cold));
   const columns = [
     { title: 'CACHE', value: ({ capacity }: Row) => formatBytes(capacity) },
     { title: 'POLICY', value: ({ policy, cold }: Row) => (cold ? `${policy}, with a cold tier` : policy) },

@@ -53,7 +53,7 @@ export function belowRoot(path, roots) {
 }
 
 /** What a larger cache would have saved, in a sentence or two. */
-export function missesText({ loads, points, limit, more }) {
+export function missesText({ loads, points, limit, more, cold }) {
   if (loads === 0)
     return 'No loads are recorded of the last 30 days. Load some models, and this tells what a larger cache would save.';
   const spent = points.find(({ bytes }) => bytes === limit)?.seconds ?? 0;
@@ -61,5 +61,13 @@ export function missesText({ loads, points, limit, more }) {
   const larger = more
     ? `With ${formatBytes(more.bytes)} more you would have saved ${formatSeconds(more.seconds)}.`
     : 'A larger cache would have saved little.';
-  return `${past} ${larger}`;
+  return [past, larger, ...(cold?.change ? [coldText(cold)] : [])].join(' ');
+}
+
+/** That another setting of AUTOCACHE_COMPRESS would be better. */
+function coldText({ change, saves }) {
+  const time = formatSeconds(Math.abs(saves));
+  return change === 'cold'
+    ? `Compressing copies (AUTOCACHE_COMPRESS=cold) would have saved you ${time}.`
+    : `Compressing copies costs you ${time}: AUTOCACHE_COMPRESS=off is better.`;
 }

@@ -55,6 +55,18 @@ export const missesAnswer: z.ZodType<MissesAnswer> = z.strictObject({
   policy: z.string(),
   points: z.array(z.strictObject({ bytes: count, seconds: z.number(), misses: count })),
   more: z.strictObject({ bytes: count, seconds: z.number() }).nullable(),
+  cold: z
+    .strictObject({
+      isOn: z.boolean(),
+      saves: z.number(),
+      restores: count,
+      written: z.int(),
+      restoreSpeed: z.number(),
+      measured: z.boolean(),
+      ratio: z.number(),
+      change: z.enum(['cold', 'off']).nullable(),
+    })
+    .nullable(),
   sampled: z.number().min(0).max(1),
 });
 

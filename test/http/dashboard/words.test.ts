@@ -88,12 +88,20 @@ test('what a larger cache would have saved is told in a sentence, and so is that
   const limit = 100 * GiB;
   const points = [{ bytes: limit, seconds: 5400, misses: 30 }];
   const more = { bytes: 200 * GiB, seconds: 41 * 60 };
-  const told = { loads: 210, points, limit, more };
+  const told = { loads: 210, points, limit, more, cold: null };
   expect(missesText(told)).toBe(
     'In the last 30 days, 210 loads took 1 h 30 min longer than from the cache. With 200 GiB more you would have saved 41 min.',
   );
   expect(missesText({ ...told, loads: 1, more: null })).toBe(
     'In the last 30 days, 1 load took 1 h 30 min longer than from the cache. A larger cache would have saved little.',
   );
-  expect(missesText({ loads: 0, points: [], limit, more: null })).toMatch(/^No loads are recorded/);
+  const cold = { saves: 12 * 60, change: 'cold' };
+  expect(missesText({ ...told, cold })).toMatch(
+    /41 min\. Compressing copies \(AUTOCACHE_COMPRESS=cold\) would have saved you 12 min\.$/,
+  );
+  expect(missesText({ ...told, cold: { saves: -180, change: 'off' } })).toMatch(
+    /Compressing copies costs you 3 min: AUTOCACHE_COMPRESS=off is better\.$/,
+  );
+  expect(missesText({ ...told, cold: { saves: 20, change: null } })).toMatch(/41 min\.$/);
+  expect(missesText({ loads: 0, points: [], limit, more: null, cold: null })).toMatch(/^No loads are recorded/);
 });
