@@ -55,14 +55,11 @@ export class Lookup {
     const { stats, usage, clock, log, onTrouble } = this.#deps;
     const time = { start: clock.monotonic(), waited: 0 };
     let answer: Answered;
-    // Records of one file are kept under one path, for any alias or name in the request.
-    let path = request.path ?? request.name ?? '';
-    let located: Located | null = null;
+    const asked = request.path ?? request.name ?? '';
+    let found: Found | null = null;
     try {
-      const found = await this.#find(request, 'loader');
-      located = found?.located ?? null;
-      path = located?.path ?? path;
-      answer = found ? await this.#answer(request, found, time) : fromSource(path, null, 'BYPASS_UNKNOWN_ROOT');
+      found = await this.#find(request, 'loader');
+      answer = found ? await this.#answer(request, found, time) : fromSource(asked, null, 'BYPASS_UNKNOWN_ROOT');
     } catch (error) {
       log.error({ err: error, path: request.path }, 'lookup failed; the asker gets its own path');
       setImmediate(() => onTrouble(error));
@@ -70,6 +67,9 @@ export class Lookup {
     }
     if (isAskedAgain(request, answer.reason)) return answer;
     const app = request.client?.app ?? null;
+    const located = found?.located ?? null;
+    // Records of one file are kept under one path, for any alias or name in the request.
+    const path = located?.path ?? asked;
     stats.record(
       { at: clock.now(), path, reason: answer.reason, purpose: request.purpose, app },
       clock.monotonic() - time.start - time.waited,
@@ -95,6 +95,7 @@ export class Lookup {
     const waitsFrom = this.#deps.clock.monotonic();
     await bounded(job.ended, Math.min(waitMs, request.sliceMs ?? waitMs));
     time.waited = this.#deps.clock.monotonic() - waitsFrom;
+    found.located = this.#again(found.located);
     return this.#giveAfterWait(request, this.#examine(request, found), job);
   }
 
@@ -107,11 +108,11 @@ export class Lookup {
       const told = askersStat(request);
       if (told) return { located, source: told };
       const source = await sources.stat(located, askedBy);
-      // A look at it may have shown that a link leads to another disk.
-      return { located: sources.locate(request.path) ?? located, source };
+      return { located: this.#again(located), source };
     }
     const places = sources.candidates(request.category ?? '', request.name ?? '');
-    const look = (located: Located) => sources.stat(located, askedBy).then((source) => ({ located, source }));
+    const look = (located: Located) =>
+      sources.stat(located, askedBy).then((source) => ({ located: this.#again(located), source }));
     const near = await Promise.all(places.filter(({ isRemote }) => !isRemote).map(look));
     const nearest = near.find(({ source }) => source.state === 'present');
     // A file that lies here is not looked for on remotes.
@@ -122,6 +123,11 @@ export class Lookup {
     const isKept = ({ copy, cold }: UsableCopies) => copy !== null || cold !== null;
     const unseen = found.filter(({ source }) => source.state !== 'missing');
     return here ?? unseen.find(({ located }) => isKept(copies.usable(located))) ?? unseen[0] ?? found[0] ?? null;
+  }
+
+  /** Meanwhile a look at it may have shown that a link leads to another disk, and a walk how its path is spelled there. */
+  #again(located: Located): Located {
+    return this.#deps.sources.locate(located.path) ?? located;
   }
 
   /** @param retries whether a copy of a remote's model that has failed is tried again at once: nothing else helps who waits for it */
@@ -166,7 +172,8 @@ export class Lookup {
     const { sources, log } = this.#deps;
     const follow = async () => {
       const source = await sources.stat(located, 'command');
-      if (source.state === 'present') this.#follow(request, this.#examine(request, { located, source }), 'background');
+      if (source.state !== 'present') return;
+      this.#follow(request, this.#examine(request, { located: this.#again(located), source }), 'background');
     };
     follow().catch((err) => log.error({ err, path: located.path }, 'a late answer of a source could not be followed'));
   }

@@ -1,6 +1,5 @@
 import type { JobView } from '../api/api.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import { foldCase } from '../core/fold-case.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Located, Root } from '../sources/root.ts';
@@ -19,12 +18,16 @@ export class OneSpelling implements Disposable {
   readonly #unsubscribe: () => void;
   /** The roots whose entries have been joined. */
   readonly #joined = new WeakSet<Root>();
+  /** The copies under way, by the path of their source. */
+  readonly #copying = new Map<string, Set<number>>();
+  /** The sources that get another spelling when their copies have ended, by the one they have. */
+  readonly #later = new Map<string, { root: Root; onDisk: string }>();
 
   constructor(deps: OneSpellingDeps) {
     this.#deps = deps;
-    // The spelling on the disk may have been found while its copy was made.
     this.#unsubscribe = deps.events.subscribe((name, event) => {
-      if (name === 'job-done') this.respelled((event as JobView).path);
+      if (name === 'job-queued') this.#begins(event as JobView);
+      else if (name === 'job-done' || name === 'job-failed') this.#ends(event as JobView);
     });
   }
 
@@ -40,18 +43,42 @@ export class OneSpelling implements Disposable {
     this.#write(() => {
       for (const { path, root } of catalog.respelling.all()) {
         const located = roots.find(path);
-        if (located && among.has(located.root) && (located.path !== path || located.root.path !== root)) {
-          this.#respell(path, located);
-        }
+        if (!located || !among.has(located.root) || (located.path === path && located.root.path === root)) continue;
+        if (this.#copying.has(path)) this.#later.set(path, { root: located.root, onDisk: located.path });
+        else this.#respell(path, located);
       }
     });
   }
 
-  /** A source may lie on the disk under another spelling than the one that counted until now. */
-  respelled(before: string): void {
-    const located = this.#deps.roots.find(before);
-    const isOther = located && located.path !== before && foldCase(located.path) === foldCase(before);
-    if (isOther) this.#write(() => this.#respell(before, located));
+  /**
+   * A source lies on the disk under another spelling than the one that counts. It counts together with its entry, once no copy is made
+   * under the former one: whoever asks meanwhile would be given a second copy.
+   */
+  respelled(root: Root, counts: string, onDisk: string): void {
+    const { roots } = this.#deps;
+    this.#write(() => {
+      if (this.#copying.has(counts)) {
+        this.#later.set(counts, { root, onDisk });
+        return;
+      }
+      roots.noteSpelling(root, onDisk);
+      const located = roots.find(onDisk);
+      if (located) this.#respell(counts, located);
+    });
+  }
+
+  #begins({ id, path }: JobView): void {
+    this.#copying.set(path, (this.#copying.get(path) ?? new Set()).add(id));
+  }
+
+  #ends({ id, path }: JobView): void {
+    const copying = this.#copying.get(path);
+    copying?.delete(id);
+    if (copying && copying.size > 0) return;
+    this.#copying.delete(path);
+    const later = this.#later.get(path);
+    this.#later.delete(path);
+    if (later) this.respelled(later.root, path, later.onDisk);
   }
 
   [Symbol.dispose](): void {

@@ -130,13 +130,16 @@ export class Roots implements RootIndex {
     return [...this.#spellings.keys()];
   }
 
-  /** Notes how a file below a root lies on the disk. @returns the path that counted until now, where that was another */
-  noteSpelling(root: Root, path: string): string | null {
-    const spellings = this.#spellings.get(root);
-    if (!spellings) return null;
+  /** The path that counts for a file below a root, where it is another one than that on the disk. */
+  otherSpelling(root: Root, onDisk: string): string | null {
     const start = prefixOf(root.path, this.rules.sep);
-    const before = spellings.note(path.slice(start.length));
-    return before === null ? null : start + before;
+    const other = this.#spellings.get(root)?.other(onDisk.slice(start.length)) ?? null;
+    return other === null ? null : start + other;
+  }
+
+  /** Makes the path of a file as it lies on the disk the one that counts. */
+  noteSpelling(root: Root, onDisk: string): void {
+    this.#spellings.get(root)?.note(onDisk.slice(prefixOf(root.path, this.rules.sep).length));
   }
 
   /** Records the medium of a file or a directory in a root, which a link may lead to another disk (law 12). */

@@ -29,8 +29,8 @@ export interface ScanOptions {
   find(path: string): KnownFile | undefined;
   /** A known source is found changed, or missing while its root answers. Never called for an outage. */
   onChange(path: string, state: SourceState): void;
-  /** A file lies on the disk under another spelling of its path than the one that counted until now. */
-  onRespelled?(before: string): void;
+  /** A file lies on the disk under another spelling than the one that counts, which goes on counting until the receiver changes that. */
+  onRespelled?(root: Root, counts: string, onDisk: string): void;
   /** Receives the found files. */
   library?: Library;
   /** Model files have appeared in a root that is a directory and was walked before. */
@@ -79,12 +79,14 @@ async function compare(root: Root, { directory, recursive, isMeant }: Part, opti
     if (root.remote !== null) listed.push(...files);
     found?.add(files);
     for (const { path, fingerprint } of files) {
-      const before = roots.noteSpelling(root, path);
-      if (before !== null) onRespelled?.(before);
-      const known = roots.find(path)?.root === root ? find(path) : undefined;
+      const other = roots.otherSpelling(root, path);
+      if (other === null) roots.noteSpelling(root, path);
+      else onRespelled?.(root, other, path);
+      const located = roots.find(path);
+      const known = located?.root === root ? find(located.path) : undefined;
       if (!known) continue;
       met.add(known.id);
-      if (!isSameFingerprint(known.fingerprint, fingerprint)) onChange(path, { state: 'present', fingerprint });
+      if (!isSameFingerprint(known.fingerprint, fingerprint)) onChange(known.path, { state: 'present', fingerprint });
     }
   };
   const result = await host.walk(root, { directory, recursive, onFiles, signal });

@@ -73,7 +73,7 @@ export class SourceRoots implements AsyncDisposable {
       onArrived: (paths) => {
         for (const listener of this.#arrivalListeners) listener(paths);
       },
-      onRespelled: (before) => this.#spelling.respelled(before),
+      onRespelled: (root, counts, onDisk) => this.#spelling.respelled(root, counts, onDisk),
       onHealth: (root) => {
         this.#spelling.join();
         events.emit('root-health', this.#view(root));

@@ -23,14 +23,18 @@ export class Spellings {
     return spelled;
   }
 
-  /** Notes how a file lies on the disk. @returns the spelling that counted until now, null when it is the same or there is none */
-  note(rel: string): string | null {
+  /** The spelling that counts where it is another one than `rel`; null when it is the same or none is known. */
+  other(rel: string): string | null {
+    const known = this.#byKey.get(foldCase(rel));
+    return known === undefined || known === rel ? null : known;
+  }
+
+  /** Makes the spelling on the disk the one that counts. */
+  note(rel: string): void {
     const key = foldCase(rel);
-    const before = this.#byKey.get(key);
-    if (before === rel) return null;
+    if (this.#byKey.get(key) === rel) return;
     this.#byKey.set(key, rel);
     const end = rel.lastIndexOf(this.#sep);
     if (end !== -1) this.note(rel.slice(0, end));
-    return before ?? null;
   }
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import type { Overrides } from '../../src/compose/daemon.ts';
@@ -14,9 +14,11 @@ describe('spellings of one path', () => {
     const spellings = new Spellings('/');
     expect(spellings.of('LORAS/A.safetensors')).toBe('LORAS/A.safetensors');
     expect(spellings.of('loras/a.SAFETENSORS')).toBe('LORAS/A.safetensors');
-    expect(spellings.note('loras/A.safetensors')).toBe('LORAS/A.safetensors');
+    expect(spellings.other('loras/A.safetensors')).toBe('LORAS/A.safetensors');
+    spellings.note('loras/A.safetensors');
     expect(spellings.of('LORAS/A.safetensors')).toBe('loras/A.safetensors');
-    expect(spellings.note('loras/A.safetensors')).toBeNull();
+    expect(spellings.other('loras/A.safetensors')).toBeNull();
+    expect(spellings.other('loras/B.safetensors')).toBeNull();
   });
 
   test('of a new file lie in the known folder', () => {
@@ -90,6 +92,28 @@ describe('a model asked for in another case', () => {
     await rig.restart();
     expect(await rig.client.lookup(question(other, model))).toMatchObject({ reason: 'HIT', path: first.path });
     expect((await rig.client.entries({})).entries).toMatchObject([{ path: model, pinned: true }]);
+  });
+
+  test('before a walk has found it has one copy made, and is one entry under the spelling of the disk', async () => {
+    const rig = await runDaemon({ 'loras/first.safetensors': 10 }, {}, tempDir(), { ignoresCase: true });
+    const model = join(rig.root, 'checkpoints/Big.safetensors');
+    const other = join(rig.root, 'CHECKPOINTS/BIG.safetensors');
+    mkdirSync(join(rig.dir, 'new'));
+    for (const name of ['Big', 'Other']) writeModel(join(rig.dir, 'new', `${name}.safetensors`), 1000);
+    const asked = question(other, join(rig.dir, 'new/Big.safetensors'));
+    await rig.client.pauseJobs(true);
+    const first = await rig.client.lookup(asked);
+    renameSync(join(rig.dir, 'new'), dirname(model));
+    const found = () => rig.client.ask<{ files: unknown[] }>('GET', '/api/cache/sources?search=other');
+    await vi.waitFor(async () => expect((await found()).files).toHaveLength(1), soon());
+    for (const path of [other, model])
+      expect(await rig.client.lookup({ ...asked, path })).toMatchObject({ reason: 'QUEUED', job: { id: first.job?.id } });
+    expect((await rig.client.jobs()).jobs).toHaveLength(1);
+    // This disk does heed case: that copy fails, and the next one is made of what the walk has found.
+    await rig.client.pauseJobs(false);
+    await vi.waitFor(async () => expect((await rig.client.lookup(asked)).reason).toBe('HIT'), soon());
+    expect((await rig.client.entries({})).entries).toMatchObject([{ path: model, category: 'checkpoints' }]);
+    expect((await rig.client.jobs()).jobs.filter(({ state }) => state === 'done')).toMatchObject([{ path: model }]);
   });
 
   test('is one entry where an earlier version has made two, and keeps its uses, its pin and a copy', async () => {

@@ -31,6 +31,26 @@ windowsTest('a model is one entry with one copy under every spelling of its path
   expect(entries).toMatchObject([{ path: model, category: 'checkpoints', copies: [{ state: 'ready' }] }]);
 });
 
+windowsTest('a model that is asked for in other letters before its folder was walked is copied once', async () => {
+  const daemon = new WindowsDaemon();
+  const model = `${daemon.models}\\checkpoints\\Some Model.ckpt`;
+  const upper = model.toUpperCase();
+  writeModel(model, randomBytes(100_000));
+  await daemon.start();
+  await daemon.client.pauseJobs(true);
+  const first = await daemon.lookup(upper);
+  // The walk finds its spelling while the copy waits.
+  const walked = async () => (await daemon.client.stats()).roots.every(({ files }) => files !== null);
+  await vi.waitUntil(walked, { timeout: 10 * 60_000, interval: 200 });
+  for (const spelling of [model, upper])
+    expect(await daemon.lookup(spelling)).toMatchObject({ reason: 'QUEUED', job: { id: first.job?.id } });
+  await daemon.client.pauseJobs(false);
+  await daemon.hit(model);
+  expect((await daemon.client.jobs()).jobs).toMatchObject([{ id: first.job?.id, state: 'done' }]);
+  const { entries } = await daemon.client.entries({});
+  expect(entries).toMatchObject([{ path: model, category: 'checkpoints', copies: [{ state: 'ready' }] }]);
+});
+
 windowsTest('a path longer than 260 letters is copied and found', async () => {
   const daemon = new WindowsDaemon();
   const model = `${daemon.models}\\loras\\${'a folder with a long name\\'.repeat(9)}${'b'.repeat(60)}.safetensors`;
