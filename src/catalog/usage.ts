@@ -10,6 +10,13 @@ import { TierUses } from './tier-uses.ts';
 
 type Totals = Omit<DailyTotals, 'day'>;
 
+/** A client has begun to hold a copy, or no longer does. */
+interface LeaseChange {
+  copyPath: string;
+  client: string;
+  held: boolean;
+}
+
 interface Use {
   file: SourceFile;
   uses: number;
@@ -41,7 +48,8 @@ export class Usage {
   #uses = new Map<string, Use>();
   #today: Totals = { ...zero };
   #jobs = new Map<number, JobView>();
-  #leases: { copyPath: string; client: string }[] | null = null;
+  /** By copy and client. */
+  #leases = new Map<string, LeaseChange>();
   readonly tiers: TierUses;
 
   constructor(db: Database, { entries, loads }: { entries: Entries; loads: Loads }, clock: Clock) {
@@ -74,8 +82,8 @@ export class Usage {
     this.#jobs.set(view.id, view);
   }
 
-  leases(all: { copyPath: string; client: string }[]): void {
-    this.#leases = all;
+  leases(changes: readonly LeaseChange[]): void {
+    for (const change of changes) this.#leases.set(`${change.copyPath}\0${change.client}`, change);
   }
 
   /** Writes the gathered rows in one transaction; after a failure, as on a full disk, they are kept for the next time. */
@@ -91,7 +99,7 @@ export class Usage {
     if (
       this.#uses.size === 0 &&
       this.#jobs.size === 0 &&
-      this.#leases === null &&
+      this.#leases.size === 0 &&
       this.tiers.isEmpty &&
       this.#loads.isEmpty &&
       Object.values(this.#today).every((n) => n === 0)
@@ -102,13 +110,13 @@ export class Usage {
       for (const use of this.#uses.values()) this.#writeUse(use);
       for (const view of this.#jobs.values()) this.#writeJob(view);
       this.#writeToday();
-      if (this.#leases) this.#writeLeases(this.#leases);
+      for (const change of this.#leases.values()) this.#writeLease(change);
       this.tiers.write();
       this.#loads.write();
     });
     this.#uses.clear();
     this.#jobs.clear();
-    this.#leases = null;
+    this.#leases.clear();
     this.tiers.written();
     this.#loads.written();
     this.#today = { ...zero };
@@ -182,8 +190,8 @@ export class Usage {
     );
   }
 
-  #writeLeases(leases: { copyPath: string; client: string }[]): void {
-    this.#db.run('DELETE FROM leases');
-    for (const { copyPath, client } of leases) this.#db.run('INSERT OR IGNORE INTO leases VALUES (?, ?)', copyPath, client);
+  #writeLease({ copyPath, client, held }: LeaseChange): void {
+    const sql = held ? 'INSERT OR IGNORE INTO leases VALUES (?, ?)' : 'DELETE FROM leases WHERE copy_path = ? AND client = ?';
+    this.#db.run(sql, copyPath, client);
   }
 }

@@ -11,7 +11,7 @@ export function startFlushing({
   onTrouble,
 }: {
   catalog: Catalog;
-  leases: { changes(): { copyPath: string; client: string }[] | null };
+  leases: { changes(): Parameters<Catalog['usage']['leases']>[0] | null };
   handedOut: { save(write: (changes: Parameters<Catalog['handedOut']['change']>[0]) => void): void };
   /** Statistics wait for the next time; lookups continue. */
   onTrouble(error: unknown): void;

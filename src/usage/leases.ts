@@ -4,16 +4,30 @@ import type { Clock } from '../runtime/clock.ts';
 /** How long a served path stays valid without a new request or renewal, ms. */
 export const leaseMs = 2 * 60_000;
 
+/** How often all leases are gone through for those that have run out, ms; whoever asks about one is told at once. */
+const sweepMs = 30_000;
+
+/** A client has begun to hold a copy, or no longer does. */
+interface LeaseChange {
+  copyPath: string;
+  client: string;
+  held: boolean;
+}
+
 /** Promises that a served copy stays in its place, by copy and client. Held in memory; the catalog keeps them over a restart. */
 export class Leases {
   readonly #clock: Clock;
   #byCopy = new Map<string, Map<string, number>>();
-  #changed = false;
+  /** Clients whose lease on a copy has begun or ended since it was told last. */
+  #changed = new Map<string, Set<string>>();
+  #sweptAt: number;
 
   constructor(clock: Clock, saved: readonly { copyPath: string; client: string }[]) {
     this.#clock = clock;
+    this.#sweptAt = clock.monotonic();
     // The remaining times are lost in a restart; a whole new term is the safe side.
     for (const { copyPath, client } of saved) this.#grant(copyPath, client);
+    this.#changed = new Map();
   }
 
   /** Grants or renews. */
@@ -32,8 +46,11 @@ export class Leases {
   }
 
   end(client: ClientInfo, paths: readonly string[] | true): void {
-    for (const copyPath of this.#heldBy(client, paths)) this.#byCopy.get(copyPath)?.delete(clientKey(client));
-    this.#changed = true;
+    const key = clientKey(client);
+    for (const copyPath of this.#heldBy(client, paths)) {
+      this.#byCopy.get(copyPath)?.delete(key);
+      this.#note(copyPath, key);
+    }
   }
 
   of(client: ClientInfo): { path: string; expiresInMs: number }[] {
@@ -50,14 +67,19 @@ export class Leases {
     return [...holders].map(([client, until]) => ({ client, expiresInMs: Math.round(until - now) }));
   }
 
-  /** All leases when any has changed since the last call, for the catalog; else null. */
-  changes(): { copyPath: string; client: string }[] | null {
-    const all = [...this.#byCopy.keys()].flatMap((copyPath) =>
-      [...(this.#holders(copyPath)?.keys() ?? [])].map((client) => ({ copyPath, client })),
+  /** The leases that have begun or ended since the last call, for the catalog; null for none. Thousands may be held meanwhile. */
+  changes(): LeaseChange[] | null {
+    const now = this.#clock.monotonic();
+    if (now - this.#sweptAt >= sweepMs) {
+      this.#sweptAt = now;
+      for (const copyPath of this.#byCopy.keys()) this.#holders(copyPath);
+    }
+    if (this.#changed.size === 0) return null;
+    const changes = [...this.#changed].flatMap(([copyPath, clients]) =>
+      [...clients].map((client) => ({ copyPath, client, held: this.#byCopy.get(copyPath)?.has(client) ?? false })),
     );
-    if (!this.#changed) return null;
-    this.#changed = false;
-    return all;
+    this.#changed = new Map();
+    return changes;
   }
 
   /** The clients that hold the copy; undefined if none. Drops expired leases. */
@@ -65,11 +87,11 @@ export class Leases {
     const holders = this.#byCopy.get(copyPath);
     if (!holders) return undefined;
     const now = this.#clock.monotonic();
-    for (const [client, until] of holders) {
-      if (until > now) continue;
+    holders.forEach((until, client) => {
+      if (until > now) return;
       holders.delete(client);
-      this.#changed = true;
-    }
+      this.#note(copyPath, client);
+    });
     if (holders.size > 0) return holders;
     this.#byCopy.delete(copyPath);
     return undefined;
@@ -81,8 +103,14 @@ export class Leases {
       holders = new Map();
       this.#byCopy.set(copyPath, holders);
     }
-    if (!holders.has(client)) this.#changed = true;
+    if (!holders.has(client)) this.#note(copyPath, client);
     holders.set(client, this.#clock.monotonic() + leaseMs);
+  }
+
+  #note(copyPath: string, client: string): void {
+    const clients = this.#changed.get(copyPath);
+    if (clients) clients.add(client);
+    else this.#changed.set(copyPath, new Set([client]));
   }
 
   #heldBy(client: ClientInfo, paths: readonly string[] | true): string[] {

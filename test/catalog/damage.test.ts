@@ -32,7 +32,7 @@ function exercise(catalog: Catalog): void {
   putCopy(catalog, file);
   catalog.usage.used(file);
   catalog.usage.add({ hits: 1 });
-  catalog.usage.leases([{ copyPath: '/cache/files/a', client: 'comfyui:1' }]);
+  catalog.usage.leases([{ copyPath: '/cache/files/a', client: 'comfyui:1', held: true }]);
   catalog.usage.flush();
   expect(catalog.entries.byPath(file.path)?.uses).toBeGreaterThan(0);
   expect(catalog.usage.daily().at(-1)?.hits).toBeGreaterThan(0);

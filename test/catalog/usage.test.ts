@@ -35,7 +35,7 @@ describe('what happens often is gathered', () => {
     for (let use = 0; use < 1000; use += 1) catalog.usage.used(use % 2 ? a : b);
     catalog.usage.add({ hits: 1000, hitBytes: 5 });
     catalog.usage.job(job(1, 'running'));
-    catalog.usage.leases([{ copyPath: '/cache/a', client: 'comfyui:1' }]);
+    catalog.usage.leases([{ copyPath: '/cache/a', client: 'comfyui:1', held: true }]);
     expect(transaction).not.toHaveBeenCalled();
     expect(run).not.toHaveBeenCalled();
     catalog.usage.flush();
@@ -73,7 +73,7 @@ describe('what happens often is gathered', () => {
     catalog.usage.used(a);
     catalog.usage.add({ misses: 2, secondsSaved: 0.5 });
     catalog.usage.job(job(7, 'queued'));
-    catalog.usage.leases([{ copyPath: '/cache/a', client: 'comfyui:1' }]);
+    catalog.usage.leases([{ copyPath: '/cache/a', client: 'comfyui:1', held: true }]);
     for (const _try of [1, 2]) expect(() => catalog.usage.flush()).toThrow('leases');
     expect(catalog.entries.list({})).toEqual([]);
     expect(other.prepare('SELECT count(*) AS n FROM daily').get()).toEqual({ n: 0 });
@@ -173,14 +173,18 @@ describe('jobs', () => {
   });
 });
 
-test('saved leases are those of the last call, not the sum of all', () => {
+test('saved leases are those that are held: what ended is taken out, by the last word on it', () => {
   const { catalog } = openCatalog();
+  const onCopy = (name: string) => ({ copyPath: `/cache/${name}`, client: 'x' });
+  const [first, second, third] = [onCopy('1'), onCopy('2'), onCopy('3')];
+  catalog.usage.leases([first, second, third].map((lease) => ({ ...lease, held: true })));
+  catalog.usage.flush();
+  catalog.usage.leases([{ ...first, held: false }]);
   catalog.usage.leases([
-    { copyPath: '/cache/a', client: 'x' },
-    { copyPath: '/cache/b', client: 'x' },
+    { ...second, held: false },
+    { ...first, held: true },
+    { ...second, client: 'y', held: true },
   ]);
   catalog.usage.flush();
-  catalog.usage.leases([{ copyPath: '/cache/b', client: 'y' }]);
-  catalog.usage.flush();
-  expect(catalog.usage.savedLeases()).toEqual([{ copyPath: '/cache/b', client: 'y' }]);
+  expect(catalog.usage.savedLeases()).toEqual([first, { ...second, client: 'y' }, third]);
 });

@@ -112,12 +112,21 @@ describe('a restart of the daemon', () => {
     const { leases } = arrange();
     expect(leases.changes()).toBeNull();
     leases.grant('/c/a', comfy);
-    expect(leases.changes()).toEqual([{ copyPath: '/c/a', client: 'comfyui:1' }]);
+    expect(leases.changes()).toEqual([{ copyPath: '/c/a', client: 'comfyui:1', held: true }]);
     leases.grant('/c/a', comfy);
     leases.renew(comfy, true);
     expect(leases.changes()).toBeNull();
     leases.end(comfy, true);
-    expect(leases.changes()).toEqual([]);
+    expect(leases.changes()).toEqual([{ copyPath: '/c/a', client: 'comfyui:1', held: false }]);
+    expect(leases.changes()).toBeNull();
+  });
+
+  test('thousands of leases that others hold are not told again with each new one', () => {
+    const { leases } = arrange();
+    for (let copy = 0; copy < 1000; copy += 1) for (const pid of [1, 2]) leases.grant(`/c/${copy}`, { app: 'comfyui', pid });
+    expect(leases.changes()).toHaveLength(2000);
+    leases.grant('/c/0', { app: 'comfyui', pid: 3 });
+    expect(leases.changes()).toEqual([{ copyPath: '/c/0', client: 'comfyui:3', held: true }]);
   });
 
   test('does not bring back what had run out: years of ComfyUI starts would add up', () => {
@@ -126,9 +135,11 @@ describe('a restart of the daemon', () => {
     expect(leases.changes()).toHaveLength(100);
     clock.advance(leaseMs);
     leases.grant('/c/b', comfy);
-    expect(leases.changes()).toEqual([{ copyPath: '/c/b', client: 'comfyui:1' }]);
+    const told = leases.changes();
+    expect(told?.filter(({ held }) => held)).toEqual([{ copyPath: '/c/b', client: 'comfyui:1', held: true }]);
+    expect(told?.filter(({ held }) => !held)).toHaveLength(100);
     clock.advance(leaseMs);
-    expect(leases.changes()).toEqual([]);
+    expect(leases.changes()).toEqual([{ copyPath: '/c/b', client: 'comfyui:1', held: false }]);
     expect(leases.changes()).toBeNull();
   });
 });
