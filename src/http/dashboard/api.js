@@ -46,10 +46,19 @@ export async function send(path, { method, body }) {
     method,
     ...(body !== undefined && { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }),
   });
-  const answer = await response.json();
-  if (response.ok) return answer;
-  const { message = `status ${response.status}`, hint } = answer.error ?? {};
-  throw response.status === 401 ? new NotSignedIn(message) : Object.assign(new Error(message), { hint });
+  if (!response.ok) throw await refusal(response);
+  try {
+    return await response.json();
+  } catch {
+    throw new DaemonAway('The daemon has ended in the middle of an answer.');
+  }
+}
+
+/** The error that a response tells; one without a body is that of a proxy. */
+export async function refusal(response) {
+  const { error = {} } = await response.json().catch(() => ({}));
+  const { message = `The daemon answers with status ${response.status}.`, hint } = error;
+  return response.status === 401 ? new NotSignedIn(message) : Object.assign(new Error(message), { hint });
 }
 
 /** A response whose body is read by the caller. @throws DaemonAway */

@@ -51,7 +51,7 @@ export function tell(text, undo) {
     };
     return element('button', { text: label, attributes: { type: 'button' }, on: { click } });
   };
-  if (undo) toast.append(button(undo.label ?? 'Undo', () => void undo.run()));
+  if (undo) toast.append(button(undo.label ?? 'Undo', () => void attempt(undo.run)));
   toast.addEventListener('focusin', () => clearTimeout(gone));
   toast.addEventListener('pointerenter', () => clearTimeout(gone));
   toast.append(button('Close', () => {}));
@@ -60,11 +60,11 @@ export function tell(text, undo) {
   toasts.append(toast);
 }
 
-/** Does something, and tells what came of it. @param run settles with the text to tell, and how to undo it */
+/** Does something, and tells what came of it. @param run settles with the text to tell, if any, and how to undo it */
 export async function attempt(run) {
   try {
     const done = await run();
-    if (done) tell(done.text, done.undo);
+    if (done?.text) tell(done.text, done.undo);
   } catch (error) {
     tell(error.hint ? `${error.message}. ${error.hint}` : error.message);
   }

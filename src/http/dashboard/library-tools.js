@@ -5,15 +5,15 @@ import { attempt, confirmed } from './dialogs.js';
 import { copiesText } from './figures.js';
 import { verify } from './verify.js';
 
-/** What can be done with the selected files. @param onDone after a change */
-export function selectionTools({ selected, app, onDone }) {
+/** What can be done with the selected files. @param latest settles with them as they are @param onDone after a change */
+export function selectionTools({ selected, latest, app, onDone }) {
   const count = element('span', { class: 'muted' });
   const done = () => {
     onDone();
     app.refresh();
   };
   const button = (text, act) => {
-    const click = () => void attempt(() => act([...selected.values()])).then(done);
+    const click = () => void attempt(async () => act(await latest())).then(done);
     return element('button', { text, attributes: { type: 'button' }, on: { click } });
   };
   const buttons = [
@@ -95,11 +95,10 @@ async function evict(files, done) {
 /** Copies that have left are made again, in the background. */
 export function undoRemoval(removed, done = () => {}) {
   if (removed.length === 0) return undefined;
-  const run = () =>
-    attempt(async () => {
-      await ask('/api/cache/warm', { paths: [...new Set(removed.map(({ path }) => path))] });
-      done();
-      return { text: `${copiesText(removed.length)} will be made again.` };
-    });
+  const run = async () => {
+    await ask('/api/cache/warm', { paths: [...new Set(removed.map(({ path }) => path))] });
+    done();
+    return { text: `${copiesText(removed.length)} will be made again.` };
+  };
   return { label: 'Copy again', run };
 }

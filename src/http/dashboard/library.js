@@ -44,7 +44,7 @@ export function show(main, app) {
     onTrouble: (error) => tell(error.message),
     ...libraryRow({ selected, pick, explain }),
   });
-  const tools = selectionTools({ selected, app, onDone: () => void refresh() });
+  const tools = selectionTools({ selected, latest, app, onDone: () => void refresh() });
   const none = element('p', { class: 'muted none', attributes: { hidden: '' } }, 'No file fits. ');
   none.append(
     element('button', {
@@ -149,6 +149,15 @@ export function show(main, app) {
     table.redraw();
     showCount();
     tools.show();
+  }
+
+  /** The selected files; rows that cannot be seen are not told anew by themselves. */
+  async function latest() {
+    if (![...selected.keys()].every(table.shows)) {
+      const { files } = await ask(`/api/library?${queryOf([['limit', String(mostSelected)]])}`);
+      for (const file of files) if (selected.has(file.path)) selected.set(file.path, file);
+    }
+    return [...selected.values()];
   }
 
   function headOf(column) {

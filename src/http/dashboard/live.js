@@ -1,4 +1,4 @@
-import { open } from './api.js';
+import { open, refusal } from './api.js';
 
 const soonMs = 1000;
 const longestMs = 15_000;
@@ -40,12 +40,12 @@ export class Live {
     for (let waitMs = soonMs; !signal.aborted; waitMs = Math.min(waitMs * 2, longestMs)) {
       try {
         const response = await open('/api/events', { signal });
-        if (!response.ok) throw new Error(`status ${response.status}`);
+        if (!response.ok) throw await refusal(response);
         this.onState(true);
         waitMs = soonMs;
         for await (const { name, data } of readEvents(response.body))
           for (const listener of this.#listeners) listener(name, data);
-        throw new Error('the stream has ended');
+        // Whether the daemon has ended shows as it is opened again.
       } catch (error) {
         if (signal.aborted) return;
         this.onState(false, error);
@@ -60,7 +60,8 @@ async function* readEvents(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
   for (;;) {
-    const { done, value } = await reader.read();
+    // As its end counts whatever breaks it off.
+    const { done, value } = await reader.read().catch(() => ({ done: true }));
     if (done) return;
     const blocks = (rest + value).split('\n\n');
     rest = blocks.pop() ?? '';

@@ -121,6 +121,8 @@ export function windowedTable({ head, load, keyOf, make, update, onTrouble }) {
       return fetchSeen(true);
     },
     redraw: draw,
+    /** Whether there is a row with this key. */
+    shows: (key) => [...body.rows].some((row) => row.dataset.key === key),
     fileAt: (at) => pages.get(Math.floor(at / pageRows))?.[at % pageRows],
   };
 }
