@@ -20,17 +20,19 @@ const program = resolve(import.meta.dirname, '../../dist/bin/autocached.js');
 const home = resolve(import.meta.dirname, '../../../..');
 const remembered = join(home, 'connected.txt');
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    undo: { type: 'boolean' },
-    yes: { type: 'boolean' },
-    'dry-run': { type: 'boolean' },
-    help: { type: 'boolean' },
-  },
-});
+const { values, positionals } = given();
 if (values.help) console.log(usage);
 else process.exitCode = await (values.undo ? undo() : setUp());
+
+function given() {
+  const flag = { type: 'boolean' };
+  try {
+    return parseArgs({ allowPositionals: true, options: { undo: flag, yes: flag, 'dry-run': flag, help: flag } });
+  } catch (error) {
+    console.error(`${error.message}\n\n${usage}`);
+    process.exit(2);
+  }
+}
 
 async function setUp() {
   const named = positionals.map((dir) => ({ dir, comfyui: comfyuiIn(resolve(dir)) }));

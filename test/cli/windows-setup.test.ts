@@ -37,3 +37,10 @@ test('the set-up of Windows refuses a folder that is no ComfyUI', () => {
   const dir = tempDir();
   expect(setup(dir, '--yes')).toMatchObject({ status: 1, text: expect.stringContaining(`${dir} is not a ComfyUI`) });
 });
+
+test('the set-up of Windows refuses an option that it does not know, and says which there are', () => {
+  const said = setup('--remove');
+  expect(said).toMatchObject({ status: 2, text: expect.stringContaining("Unknown option '--remove'") });
+  expect(said.text).toContain('--undo');
+  expect(said.text).not.toContain('    at ');
+});
