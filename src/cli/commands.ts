@@ -58,6 +58,13 @@ const groups: Record<string, Record<string, () => Promise<Add>>> = {
   },
 };
 
+/** The first words of all commands; two of them come with another one. */
+export const commandNames: readonly string[] = [
+  ...Object.values(groups).flatMap((group) => Object.keys(group)),
+  'unpin',
+  'man',
+];
+
 /** Adds the command that the arguments begin with; all of them when they begin with anything else, for its help or a suggestion. */
 export async function addCommands(program: Command, run: Run, [first = '']: string[]): Promise<void> {
   // Programs ask for the version to see that there is one.

@@ -17,6 +17,8 @@ interface Output {
   out: Screen;
   err: Screen;
   json: boolean;
+  /** Puts the name by which a person calls this program into a text for people that names its commands. */
+  named: (text: string) => string;
 }
 
 /** The exit code for the shell. */
@@ -24,7 +26,7 @@ export const exitCodes = { done: 0, failed: 1, wrongUse: 2, notRunning: 3, diffe
 
 /** Prints an answer to standard output. Answers the exit code. */
 export function printAnswer(answer: Answer, to: Output): number {
-  const text = to.json ? jsonOf(answer.data) : answer.page(lookOf(to.out));
+  const text = to.json ? jsonOf(answer.data) : to.named(answer.page(lookOf(to.out)));
   if (text !== '') to.out.write(`${text}\n`);
   return answer.exitCode ?? exitCodes.done;
 }
@@ -36,8 +38,8 @@ export function printError(thrown: unknown, to: Output): number {
     to.out.write(`${jsonOf({ error: error.body })}\n`);
   } else {
     const { paint, width } = lookOf(to.err);
-    to.err.write(`${paint('red', 'autocached:')} ${hanging(error.message, 12, width)}\n`);
-    if (error.hint) to.err.write(`  ${paint('dim', 'hint:')} ${hanging(error.hint, 8, width)}\n`);
+    to.err.write(`${paint('red', 'autocached:')} ${hanging(to.named(error.message), 12, width)}\n`);
+    if (error.hint) to.err.write(`  ${paint('dim', 'hint:')} ${hanging(to.named(error.hint), 8, width)}\n`);
   }
   return exitCodeOf(error);
 }

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { CacheError } from '../core/errors.ts';
 import { addCommands } from './commands.ts';
 import { describe } from './describe.ts';
+import { withOwnCommand } from './own-command.ts';
 import { type Answer, exitCodes, printAnswer, printError } from './print.ts';
 import { type Host, openSession, type Run } from './session.ts';
 
@@ -10,6 +11,7 @@ export async function runProgram(args: string[], host: Host): Promise<number> {
   let exitCode: number = exitCodes.done;
   // After -- everything is of the command that is run.
   const json = args.slice(0, args.includes('--') ? args.indexOf('--') : undefined).includes('--json');
+  const named = (text: string) => withOwnCommand(text, host);
   const unread = new AbortController();
   // The reader of our output has gone (`autocached list | head`): no one is left to inform.
   const stopPrinting = () => unread.abort();
@@ -19,7 +21,7 @@ export async function runProgram(args: string[], host: Host): Promise<number> {
   const run: Run =
     (command) =>
     async (...given) => {
-      const session = openSession(host, program.opts(), unread.signal);
+      const session = openSession({ ...host, named }, program.opts(), unread.signal);
       const answer: Answer | undefined = await command(session, ...given);
       if (answer) exitCode = printAnswer(answer, session);
     };
@@ -37,7 +39,7 @@ export async function runProgram(args: string[], host: Host): Promise<number> {
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
-    const output = { ...host, json };
+    const output = { ...host, json, named };
     if (!(error instanceof CommanderError)) exitCode = printError(error, output);
     // Help that was asked for has been printed, and without a command it is the answer to people.
     else if (error.exitCode !== 0)

@@ -7,6 +7,7 @@ import { killCommand, lockHolder } from '../runtime/lock-holder.ts';
 import { Client } from './client.ts';
 import type { Answer } from './print.ts';
 import type { Screen } from './text/look.ts';
+import { shellWord } from './text/shell-word.ts';
 
 /** The environment of a run of the program; tests give their own. */
 export interface Host {
@@ -22,6 +23,8 @@ export interface Host {
 /** One command's run: the host, the global options, and the way to the daemon. */
 export interface Session extends Host {
   json: boolean;
+  /** See `Output`. */
+  named: (text: string) => string;
   /** `--state`, as an absolute path. */
   stateFlag: string | undefined;
   /** Aborts when the reader of our output is gone. */
@@ -66,11 +69,15 @@ async function otherwise({ stateFlag, err, json }: Session, error: unknown): Pro
     return Client.find(only);
   }
   throw new CacheError('NOT_RUNNING', `no daemon has its state in ${dir}${from === null ? '' : ` (${from})`}`, {
-    hint: `${states.map((state) => `--state ${state}`).join(' or ')} finds the one that runs`,
+    hint: `${states.map((state) => `--state ${shellWord(state)}`).join(' or ')} finds the one that runs`,
   });
 }
 
-export function openSession(host: Host, options: { json?: true; state?: string }, unread: AbortSignal): Session {
+export function openSession(
+  host: Host & Pick<Session, 'named'>,
+  options: { json?: true; state?: string },
+  unread: AbortSignal,
+): Session {
   const stateFlag = options.state === undefined ? undefined : resolve(host.cwd, options.state);
   return { ...host, json: options.json ?? false, stateFlag, unread };
 }

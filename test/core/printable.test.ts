@@ -44,11 +44,15 @@ describe.each(hostileNames)('%s in the name of a file', (_what, name) => {
       out: out.stream,
       err: err.stream,
       json: false,
+      named: (text) => text,
     });
     const said = err.text();
     expect(said).not.toMatch(steers);
     expect(said.trimEnd().split('\n')).toHaveLength(2);
-    printAnswer({ data: { path: name }, page: () => '' }, { out: out.stream, err: err.stream, json: true });
+    printAnswer(
+      { data: { path: name }, page: () => '' },
+      { out: out.stream, err: err.stream, json: true, named: (text) => text },
+    );
     const json = out.text();
     expect(json).not.toMatch(steers);
     expect(JSON.parse(json)).toEqual({ path: name });

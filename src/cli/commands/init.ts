@@ -12,6 +12,7 @@ import { type Answer, exitCodes } from '../print.ts';
 import type { Run, Session } from '../session.ts';
 import { surveyPage } from '../text/init-page.ts';
 import { lookOf } from '../text/look.ts';
+import { shellWord } from '../text/shell-word.ts';
 
 interface Options {
   dir?: string;
@@ -114,7 +115,7 @@ function draftPage({ path, before, after }: Draft): string {
 
 function answerOf(found: Survey, { path, before, after }: Draft, backup: string | null): Answer {
   const written = before !== after;
-  const comfyui = found.comfyui.map(({ dir }) => `  autocached comfyui install ${dir}`);
+  const comfyui = found.comfyui.map(({ dir }) => `  autocached comfyui install ${shellWord(dir)}`);
   return {
     data: { written, path, backup, found },
     page: (look) =>
@@ -125,7 +126,7 @@ function answerOf(found: Survey, { path, before, after }: Draft, backup: string 
         'Next:',
         ...comfyui,
         '  autocached start --detach',
-        ...found.arena.map(({ dir }) => `  autocached take-over ${dir}`),
+        ...found.arena.map(({ dir }) => `  autocached take-over ${shellWord(dir)}`),
       ].join('\n'),
   };
 }

@@ -1,4 +1,5 @@
 import type { ShimStatus } from '../comfyui-link.ts';
+import { shellWord } from '../text/shell-word.ts';
 import type { RunningComfyui } from './comfyui-server.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
@@ -28,7 +29,7 @@ function shimFinding(
   status: ShimStatus | string,
   { stateDir, daemonVersion }: Pick<ShimFacts, 'stateDir' | 'daemonVersion'>,
 ): Finding[] {
-  const install = `autocached comfyui install ${dir}`;
+  const install = `autocached comfyui install ${shellWord(dir)}`;
   if (typeof status === 'string') return [fail('shim', `${dir}: ${status}`, install)];
   const { folder, installed, version, upToDate } = status;
   if (!installed) return [fail('shim', `not installed in ${folder}`, install)];

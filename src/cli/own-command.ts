@@ -1,0 +1,60 @@
+import { existsSync, realpathSync } from 'node:fs';
+import { delimiter, dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { environmentVariable } from '../config/environment-variable.ts';
+import { commandNames } from './commands.ts';
+import type { Host } from './session.ts';
+import { shellWord } from './text/shell-word.ts';
+
+const isWindows = process.platform === 'win32';
+
+/**
+ * How a person calls this program in a shell: `autocached` where the PATH leads to it; otherwise by its file, as after `npm start` in a
+ * clone or in an unpacked archive.
+ * @param self the command line that runs it: Node, its options, the script
+ */
+function ownCommand(self: readonly string[], cwd: string): string {
+  const [node = 'node', script = ''] = [self[0], self.at(-1)];
+  const found = onPath('autocached');
+  // On Windows npm puts a script there that names ours.
+  if (found !== null && (isWindows || realOf(found) === realOf(script))) return 'autocached';
+  if (environmentVariable('npm_command') === 'exec') return 'npx autocached';
+  // npm runs its scripts in the directory of the package, wherever the person is.
+  const from = environmentVariable('INIT_CWD') ?? cwd;
+  const unpacked = join(dirname(node), 'autocached.cmd');
+  if (isWindows && existsSync(unpacked)) return asWord(unpacked, from, `.${sep}`);
+  return `${onPath('node') === null ? asWord(node, from) : 'node'} ${asWord(script, from)}`;
+}
+
+/** The file that a shell runs for this name. */
+function onPath(name: string): string | null {
+  const files = isWindows ? [`${name}.exe`, `${name}.cmd`] : [name];
+  for (const directory of (environmentVariable('PATH') ?? '').split(delimiter)) {
+    // npm and npx add these for what they run.
+    if (directory.endsWith(`node_modules${sep}.bin`)) continue;
+    const found = files.map((file) => join(directory, file)).find((file) => existsSync(file));
+    if (found !== undefined) return found;
+  }
+  return null;
+}
+
+function realOf(path: string): string | null {
+  try {
+    return realpathSync(path);
+  } catch {
+    return null;
+  }
+}
+
+/** A path as a shell reads it from this directory. @param here what stands before a relative one */
+function asWord(path: string, from: string, here = ''): string {
+  const below = relative(from, path);
+  const short = below === '' || below.startsWith('..') || isAbsolute(below) ? path : here + below;
+  return shellWord(short);
+}
+
+const named = new RegExp(`(?<![\\w./\\\\-])autocached(?= (?:${commandNames.join('|')}|--help)\\b)`, 'g');
+
+/** Puts a call of this program in the place of `autocached` in each command that a text names, so that it can be typed. */
+export function withOwnCommand(text: string, { self, cwd }: Pick<Host, 'self' | 'cwd'>): string {
+  return self.length === 0 ? text : text.replace(named, () => ownCommand(self, cwd));
+}

@@ -1,0 +1,78 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
+import { addCommands, commandNames } from '../../src/cli/commands.ts';
+import { withOwnCommand } from '../../src/cli/own-command.ts';
+import { allFacts } from '../../src/cli/reference/all.ts';
+import { allCommands } from '../../src/cli/reference/tree.ts';
+import { shellWord } from '../../src/cli/text/shell-word.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
+
+/** A clone with its built program, beside a directory of the PATH with a Node. */
+function clone(name = 'autocached') {
+  const dir = tempDir();
+  const [bin, script] = [join(dir, 'bin'), join(dir, name, 'dist/bin/autocached.js')];
+  for (const directory of [bin, join(dir, name, 'dist/bin')]) mkdirSync(directory, { recursive: true });
+  for (const file of [script, join(bin, 'node')]) writeFileSync(file, '');
+  vi.stubEnv('PATH', bin);
+  vi.stubEnv('npm_command', undefined);
+  vi.stubEnv('INIT_CWD', undefined);
+  const self = [join(dir, 'own/node'), '--no-warnings', script];
+  return { dir, bin, script, self, cwd: join(dir, name) };
+}
+
+describe.skipIf(process.platform === 'win32')('a command in a text', () => {
+  test('is called by its file where the PATH does not lead to it, as after npm start', () => {
+    const { dir, script, self, cwd } = clone();
+    expect(withOwnCommand('autocached status', { self, cwd })).toBe('node dist/bin/autocached.js status');
+    expect(withOwnCommand('autocached status', { self, cwd: dir })).toBe('node autocached/dist/bin/autocached.js status');
+    // As with `npm --prefix …/custom_nodes/autocached start`.
+    vi.stubEnv('INIT_CWD', '/');
+    expect(withOwnCommand('autocached status', { self, cwd })).toBe(`node ${script.slice(1)} status`);
+    vi.stubEnv('INIT_CWD', '/var/empty');
+    expect(withOwnCommand('autocached status', { self, cwd })).toBe(`node ${script} status`);
+    vi.stubEnv('PATH', '/var/empty');
+    expect(withOwnCommand('autocached status', { self, cwd: '/var/empty' })).toBe(`${self[0]} ${script} status`);
+  });
+
+  test('is autocached where the PATH leads to this very program, and only there', () => {
+    const { dir, bin, script, self, cwd } = clone();
+    symlinkSync(script, join(bin, 'autocached'));
+    expect(withOwnCommand('autocached status', { self, cwd })).toBe('autocached status');
+    const another = { self: ['node', join(dir, 'other/autocached.js')], cwd: dir };
+    expect(withOwnCommand('autocached status', another)).toBe('node other/autocached.js status');
+  });
+
+  test('is called by npx where that has started it', () => {
+    const { dir, script, self, cwd } = clone();
+    const added = join(dir, 'node_modules/.bin');
+    mkdirSync(added, { recursive: true });
+    symlinkSync(script, join(added, 'autocached'));
+    vi.stubEnv('PATH', added);
+    vi.stubEnv('npm_command', 'exec');
+    expect(withOwnCommand('autocached status', { self, cwd })).toBe('npx autocached status');
+  });
+
+  test('is told from the name of the program, and from paths', () => {
+    const { self, cwd } = clone('a clone');
+    const text =
+      'autocached runs; "autocached list --json", autocached comfyui install DIR; /opt/autocached list; autocached listens';
+    const call = 'node dist/bin/autocached.js';
+    expect(withOwnCommand(text, { self, cwd })).toBe(
+      `autocached runs; "${call} list --json", ${call} comfyui install DIR; /opt/autocached list; autocached listens`,
+    );
+    expect(withOwnCommand('autocached --help', { self, cwd: '/var/empty' })).toBe(`node '${self[2]}' --help`);
+  });
+});
+
+test('every command is known by its first word', async () => {
+  const words = allCommands(await allFacts(addCommands)).flatMap(({ path }) => path.split(' ')[0] || []);
+  expect([...new Set(words)].sort()).toEqual([...commandNames].sort());
+});
+
+test('a path in a command that is to be typed is one word', () => {
+  expect(shellWord('/mnt/nas/models', 'linux')).toBe('/mnt/nas/models');
+  expect(shellWord("/mnt/Ann's models/$x", 'linux')).toBe(`'/mnt/Ann'\\''s models/$x'`);
+  expect(shellWord('D:\\ComfyUI', 'win32')).toBe('D:\\ComfyUI');
+  expect(shellWord('D:\\My ComfyUI', 'win32')).toBe('"D:\\My ComfyUI"');
+});
