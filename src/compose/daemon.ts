@@ -1,6 +1,6 @@
 import type { RootView } from '../api/api.ts';
 import { watchComfyuiQueue } from '../comfyui/queue.ts';
-import type { LoadedConfig } from '../config/config.ts';
+import { isDefault, type LoadedConfig } from '../config/config.ts';
 import { remoteFromEnvironment } from '../config/env.ts';
 import type { Config } from '../config/types.ts';
 import type { CacheError } from '../core/errors.ts';
@@ -180,6 +180,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     },
     {
       ...config.listen,
+      orAbove: isDefault('listen', loaded),
       hosts: config.hosts,
       stateDir: config.stateDir,
       shared: config.group !== null,

@@ -60,6 +60,11 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   return { config, settings, notices, environment, files, options, context: { ...raw.context, base: null } };
 }
 
+/** Whether nobody has set this. */
+export function isDefault(field: keyof Config, { settings }: Pick<LoadedConfig, 'settings'>): boolean {
+  return settings.some(({ key, from }) => key === keys[field].name && from === 'default');
+}
+
 /**
  * The part of the configuration that a live change sets, its keys by their short names.
  * @throws CacheError BAD_CONFIG with one line for every problem

@@ -9,8 +9,8 @@ type DaemonField = 'listen' | 'hosts' | 'stateDir' | 'group' | 'log';
 export const daemonKeys: { readonly [F in DaemonField]: Key<Config[F]> } = {
   listen: {
     name: 'AUTOCACHE_LISTEN',
-    default: '127.0.0.1:8189',
-    meaning: 'address of the HTTP interface, host:port',
+    default: '127.0.0.1:8389',
+    meaning: 'address of the HTTP interface, host:port; where it is not set, the next free port above will do too',
     live: false,
     parse: parseListen,
   },

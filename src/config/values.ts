@@ -127,12 +127,12 @@ export function perSource<U extends Partial<Record<Medium, number>>>(usual: U): 
   };
 }
 
-/** `127.0.0.1:8189`, `[::1]:8189`, `localhost:8189`, or a port alone, which means the loopback address. Port 0 = any free one. */
+/** `127.0.0.1:8389`, `[::1]:8389`, `localhost:8389`, or a port alone, which means the loopback address. Port 0 = any free one. */
 export function parseListen(text: string): Config['listen'] {
   const [, six, name, port = ''] = /^(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?(\d+)$/.exec(text) ?? [];
   const host = six ?? name ?? '127.0.0.1';
   if (port === '' || Number(port) > 65_535 || !(six === undefined ? isHost(host) : isIPv6(six))) {
-    throw expected('host:port such as 127.0.0.1:8189 or [::1]:8189', text);
+    throw expected('host:port such as 127.0.0.1:8389 or [::1]:8389', text);
   }
   return { host, port: Number(port) };
 }

@@ -8,7 +8,7 @@ import type { SignIns } from './sign-ins.ts';
 
 export interface GuardOptions {
   token: string;
-  /** The accepted Host headers, exactly, such as `127.0.0.1:8189`. */
+  /** The accepted Host headers, exactly, such as `127.0.0.1:8389`. */
   hosts: ReadonlySet<string>;
 }
 

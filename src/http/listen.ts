@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
 import { type DaemonFile, type DirectoriesFile, directoriesName } from '../api/daemon-file.ts';
 import { CacheError } from '../core/errors.ts';
 import { errnoOf } from '../runtime/errnos.ts';
@@ -15,6 +16,8 @@ export interface ListenOptions {
   host: string;
   /** 0 = any free port. */
   port: number;
+  /** Whether the next free port above does as well: nobody has asked for this one. */
+  orAbove?: boolean;
   /** Further names that it answers to; without a port, at its own one. */
   hosts?: readonly string[];
   /** Directory of the token and daemon.json. */
@@ -27,6 +30,9 @@ export interface ListenOptions {
   keptToken: string | null;
 }
 
+/** Ports above the usual one that are tried. */
+const mostTried = 100;
+
 /** The address to dial for a listener on all addresses; Windows cannot dial the one it listens on. */
 const dialledAs: Record<string, string | undefined> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
@@ -36,20 +42,13 @@ const dialledAs: Record<string, string | undefined> = { '0.0.0.0': '127.0.0.1', 
  */
 export async function listen(
   services: Services,
-  { host, port, hosts: named = [], stateDir, directories, shared = false, keptToken }: ListenOptions,
+  { host, port, orAbove = false, hosts: named = [], stateDir, directories, shared = false, keptToken }: ListenOptions,
 ): Promise<AsyncDisposable & { url: string }> {
   const tokenFile = join(stateDir, 'token');
   const token = tokenOf(keptToken);
   const hosts = new Set<string>();
   const app = createApp(services, { token, hosts });
-  try {
-    await app.listen({ host, port });
-  } catch (error) {
-    throw new CacheError('BAD_CONFIG', `cannot listen on ${host}:${port} (${errnoOf(error) ?? 'unknown'})`, {
-      hint: 'Another program has the port, or the address is not this machine’s: set AUTOCACHE_LISTEN, such as 127.0.0.1:8190.',
-      cause: error,
-    });
-  }
+  await open(app, { host, port, orAbove });
   const { port: bound } = app.server.address() as AddressInfo;
   for (const name of [...hostsOf(host, bound), ...furtherHosts(named, bound)]) hosts.add(name);
   const name = dialledAs[host] ?? host;
@@ -84,4 +83,24 @@ export async function listen(
       await app.close();
     },
   };
+}
+
+/** @throws CacheError BAD_CONFIG */
+async function open(
+  app: FastifyInstance,
+  { host, port, orAbove }: { host: string; port: number; orAbove: boolean },
+): Promise<void> {
+  for (let above = 0; ; above++) {
+    try {
+      await app.listen({ host, port: port + above });
+      return;
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (orAbove && errno === 'EADDRINUSE' && above < mostTried) continue;
+      throw new CacheError('BAD_CONFIG', `cannot listen on ${host}:${port} (${errno ?? 'unknown'})`, {
+        hint: 'Another program has the port, or the address is not this machine’s: set AUTOCACHE_LISTEN, such as 127.0.0.1:8399.',
+        cause: error,
+      });
+    }
+  }
 }

@@ -81,7 +81,7 @@ class TheCommands(ComfyTest):
         self.assertEqual(self.help(here, platform="win32")["commands"], ['npm --prefix "%s" start' % clone])
 
     def test_no_command_for_a_daemon_in_another_container(self):
-        self.assertEqual(self.help(env={"AUTOCACHE_URL": "http://autocached:8189"})["commands"], [])
+        self.assertEqual(self.help(env={"AUTOCACHE_URL": "http://autocached:8389"})["commands"], [])
 
 
 if __name__ == "__main__":

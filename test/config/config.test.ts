@@ -74,7 +74,7 @@ const defaults: Config = {
   shared: null,
   hosts: [],
   embeddingsKeyFile: null,
-  listen: { host: '127.0.0.1', port: 8189 },
+  listen: { host: '127.0.0.1', port: 8389 },
   group: null,
   stateDir: '/home/ada/.local/state/autocached',
   log: { level: 'info', form: 'pretty' },

@@ -129,7 +129,7 @@ describe('an address to listen on', () => {
     'a b:1',
     'http://x:1',
   ])('"%s" is refused at start, not by a socket later', (text) => {
-    expect(() => parseListen(text)).toThrow('expected host:port such as 127.0.0.1:8189 or [::1]:8189, got');
+    expect(() => parseListen(text)).toThrow('expected host:port such as 127.0.0.1:8389 or [::1]:8389, got');
   });
 });
 

@@ -12,7 +12,7 @@ import { createServices } from '../helpers/services.ts';
 
 const hasIpv6 = Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === '::1'));
 
-async function start(part: { host?: string; port?: number } = {}) {
+async function start(part: { host?: string; port?: number; orAbove?: boolean } = {}) {
   const rig = createServices();
   const server = await listen(rig.services, {
     host: '127.0.0.1',
@@ -178,6 +178,15 @@ test('a port that is taken is said so, with what to set', async () => {
     message: expect.stringContaining(`127.0.0.1:${port}`),
     hint: expect.stringContaining('AUTOCACHE_LISTEN'),
   });
+});
+
+test('a port that is taken, and that nobody has asked for, gives way to the next one that is free', async () => {
+  const { url } = await start();
+  const port = Number(new URL(url).port);
+  const other = await start({ port, orAbove: true });
+  expect(Number(new URL(other.url).port)).toBeGreaterThan(port);
+  expect((await other.get('/healthz')).status).toBe(200);
+  expect(other.daemon.url).toBe(other.url);
 });
 
 test('an address that is not of this machine is said so', async () => {

@@ -11,7 +11,7 @@ export interface DaemonFacts {
   problem: string | null;
   /** True when a daemon is announced, and its process or address does not answer. */
   announced: boolean;
-  /** Address of the configuration, and whether another program has it. */
+  /** The address that the settings name, and whether another program has it; null when any port does. */
   listen: { address: string; taken: boolean } | null;
   /** Version of the program that asks. */
   version: string;
@@ -47,7 +47,7 @@ function whyNone({ problem, announced, listen }: DaemonFacts): Finding[] {
   }
   if (announced) return [fail('daemon', why, 'end that process if it hangs, then: autocached start --detach')];
   if (listen?.taken) {
-    const todo = 'set AUTOCACHE_LISTEN to another address, such as 127.0.0.1:8190';
+    const todo = 'set AUTOCACHE_LISTEN to another address, such as 127.0.0.1:8399';
     return [fail('daemon', `it is not running, and another program has ${listen.address}`, todo)];
   }
   return [fail('daemon', why, 'autocached start --detach')];

@@ -4,7 +4,7 @@ import type { StatsAnswer } from '../../api/stats.ts';
 import { findDaemon } from '../../client/daemon-file.ts';
 import { comfyuiPaths } from '../../comfyui/comfyui-paths.ts';
 import { boundOf } from '../../config/bound.ts';
-import { loadConfig } from '../../config/config.ts';
+import { isDefault, loadConfig } from '../../config/config.ts';
 import type { Config } from '../../config/types.ts';
 import { parseUrl } from '../../config/values.ts';
 import { CacheError, messageOf } from '../../core/errors.ts';
@@ -43,8 +43,8 @@ export interface ExamineOptions {
 
 /** All findings of `doctor`, with or without the daemon. Takes some seconds; writes 32 MiB to the cache directory, removes them. */
 export async function examine({ cwd, stateDir, flags, dirs, url }: ExamineOptions): Promise<Finding[]> {
-  const { config, problem } = readConfig(cwd, flags);
-  const daemon = await lookAtDaemon(stateDir, config);
+  const { config, listen, problem } = readConfig(cwd, flags);
+  const daemon = await lookAtDaemon(stateDir, listen);
   const { stats } = daemon;
   const said = url ?? config?.comfyuiUrl ?? null;
   const [running] = await Promise.all([askComfyui(said ?? usualUrl), volumesRead()]);
@@ -113,21 +113,33 @@ export function parseAddress(text: string): string {
   throw new CacheError('BAD_REQUEST', 'expected an address such as http://127.0.0.1:8188');
 }
 
-function readConfig(cwd: string, flags: Record<string, string>): { config: Config | null; problem: string | null } {
+interface ReadConfig {
+  config: Config | null;
+  /** Null where nobody has set it: any other port does as well. */
+  listen: Config['listen'] | null;
+  problem: string | null;
+}
+
+function readConfig(cwd: string, flags: Record<string, string>): ReadConfig {
   try {
-    return { config: loadConfig({ cwd, flags }).config, problem: null };
+    const loaded = loadConfig({ cwd, flags });
+    const { config } = loaded;
+    return { config, listen: isDefault('listen', loaded) ? null : config.listen, problem: null };
   } catch (error) {
-    return { config: null, problem: messageOf(error) };
+    return { config: null, listen: null, problem: messageOf(error) };
   }
 }
 
-async function lookAtDaemon(stateDir: string, config: Config | null): Promise<Omit<DaemonFacts, 'configProblem' | 'version'>> {
+async function lookAtDaemon(
+  stateDir: string,
+  named: ReadConfig['listen'],
+): Promise<Omit<DaemonFacts, 'configProblem' | 'version'>> {
   const announced = isAnnounced(stateDir);
   try {
     const stats = await (await Client.find(stateDir)).stats();
     return { stats, problem: null, announced, listen: null };
   } catch (error) {
-    const listen = config && { address: `${config.listen.host}:${config.listen.port}`, taken: await isTaken(config.listen) };
+    const listen = named && { address: `${named.host}:${named.port}`, taken: await isTaken(named) };
     return { stats: null, problem: messageOf(error), announced, listen };
   }
 }
