@@ -16,6 +16,9 @@ const readerThreads = 20;
  */
 const readerYoungMb = 64;
 
+/** A thread takes 20 MiB, a process three times that: they are given back when nothing was copied for so long, ms. */
+const idleMs = 60_000;
+
 const stopping = 'the daemon is stopping';
 
 interface Running extends Pick<RunOptions, 'progress' | 'resuming' | 'ask' | 'farm'> {
@@ -30,6 +33,8 @@ interface Worker {
   /** A thread whose orders are for small files takes several at once. */
   small: boolean;
   orders: Set<number>;
+  /** Ends it, while it has no orders. */
+  idle: NodeJS.Timeout | undefined;
   /** It has made a background copy, and may not be able to raise its low priority again. */
   low: boolean;
 }
@@ -53,7 +58,7 @@ interface Means {
   onSpent?(spent: Spent[]): void;
 }
 
-/** The threads and processes that copy. They start when first needed and are replaced when they end. */
+/** The threads and processes that copy. They start when needed, end when nothing was copied for a while, and are replaced when they end. */
 export class CopyWorkers implements AsyncDisposable {
   readonly #module: URL;
   readonly #clock: Clock;
@@ -106,6 +111,7 @@ export class CopyWorkers implements AsyncDisposable {
     const worker = this.#workerFor(options);
     const { progress, resuming, ask, farm } = options;
     const running: Running = { progress, resuming, ask, ...(farm && { farm }), worker, stall: undefined };
+    clearTimeout(worker.idle);
     worker.orders.add(id);
     this.#running.set(id, running);
     this.#watchStall(running);
@@ -115,6 +121,9 @@ export class CopyWorkers implements AsyncDisposable {
       clearTimeout(running.stall);
       worker.orders.delete(id);
       this.#running.delete(id);
+      if (worker.orders.size === 0) {
+        worker.idle = setTimeout(() => this.#drop(worker, 'it had no work', 'CANCELLED'), idleMs).unref();
+      }
     }
   }
 
@@ -157,7 +166,7 @@ export class CopyWorkers implements AsyncDisposable {
       env: this.#environment,
       youngGenerationMb: networkRoot === null ? 1 : readerYoungMb,
     });
-    const worker: Worker = { peer, networkRoot, small, orders: new Set(), low: !urgent };
+    const worker: Worker = { peer, networkRoot, small, orders: new Set(), idle: undefined, low: !urgent };
     this.#workers.add(worker);
     return worker;
   }

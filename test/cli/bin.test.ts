@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { startDaemonProcess } from '../helpers/daemon-process.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const bin = join(root, 'bin', 'autocached.ts');
@@ -52,6 +53,19 @@ describe('the program', () => {
     expect(err).toContain('the daemon is not running');
   });
 });
+
+test.skipIf(process.platform !== 'linux')(
+  'a daemon shares arenas of memory between its threads, as the same process',
+  async () => {
+    const { child, client } = await startDaemonProcess({ settings: {} });
+    const { pid } = client.daemon;
+    const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+    expect({ pid: child.pid, arenas: environment.filter((line) => line.startsWith('MALLOC_ARENA_MAX=')) }).toEqual({
+      pid,
+      arenas: ['MALLOC_ARENA_MAX=2'],
+    });
+  },
+);
 
 describe('the database is loaded', () => {
   const loads = (...modules: string[]) =>
