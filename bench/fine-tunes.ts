@@ -2,6 +2,7 @@
  * Libraries of models that have much in common, from the public shapes of SDXL, with fewer layers so that they are made in seconds:
  * fine-tunes that share text encoders and VAE, twins in two types, LoRAs. Values are as in `weights.ts`.
  */
+import { converted, type NumberType, numbersIn } from '../src/codec/number-types.ts';
 import { encoders, makeSafetensors, makeTensor, type NamedTensor, type WeightType } from './weights.ts';
 
 export interface SampleModel {
@@ -69,7 +70,7 @@ function tensorsOf(shapes: Shapes, dtype: WeightType, seed: number): NamedTensor
  * @param changes of each fine-tune: the deviation of what is added to a tensor, as a share of the tensor's own
  * @param trains whether a fine-tune changes the text encoder and the VAE too
  */
-export function checkpoints(dtype: 'F16' | 'BF16', changes: readonly number[], { trains = false } = {}): SampleModel[] {
+export function checkpoints(dtype: NumberType, changes: readonly number[], { trains = false } = {}): SampleModel[] {
   const unet = tensorsOf(unetShapes, dtype, 1000);
   const others = tensorsOf({ ...encoderShapes, ...vaeShapes }, dtype, 2000);
   const all = [unet, ...changes.map((change, k) => unet.map((tensor) => changed(tensor, change, k + 1)))];
@@ -80,16 +81,13 @@ export function checkpoints(dtype: 'F16' | 'BF16', changes: readonly number[], {
   });
 }
 
-/** The same numbers in fp32 and fp16. */
-export function twins(): SampleModel[] {
-  const full = tensorsOf(vaeShapes, 'F32', 3000);
-  const half = full.map((tensor): NamedTensor => {
-    return { ...tensor, dtype: 'F16', bytes: encoders.F16(floatsOf(tensor)) };
+/** The same numbers of fp32 in several types. */
+export function twins(...types: NumberType[]): SampleModel[] {
+  const full = tensorsOf({ ...encoderShapes, ...vaeShapes }, 'F32', 3000);
+  return types.map((dtype) => {
+    const tensors = full.map((tensor): NamedTensor => ({ ...tensor, dtype, bytes: encoders[dtype](floatsOf(tensor)) }));
+    return { name: dtype, bytes: makeSafetensors(tensors) };
   });
-  return [
-    { name: 'fp32', bytes: makeSafetensors(full) },
-    { name: 'fp16', bytes: makeSafetensors(half) },
-  ];
 }
 
 /** LoRAs of rank 16 over the same layers, which have nothing else in common. */
@@ -127,21 +125,7 @@ function noiseOf(seed: number, count: number): Float32Array {
 }
 
 function floatsOf({ dtype, bytes }: NamedTensor): Float32Array {
-  const { buffer } = new Uint8Array(bytes);
-  if (dtype === 'F32') return new Float32Array(buffer);
-  const values = new Float32Array(bytes.length / 2);
-  const table = dtype === 'F16' ? halves : bfloats;
-  for (const [k, bits] of new Uint16Array(buffer).entries()) values[k] = table[bits] ?? 0;
-  return values;
-}
-
-/** The values of all numbers of 16 bits. */
-const bfloats = new Float32Array(new Uint32Array(2 ** 16).map((_, bits) => bits << 16).buffer);
-const halves = new Float32Array(2 ** 16).map((_, bits) => halfOf(bits));
-
-/** The value of a number in fp16. */
-function halfOf(bits: number): number {
-  const [exponent, mantissa] = [(bits >> 10) & 0x1f, bits & 0x3ff];
-  const size = exponent === 0 ? mantissa * 2 ** -24 : (1024 + mantissa) * 2 ** (exponent - 25);
-  return bits & 0x8000 ? -size : size;
+  const type = dtype as NumberType;
+  const wide = converted(numbersIn(type, new Uint8Array(bytes)), type, 'F32');
+  return new Float32Array(wide.buffer, wide.byteOffset, wide.length);
 }

@@ -4,9 +4,9 @@
  *     npm run bench -- sharing
  *
  * Libraries from `fine-tunes.ts`: an SDXL checkpoint with fine-tunes whose text encoders and VAE are its own, one fine-tune that
- * changes every weight by 1 %, fp32 and fp16 of the same numbers, LoRAs. Bytes of all files of a library, without its bases counted
+ * changes every weight by 1 %, the same numbers in two types, LoRAs. Bytes of all files of a library, without its bases counted
  * twice; every file is restored and compared. "last" is the last file alone: what one more such file takes.
- * It takes a minute of processor time.
+ * It takes two minutes of processor time.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -28,7 +28,12 @@ const libraries: [string, () => SampleModel[]][] = [
   ['SDXL, bf16: 4 fine-tunes at 1, 3, 5, 10 %', () => checkpoints('BF16', [0.01, 0.03, 0.05, 0.1])],
   ['1 % of everything, bf16', () => checkpoints('BF16', [0.01], { trains: true })],
   ['1 %, text encoder and VAE kept, fp16', () => checkpoints('F16', [0.01])],
-  ['fp32 and fp16 of the same', twins],
+  ['1 % of everything, fp32', () => checkpoints('F32', [0.01], { trains: true })],
+  ['fp32, and fp16 of the same', () => twins('F32', 'F16')],
+  ['fp32, and bf16 of the same', () => twins('F32', 'BF16')],
+  ['fp16, and fp32 of the same', () => twins('F16', 'F32')],
+  ['bf16, and fp32 of the same', () => twins('BF16', 'F32')],
+  ['bf16, and fp16 of the same', () => twins('BF16', 'F16')],
   ['4 LoRAs', () => loras(4)],
 ];
 try {

@@ -23,9 +23,9 @@ export interface VariantView {
   source: string | null;
   /** What of its recipe stands in its name: `fp8`, `auto8-trimmed`. */
   form: string;
-  /** `waiting` for a copy of its source; `stale`: its source has changed since. One that is made anew stays until the new one is whole. */
+  /** `waiting` for a copy of its source, or for what `why` tells; `stale`: its source has changed since. One that is made anew stays until the new one is whole. */
   state: 'waiting' | 'making' | 'ready' | 'stale' | 'failed';
-  /** Why it failed or is stale, or what is gone. */
+  /** Why it waits, failed or is stale, or what is gone. */
   why: string | null;
   /** Of its file, and reserved for the one that is made. */
   bytes: number;

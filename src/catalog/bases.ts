@@ -65,12 +65,16 @@ export class Bases {
     return this.#db.all<{ path: string }>(sql, JSON.stringify(values)).map(({ path }) => path);
   }
 
-  /** Compressed copies of other sources: those that others stand on first, then those of the most similar size. */
+  /**
+   * Compressed copies of other sources: those that others stand on first, then those of the most similar size, which is also that of the
+   * same numbers in half or twice as many bytes.
+   */
   candidates({ entryId, size, most }: { entryId: number; size: number; most: number }): string[] {
     const rows = this.#db.all<{ path: string }>(
       `SELECT c.path FROM copies c JOIN placements p ON p.id = c.placement_id
        WHERE c.state = 'ready' AND p.form = 'compressed' AND c.entry_id <> @entryId
-       ORDER BY EXISTS (SELECT 1 FROM bases b WHERE b.path = c.path) DESC, abs(c.source_size - @size), c.id LIMIT @most`,
+       ORDER BY EXISTS (SELECT 1 FROM bases b WHERE b.path = c.path) DESC,
+         min(abs(c.source_size - @size), abs(2 * c.source_size - @size), abs(c.source_size - 2 * @size)), c.id LIMIT @most`,
       { entryId, size, most },
     );
     return rows.map(({ path }) => path);

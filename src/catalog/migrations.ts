@@ -484,4 +484,11 @@ export const migrations: readonly string[] = [
   -- Wishes of other hosts of a farm that the counts of a source began with; null = none.
   ALTER TABLE entries ADD COLUMN told_wishes REAL;
   `,
+  `
+  -- The rest of the source's fingerprint, where it is known.
+  ALTER TABLE variants ADD COLUMN source_ctime_ns TEXT;
+  ALTER TABLE variants ADD COLUMN source_ino TEXT;
+  ALTER TABLE variant_orders ADD COLUMN source_ctime_ns TEXT;
+  ALTER TABLE variant_orders ADD COLUMN source_ino TEXT;
+  `,
 ];

@@ -16,8 +16,8 @@ export interface VariantRow {
   path: string;
   /** The path of the model that it is made of; null where only the variant's file tells of it. */
   source: string | null;
-  /** Size and mtime of the source when it was made. */
-  fingerprint: Pick<Fingerprint, 'size' | 'mtimeNs'>;
+  /** Of the source when it was made. */
+  fingerprint: Fingerprint;
   /** JSON. */
   recipe: string;
   /** Of the file. */
@@ -47,6 +47,8 @@ interface Stored {
   source: string | null;
   source_size: number;
   source_mtime_ns: string;
+  source_ctime_ns: string | null;
+  source_ino: string | null;
   recipe: string;
   bytes: number;
   facts: string;
@@ -72,9 +74,9 @@ export class Variants {
 
   /** Notes that a variant is to be made, with nothing reserved yet. */
   want({ path, source, fingerprint, recipe, replaces }: Omit<VariantOrder, 'bytes' | 'createdAt'>): void {
-    const { size, mtimeNs } = fingerprint;
-    const sql = 'INSERT OR REPLACE INTO variant_orders VALUES (?, ?, ?, ?, ?, 0, ?, ?)';
-    this.#db.run(sql, path, source, size, mtimeNs, recipe, replaces, this.#clock.now());
+    const sql = `INSERT OR REPLACE INTO variant_orders (${fingerprintColumns}, path, source, recipe, bytes, replaces, created_at)
+      VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`;
+    this.#db.run(sql, ...columnsOf(fingerprint), path, source, recipe, replaces, this.#clock.now());
   }
 
   /** Law 3, as for copies. @returns the bytes that must leave first; 0 = it is reserved */
@@ -86,6 +88,11 @@ export class Variants {
       this.#db.run('UPDATE variant_orders SET bytes = ? WHERE path = ?', bytes, path);
       return 0;
     });
+  }
+
+  /** Nothing is reserved for it any more. */
+  release(path: string): void {
+    this.#db.run('UPDATE variant_orders SET bytes = 0 WHERE path = ?', path);
   }
 
   /** What was ordered is under its name. */
@@ -104,9 +111,9 @@ export class Variants {
 
   /** Enters a file that is there, in place of what was known under its path. */
   enter({ path, source, fingerprint, recipe, bytes, facts }: Omit<VariantRow, 'createdAt'>): void {
-    const { size, mtimeNs } = fingerprint;
-    const sql = 'INSERT OR REPLACE INTO variants VALUES (?, ?, ?, ?, ?, ?, ?, ?)';
-    this.#db.run(sql, path, source, size, mtimeNs, recipe, bytes, JSON.stringify(facts), this.#clock.now());
+    const sql = `INSERT OR REPLACE INTO variants (${fingerprintColumns}, path, source, recipe, bytes, facts, created_at)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+    this.#db.run(sql, ...columnsOf(fingerprint), path, source, recipe, bytes, JSON.stringify(facts), this.#clock.now());
   }
 
   /** Its file is gone. */
@@ -149,7 +156,14 @@ function orderOf(row: StoredOrder): VariantOrder {
   return { ...commonOf(row), source: row.source, replaces: row.replaces };
 }
 
+const fingerprintColumns = 'source_size, source_mtime_ns, source_ctime_ns, source_ino';
+
+function columnsOf({ size, mtimeNs, ctimeNs, ino }: Fingerprint) {
+  return [size, mtimeNs, ctimeNs ?? null, ino] as const;
+}
+
 function commonOf(row: Omit<Stored, 'source' | 'facts'>) {
-  const { path, recipe, bytes, created_at: createdAt } = row;
-  return { path, recipe, bytes, createdAt, fingerprint: { size: row.source_size, mtimeNs: row.source_mtime_ns } };
+  const { path, recipe, bytes, created_at: createdAt, source_ctime_ns: ctimeNs } = row;
+  const { source_size: size, source_mtime_ns: mtimeNs, source_ino: ino } = row;
+  return { path, recipe, bytes, createdAt, fingerprint: { size, mtimeNs, ...(ctimeNs !== null && { ctimeNs }), ino } };
 }

@@ -20,10 +20,16 @@ const most = 10_000;
 /**
  * Words as they are, but parts of the names of files as the paths of those: `sdxl` for `checkpoints/sdxl_base.safetensors` where no
  * other file has it in its name. Words that no file has in its name stay: the daemon says what it makes of them.
+ * @param isMeant files that come before all others; by default none does
  * @throws CacheError BAD_REQUEST with the candidates when there are several
  */
-export async function knownItems(words: readonly string[], place: WordContext, client: Client): Promise<string[]> {
-  return Promise.all(words.map((word) => (isPart(word, place) ? pathOf(word, client) : word)));
+export async function knownItems(
+  words: readonly string[],
+  place: WordContext,
+  client: Client,
+  isMeant: (file: LibraryFile) => boolean = () => true,
+): Promise<string[]> {
+  return Promise.all(words.map((word) => (isPart(word, place) ? pathOf(word, client, isMeant) : word)));
 }
 
 /**
@@ -45,13 +51,14 @@ export async function withKnownItems<T>(
   }
 }
 
-async function pathOf(word: string, client: Client): Promise<string> {
+async function pathOf(word: string, client: Client, isMeant: (file: LibraryFile) => boolean): Promise<string> {
   // As the library has it: `loras/a`, also where `loras:a` was written.
   const name = word.replace(/^([^/:\\]{2,}):/, '$1/');
   const query = new URLSearchParams({ search: name, limit: String(most) });
   const { files } = await client.ask<Pick<LibraryAnswer, 'files'>>('GET', `/api/library?${query}`).catch(none);
   if (!files.some((file) => kind.names(file).some((one) => one.toLowerCase().includes(name.toLowerCase())))) return word;
-  const file = chooseOne(name, files, kind);
+  const meant = files.filter(isMeant);
+  const file = chooseOne(name, meant.length > 0 ? meant : files, kind);
   return entryName(file) === name ? word : file.path;
 }
 

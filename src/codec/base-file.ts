@@ -1,10 +1,18 @@
 import { closeSync, openSync } from 'node:fs';
 import { parseSafetensors, safetensorsJsonSize, type Tensor } from '../weights/safetensors.ts';
 import { CompressedFile } from './compressed-file.ts';
-import { type Base, isDerived } from './format.ts';
+import { type Base, type BaseChunk, isDerived } from './format.ts';
+import { bytesOf, isNumberType } from './number-types.ts';
+import { rangeAt } from './tensor-at.ts';
 
 /** Chunks with these bytes have this key; others may have it too. */
 const keyOf = (size: number, crc32: number) => `${size}:${crc32}`;
+
+/** Numbers that others may be near to. */
+export interface NearNumbers extends Omit<BaseChunk, 'base'> {
+  /** Bytes. */
+  length: number;
+}
 
 /** A compressed file whose chunks others may be made of. */
 export class BaseFile implements Disposable {
@@ -14,7 +22,8 @@ export class BaseFile implements Disposable {
   readonly #file: CompressedFile;
   /** Only of chunks that it stores itself. */
   readonly #byKey = new Map<string, number[]>();
-  readonly #byPosition = new Map<number, number>();
+  /** Where each chunk lies in the original. */
+  readonly #places: { begin: number; end: number }[] = [];
   #tensors: ReadonlyMap<string, Tensor> | undefined;
 
   /**
@@ -32,14 +41,14 @@ export class BaseFile implements Disposable {
     }
     const { size, sha256, chunks } = this.#file.metadata;
     this.is = { file, size, sha256 };
-    let position = 0;
+    let begin = 0;
     for (const [index, chunk] of chunks.entries()) {
       if (!isDerived(chunk.as)) {
         const key = keyOf(chunk.size, chunk.crc32);
         this.#byKey.set(key, [...(this.#byKey.get(key) ?? []), index]);
-        this.#byPosition.set(position, index);
       }
-      position += chunk.size;
+      this.#places.push({ begin, end: begin + chunk.size });
+      begin += chunk.size;
     }
   }
 
@@ -52,20 +61,38 @@ export class BaseFile implements Disposable {
   }
 
   /**
-   * The chunk at the same place of the tensor of that name, type and size, if it has one of `size` bytes there.
-   * @param at of the chunk in that tensor
+   * The same numbers of the tensor of that name, if it has as many and stores them itself.
+   * @param at of the numbers in that tensor, bytes  @param size of the numbers, bytes
    */
-  async near(tensor: Tensor, at: number, size: number): Promise<number | null> {
+  async near(tensor: Tensor, at: number, size: number): Promise<NearNumbers | null> {
     this.#tensors ??= await this.#readTensors();
     const own = this.#tensors.get(tensor.name);
-    if (own?.dtype !== tensor.dtype || own.end - own.begin !== tensor.end - tensor.begin) return null;
-    const index = this.#byPosition.get(own.begin + at);
-    return index !== undefined && this.#file.metadata.chunks[index]?.size === size ? index : null;
+    if (!own || !isNumberType(own.dtype) || !isNumberType(tensor.dtype)) return null;
+    const scale = bytesOf[own.dtype] / bytesOf[tensor.dtype];
+    if (own.end - own.begin !== scale * (tensor.end - tensor.begin)) return null;
+    const place = this.#placeOf(own.begin + scale * at, scale * size);
+    return place && { ...place, ...(own.dtype !== tensor.dtype && { type: own.dtype }) };
+  }
+
+  /** Null unless it stores all of them itself. */
+  #placeOf(position: number, length: number): Omit<NearNumbers, 'type'> | null {
+    const { chunks } = this.#file.metadata;
+    const chunk = rangeAt(this.#places, position);
+    const last = rangeAt(this.#places, position + length - 1);
+    const isStored = chunk >= 0 && last >= chunk && chunks.slice(chunk, last + 1).every(({ as }) => !isDerived(as));
+    if (!isStored) return null;
+    const skip = position - (this.#places[chunk]?.begin ?? 0);
+    return { chunk, length, ...(skip > 0 && { skip }) };
   }
 
   /** The bytes of a chunk that it stores itself, valid until the next call. */
   bytes(index: number): Promise<Uint8Array> {
     return this.#file.chunk(index);
+  }
+
+  /** Those of numbers, valid until the next call. */
+  numbers({ chunk, skip = 0, length }: NearNumbers): Promise<Uint8Array> {
+    return this.#file.stored(chunk, skip, length);
   }
 
   [Symbol.dispose](): void {

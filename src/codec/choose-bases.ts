@@ -109,7 +109,7 @@ async function differenceBytes(
   { base, tensors, at }: { base: BaseFile; tensors: readonly Tensor[]; at: number },
 ): Promise<number | null> {
   const tensor = tensorAt(tensors, at);
-  const index = tensor && (await base.near(tensor, at - tensor.begin, run.size));
-  if (index === null || index === undefined) return null;
-  return encodeDifference(memory, run, await base.bytes(index))?.bytes.length ?? null;
+  const near = tensor && (await base.near(tensor, at - tensor.begin, run.size));
+  if (!near) return null;
+  return encodeDifference(memory, run, { bytes: await base.numbers(near), type: near.type })?.bytes.length ?? null;
 }

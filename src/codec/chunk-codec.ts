@@ -1,7 +1,7 @@
 import type { ChunkMemory } from './chunk-memory.ts';
 import { corrupt } from './corrupt.ts';
 import { crc32 } from './crc32.ts';
-import { addDifference, type Difference, type DifferencePlanes, takeDifference } from './difference.ts';
+import { addDifference, type Difference, takeDifference, typeOf } from './difference.ts';
 import { packPairs, unpackPairs, worthNibbles } from './exponent-packing.ts';
 import {
   allowsPairs,
@@ -14,6 +14,7 @@ import {
   type Transform,
   widthOf,
 } from './format.ts';
+import { bytesOf, converted, type NumberType, numbersIn } from './number-types.ts';
 import { inStep, join, type Pieces } from './segments.ts';
 import { compress, type Zstd } from './zstd.ts';
 import { inspectFrame } from './zstd-frame.ts';
@@ -48,22 +49,38 @@ function framesOf(memory: ChunkMemory, contents: Uint8Array[]): Omit<EncodedChun
 }
 
 /**
- * Encodes the chunk in `memory.raw` as its difference from a base's chunk of the same type and size.
+ * Encodes the chunk in `memory.raw` as its difference from as many numbers of a base.
+ * @param type of those numbers, where it is another one
  * @returns null when numbers of its type have no such form
  */
-export function encodeDifference(memory: ChunkMemory, { size, as }: Run, base: Uint8Array): Omit<EncodedChunk, 'chunk'> | null {
+export function encodeDifference(
+  memory: ChunkMemory,
+  { size, as }: Run,
+  { bytes, type }: { bytes: Uint8Array; type?: NumberType | undefined },
+): Omit<EncodedChunk, 'chunk'> | null {
   const difference = differenceOf[as];
   if (!difference) return null;
+  const own = typeOf[difference];
+  const base = converted(numbersIn(type ?? own, bytes), type ?? own, own);
   const planes = contentsOf(memory, { size, as: difference });
-  takeDifference(difference, numbersIn(memory.raw, size), numbersIn(base, size), planes as unknown as DifferencePlanes);
+  takeDifference(difference, numbersIn(own, memory.raw.subarray(0, size)), base, planes);
   return framesOf(memory, planes);
 }
 
 /** The form of differences between numbers of a type. */
-export const differenceOf: Partial<Record<Transform, Difference>> = { planes2: 'delta2', planes2r: 'delta2r' };
+export const differenceOf: Partial<Record<Transform, Difference>> = {
+  planes2: 'delta2',
+  planes2r: 'delta2r',
+  planes4r: 'delta4',
+};
+
+/** Bytes of a base that a derived chunk is made of. */
+export function bytesOfBase({ size, as, from }: Pick<Chunk, 'size' | 'as' | 'from'>): number {
+  return from?.type === undefined ? size : (size / widthOf[as]) * bytesOf[from.type];
+}
 
 /**
- * Decodes a chunk from its compressed frames, which lie in `memory.frames`, and the chunk of a base that it is made of. The result
+ * Decodes a chunk from its compressed frames, which lie in `memory.frames`, and the bytes of a base that it is made of. The result
  * stays in `memory.raw` until the next chunk.
  * @throws CacheError CORRUPT unless the result is exactly the encoded chunk
  */
@@ -88,25 +105,22 @@ export async function decodeChunk(
     else await source.zstd.decompress(frame, content);
     planes.push([content]);
   }
-  if (isDerived(chunk.as)) derive(memory, { size: chunk.size, as: chunk.as }, source.base);
+  if (isDerived(chunk.as)) derive(memory, { ...chunk, as: chunk.as }, source.base);
   else putTogether(memory, chunk, planes);
   const raw = memory.raw.subarray(0, chunk.size);
   if (crc32(raw) !== chunk.crc32) throw corrupt('a chunk does not match its CRC-32');
   return raw;
 }
 
-function derive(memory: ChunkMemory, { size, as }: { size: number; as: DerivedTransform }, base: Uint8Array | undefined): void {
-  if (base?.length !== size) throw corrupt('a chunk and that of its base differ in size');
+function derive(memory: ChunkMemory, chunk: Chunk & { as: DerivedTransform }, base: Uint8Array | undefined): void {
+  const { size, as, from } = chunk;
+  if (base?.length !== bytesOfBase(chunk)) throw corrupt('a chunk and that of its base differ in size');
   if (as === 'same') memory.raw.set(base);
   else {
-    const planes = contentsOf(memory, { size, as });
-    addDifference(as, numbersIn(memory.raw, size), numbersIn(base, size), planes as unknown as DifferencePlanes);
+    const own = typeOf[as];
+    const before = converted(numbersIn(from?.type ?? own, base), from?.type ?? own, own);
+    addDifference(as, numbersIn(own, memory.raw.subarray(0, size)), before, contentsOf(memory, { size, as }));
   }
-}
-
-/** Both lie at even addresses: areas of a `ChunkMemory` do. */
-function numbersIn(bytes: Uint8Array, size: number): Uint16Array {
-  return new Uint16Array(bytes.buffer, bytes.byteOffset, size / 2);
 }
 
 /** Whether a frame's content is one plane, which is merged wherever it lies. Plain chunks and pairs are not. */

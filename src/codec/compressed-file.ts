@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import { openBase } from './base-path.ts';
-import { decodeChunk } from './chunk-codec.ts';
+import { bytesOfBase, decodeChunk } from './chunk-codec.ts';
 import { type ChunkMemory, createChunkMemory } from './chunk-memory.ts';
 import { corrupt } from './corrupt.ts';
 import { readAt } from './file-io.ts';
@@ -23,11 +23,13 @@ export class CompressedFile implements Disposable {
   readonly #memory: ChunkMemory;
   readonly #bases: CompressedFile[] = [];
   readonly #opened: number[] = [];
+  #joined = new Uint8Array();
   /** The chunk that was decoded last. */
   #decoded: number | null = null;
 
   /**
-   * Its buffers take at most 42 MiB for any file, and 5 MiB for a file that `encodeFile` wrote; as much again for each of its bases.
+   * Its buffers take at most 42 MiB for any file, and 5 MiB for a file that `encodeFile` wrote; as much again for each of its bases,
+   * and twice the largest chunk where numbers are converted.
    * @param fd the caller closes it, after this
    * @param path of the file, from which its bases are found; without it, only what it stores itself can be read
    * @throws CacheError CORRUPT when the file is damaged or a base is not what it was, BAD_REQUEST when a later version wrote it
@@ -51,7 +53,7 @@ export class CompressedFile implements Disposable {
     const placed = this.#chunks[index];
     if (!placed) throw new RangeError(`there is no chunk ${index}`);
     const { chunk, frames } = placed;
-    const base = chunk.from && (await this.#chunkOfBase(chunk.from));
+    const base = chunk.from && (await this.#bytesOfBase(chunk.from, bytesOfBase(chunk)));
     this.#decoded = null;
     await decodeChunk(this.#memory, chunk, { frames: this.#readFrames(frames), zstd: bestZstd, base });
     this.#decoded = index;
@@ -62,12 +64,40 @@ export class CompressedFile implements Disposable {
   async *bytes(begin: number, end: number): AsyncGenerator<Uint8Array> {
     for (let index = this.#chunkAt(begin), at = begin; at < end; index++) {
       const from = this.#chunks[index]?.begin ?? 0;
-      const chunk =
-        this.#decoded === index ? this.#memory.raw.subarray(0, this.#chunks[index]?.chunk.size) : await this.chunk(index);
-      const piece = chunk.subarray(at - from, end - from);
+      const piece = (await this.#lastOr(index)).subarray(at - from, end - from);
       at += piece.length;
       yield piece;
     }
+  }
+
+  /** A chunk that was decoded last is not decoded again. */
+  async #lastOr(index: number): Promise<Uint8Array> {
+    if (this.#decoded !== index) return this.chunk(index);
+    return this.#memory.raw.subarray(0, this.metadata.chunks[index]?.size);
+  }
+
+  /**
+   * Bytes of chunks that it stores itself, one after the other, valid until the next call. Calls must not overlap.
+   * @param first the chunk that they begin in  @param skip bytes of it before them
+   * @throws CacheError CORRUPT where there are no such bytes, or a chunk is made of something else
+   */
+  async stored(first: number, skip: number, length: number): Promise<Uint8Array> {
+    if (skip === 0 && this.metadata.chunks[first]?.size === length) return this.#storedChunk(first);
+    if (this.#joined.length < length) this.#joined = new Uint8Array(length);
+    const bytes = this.#joined.subarray(0, length);
+    let [index, from, done] = [first, skip, 0];
+    while (done < length) {
+      const part = (await this.#storedChunk(index)).subarray(from, from + length - done);
+      bytes.set(part, done);
+      [index, from, done] = [index + 1, 0, done + part.length];
+    }
+    return bytes;
+  }
+
+  async #storedChunk(index: number): Promise<Uint8Array> {
+    const chunk = this.metadata.chunks[index];
+    if (!chunk || isDerived(chunk.as)) throw corrupt('it is made of a chunk that its base does not have');
+    return this.#lastOr(index);
   }
 
   /** The last chunk that begins at or before a position. */
@@ -94,12 +124,10 @@ export class CompressedFile implements Disposable {
     }
   }
 
-  /** What a base stores itself: nothing is made of what is made of something else. */
-  async #chunkOfBase({ base, chunk }: BaseChunk): Promise<Uint8Array> {
+  async #bytesOfBase({ base, chunk, skip = 0 }: BaseChunk, length: number): Promise<Uint8Array> {
     const file = this.#bases[base];
-    const stored = file?.metadata.chunks[chunk];
-    if (!file || !stored || isDerived(stored.as)) throw corrupt('it is made of a chunk that its base does not have');
-    return file.chunk(chunk);
+    if (!file) throw corrupt('the base that it is made of was not opened');
+    return file.stored(chunk, skip, length);
   }
 
   #readFrames(frames: FramePlace[]): Uint8Array[] {

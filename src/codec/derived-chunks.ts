@@ -1,4 +1,5 @@
 import type { Tensor } from '../weights/safetensors.ts';
+import type { NearNumbers } from './base-file.ts';
 import type { ChosenBase } from './choose-bases.ts';
 import { differenceOf, type EncodedChunk, encodeChunk, encodeDifference } from './chunk-codec.ts';
 import type { ChunkMemory } from './chunk-memory.ts';
@@ -36,15 +37,25 @@ export class DerivedChunks {
     }
     const alone = encodeChunk(memory, run);
     const as = differenceOf[run.as];
-    const chosen = this.#bases.find(({ delta }) => delta);
-    const tensor = as && chosen && tensorAt(this.#tensors, at);
-    const chunk = tensor ? await chosen.base.near(tensor, at - tensor.begin, run.size) : null;
-    if (chunk === null || !chosen || !as) return alone;
+    const found = as && (await this.#nearest(at, run.size));
+    if (!as || !found) return alone;
+    const { chosen, near } = found;
+    const { length, ...place } = near;
     const kept = { ...alone, bytes: Uint8Array.from(alone.bytes) };
-    const difference = encodeDifference(memory, run, await chosen.base.bytes(chunk));
+    const difference = encodeDifference(memory, run, { bytes: await chosen.base.numbers(near), type: near.type });
     if (!difference || difference.bytes.length >= kept.bytes.length) return kept;
-    const from = { base: this.#numberOf(chosen), chunk };
+    const from = { base: this.#numberOf(chosen), ...place };
     return { chunk: { size: run.size, as, crc32: alone.chunk.crc32, from }, ...difference };
+  }
+
+  /** The same numbers in the best base that has them. */
+  async #nearest(at: number, size: number): Promise<{ chosen: ChosenBase; near: NearNumbers } | null> {
+    const tensor = tensorAt(this.#tensors, at);
+    for (const chosen of tensor ? this.#bases.filter(({ delta }) => delta) : []) {
+      const near = tensor && (await chosen.base.near(tensor, at - tensor.begin, size));
+      if (near) return { chosen, near };
+    }
+    return null;
   }
 
   #numberOf(chosen: ChosenBase): number {

@@ -7,7 +7,7 @@ import { createChunkMemory } from './chunk-memory.ts';
 import { DerivedChunks } from './derived-chunks.ts';
 import { readAt, writeAt } from './file-io.ts';
 import { buildTail } from './footer.ts';
-import { type Base, type Chunk, chunkBytes, formatName, formatVersion, frameSizes, maxChunks } from './format.ts';
+import { type Base, type Chunk, chunkBytes, formatName, formatVersion, frameSizes, maxChunks, needsNumbers } from './format.ts';
 import { readLayout, readTensors } from './layout.ts';
 import { type CodecHooks, stopIfCancelled } from './progress.ts';
 
@@ -61,7 +61,8 @@ export async function encodeFile(source: number, target: number, options: Encode
   const sha256 = hash.digest('hex');
   const bases = derived.used;
   const metadata = { format: formatName, version: formatVersion, size, sha256, about: {}, chunks } as const;
-  const standing = bases.length > 0 ? { requires: ['base'], bases } : { requires: [] };
+  const requires = chunks.some(needsNumbers) ? ['base', 'numbers'] : ['base'];
+  const standing = bases.length > 0 ? { requires, bases } : { requires: [] };
   const tail = buildTail(frames, { ...metadata, ...standing });
   writeAt(target, tail, written);
   return { size, storedSize: written + tail.length, sha256, ...(bases.length > 0 && { bases }) };

@@ -1,4 +1,5 @@
 import { type Fields, isExactly, isInteger, isMatch, isOptional, isShaped, wrongField } from '../core/shape.ts';
+import { isNumberType, type NumberType } from './number-types.ts';
 
 /**
  * The compressed form of a model file, extension `.zst`: a standard zstd file (`zstd -t` and `zstd -l` accept and check it) that
@@ -30,11 +31,16 @@ import { type Fields, isExactly, isInteger, isMatch, isOptional, isShaped, wrong
  * half a percent larger, because its mantissas are not quite noise; where they are even less like noise, it is stored `plain`.
  *
  * A file may also stand on others of its tier, its `bases` (then `requires` has `base`): a chunk with `from` is made of a chunk that one
- * of them stores itself, of the same size. So nothing is more than one step away from stored bytes.
+ * of them stores itself. So nothing is more than one step away from stored bytes.
  *
  *     same       no frame: the bytes of that chunk
  *     delta2     for fp16: two frames with the differences from that chunk, the lower and the upper byte of each
  *     delta2r    the same for bf16
+ *     delta4     the same for fp32, in four frames
+ *
+ * Differences may also be from bytes that begin behind `skip` bytes of that chunk and go on in the next ones, all of them stored by the
+ * base. With a `type` these are numbers of another type, which are converted first (`number-types.ts`): what is fp32 rounded to fp16
+ * takes next to nothing beside it, and the fp32 beside the fp16 only its lower bits. Then, and with `delta4`, `requires` has `numbers`.
  *
  * A difference counts the numbers between two values, in the order of their size, and has its sign in the lowest bit
  * (`difference.ts`). Differences stand in the order of the exponents in the base, the largest first: how large a difference can be
@@ -70,7 +76,7 @@ export const escapeBytes = 5;
 
 export const transforms = ['plain', 'nibbles', 'planes2', 'planes2r', 'planes4r'] as const;
 /** Of chunks that are made of a base's chunk. */
-const derivedTransforms = ['same', 'delta2', 'delta2r'] as const;
+const derivedTransforms = ['same', 'delta2', 'delta2r', 'delta4'] as const;
 export type DerivedTransform = (typeof derivedTransforms)[number];
 export type Transform = (typeof transforms)[number] | DerivedTransform;
 
@@ -90,6 +96,7 @@ export const widthOf: Record<Transform, 1 | 2 | 4> = {
   same: 1,
   delta2: 2,
   delta2r: 2,
+  delta4: 4,
 };
 
 export interface Pairs {
@@ -105,10 +112,14 @@ export interface Chunk extends Run {
   from?: BaseChunk;
 }
 
-/** A chunk of a base, both by their index. */
+/** Bytes of a base: from which of its chunks on, both by their index. */
 export interface BaseChunk {
   base: number;
   chunk: number;
+  /** Bytes of that chunk before them; left out = 0. */
+  skip?: number;
+  /** The type of the numbers in them, where the chunk's own ones have another. */
+  type?: NumberType;
 }
 
 /** Another compressed file that chunks are made of. */
@@ -121,7 +132,7 @@ export interface Base {
 }
 
 /** What `requires` may name. */
-export const features: readonly string[] = ['base'];
+export const features: readonly string[] = ['base', 'numbers'];
 export const mostBases = 4;
 
 export interface Metadata {
@@ -145,7 +156,14 @@ const chunkFields: Fields<Chunk> = {
   as: (value): value is Transform => [...transforms, ...derivedTransforms].includes(value as Transform),
   crc32: isInteger(0, 0xffffffff),
   pairs: isOptional(isShaped(pairsFields)),
-  from: isOptional(isShaped<BaseChunk>({ base: isInteger(0, mostBases - 1), chunk: isCount })),
+  from: isOptional(
+    isShaped<BaseChunk>({
+      base: isInteger(0, mostBases - 1),
+      chunk: isCount,
+      skip: isOptional(isInteger(0, maxChunkBytes)),
+      type: isOptional((value): value is NumberType => typeof value === 'string' && isNumberType(value)),
+    }),
+  ),
 };
 
 const isSha256 = isMatch(/^[0-9a-f]{64}$/);
@@ -193,7 +211,13 @@ function faultOfOrigin(
 ): string | undefined {
   if (isDerived(as) !== (from !== undefined)) return ': only a derived chunk has a base';
   if (from && !(requires.includes('base') && from.base < bases.length)) return ': its base is not named';
+  if (needsNumbers({ as, from }) && !(requires.includes('numbers') && as !== 'same')) return ': its form is not named';
   return undefined;
+}
+
+/** Whether readers of the first version of `base` cannot read such a chunk. */
+export function needsNumbers({ as, from }: { as: Transform; from?: BaseChunk | undefined }): boolean {
+  return as === 'delta4' || from?.skip !== undefined || from?.type !== undefined;
 }
 
 export function isDerived(as: Transform): as is DerivedTransform {

@@ -11,7 +11,10 @@ export const restoreScript = `\
 
 A file that stands on others needs those too, at their places in this folder. Differences take about a second for each MiB."""
 import hashlib, json, os, subprocess, sys, tempfile, zlib
-from struct import unpack
+from struct import pack, unpack
+
+# Of a type of numbers: bytes, their letter for struct, where the exponent begins, and its bits.
+types = {"F16": (2, "H", 10, 31), "BF16": (2, "H", 7, 255), "F32": (4, "I", 23, 255)}
 
 def read_metadata(path):
     with open(path, "rb") as file:
@@ -22,7 +25,7 @@ def read_metadata(path):
         size = unpack("<I", file.read(4))[0]  # of the last line: the metadata
         file.seek(table - size + 12)
         metadata = json.loads(file.read(size - 12))
-    known = metadata["version"] == 1 and set(metadata["requires"]) <= {"base"}
+    known = metadata["version"] == 1 and set(metadata["requires"]) <= {"base", "numbers"}
     assert known, "written by a later version of autocached"
     return metadata
 
@@ -57,31 +60,65 @@ def open_base(base, path):
 def stream(path):
     return subprocess.Popen(["zstd", "-dc", path], stdout=subprocess.PIPE)
 
-def order(number):
-    return 0xFFFF - number if number & 0x8000 else number | 0x8000
+def order(number, sign):
+    return 2 * sign - 1 - number if number & sign else number | sign
 
-def add_difference(low, high, base, shift, mask):
-    numbers = unpack("<%dH" % (len(base) // 2), base)
-    result = bytearray(len(base))
+def widen(number, type):
+    if type == "BF16":
+        return number << 16
+    sign, exponent, mantissa = (number & 0x8000) << 16, number >> 10 & 31, number & 1023
+    if exponent == 0:
+        return sign | unpack("<I", pack("<f", mantissa * 2.0 ** -24))[0]
+    return sign | (255 if exponent == 31 else exponent + 112) << 23 | mantissa << 13
+
+def halve(number, shift):
+    """Rounds to a multiple of a power of two, halves to even."""
+    return number + (1 << shift >> 1) - 1 + (number >> shift & 1) >> shift
+
+def narrow(number, type):
+    sign, size = number >> 16 & 0x8000, number & 0x7FFFFFFF
+    if type == "BF16":
+        return number >> 16 | 0x40 if size > 0x7F800000 else halve(number, 16)
+    if size >= 0x477FF000:
+        return sign | (0x7E00 if size > 0x7F800000 else 0x7C00)
+    if size >= 0x38800000:
+        return sign | halve(size - 0x38000000, 13)
+    exponent = size >> 23
+    return sign if exponent < 102 else sign | halve(size & 0x7FFFFF | 0x800000, 126 - exponent)
+
+def convert(numbers, type, to):
+    if type != to and type != "F32":
+        numbers = [widen(number, type) for number in numbers]
+    return [narrow(number, to) for number in numbers] if type != to and to != "F32" else numbers
+
+def add_difference(planes, numbers, type):
+    width, letter, shift, mask = types[type]
+    sign, result = 1 << 8 * width - 1, bytearray(width * len(numbers))
     for place, k in enumerate(sorted(range(len(numbers)), key=lambda k: -(numbers[k] >> shift & mask))):
-        coded = low[place] | high[place] << 8
-        number = order(numbers[k]) + (coded >> 1 ^ -(coded & 1)) & 0xFFFF
-        number = number & 0x7FFF if number & 0x8000 else 0xFFFF - number
-        result[2 * k : 2 * k + 2] = number.to_bytes(2, "little")
+        coded = int.from_bytes(bytes(plane[place] for plane in planes), "little")
+        number = order(numbers[k], sign) + (coded >> 1 ^ -(coded & 1)) & 2 * sign - 1
+        number = number & sign - 1 if number & sign else 2 * sign - 1 - number
+        result[width * k : width * k + width] = number.to_bytes(width, "little")
     return result
 
 def read_chunk(chunk, content, bases):
     if "from" in chunk:
-        file, begins = bases[chunk["from"]["base"]]
-        file.seek(begins[chunk["from"]["chunk"]])
-        raw = file.read(chunk["size"])
-        if chunk["as"] != "same":
-            low, high = content.stdout.read(len(raw) // 2), content.stdout.read(len(raw) // 2)
-            raw = add_difference(low, high, raw, *((7, 255) if chunk["as"] == "delta2r" else (10, 31)))
+        origin = chunk["from"]
+        file, begins = bases[origin["base"]]
+        file.seek(begins[origin["chunk"]] + origin.get("skip", 0))
+        raw = read_difference(chunk, content, file) if chunk["as"] != "same" else file.read(chunk["size"])
     else:
         raw = read_planes(chunk, content)
     assert zlib.crc32(raw) == chunk["crc32"], "damaged"
     return raw
+
+def read_difference(chunk, content, file):
+    own = {"delta2": "F16", "delta2r": "BF16", "delta4": "F32"}[chunk["as"]]
+    type = chunk["from"].get("type", own)
+    count = chunk["size"] // types[own][0]
+    numbers = unpack("<%d%s" % (count, types[type][1]), file.read(count * types[type][0]))
+    planes = [content.stdout.read(count) for _ in range(types[own][0])]
+    return add_difference(planes, convert(numbers, type, own), own)
 
 def read_planes(chunk, content):
     width = {"plain": 1, "nibbles": 2, "planes2": 2, "planes2r": 2, "planes4r": 4}[chunk["as"]]

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import type { Tensor } from '../weights/safetensors.ts';
-import { differenceOf, encodeChunk, encodeDifference } from './chunk-codec.ts';
+import { encodeChunk, encodeDifference } from './chunk-codec.ts';
 import { createChunkMemory } from './chunk-memory.ts';
 import { readAt } from './file-io.ts';
 import { chunkBytes } from './format.ts';
 import { readTensors, transformOf } from './layout.ts';
+import { bytesOf, isNumberType } from './number-types.ts';
 
 /** Smaller tensors are few bytes in many places. */
 const leastTensor = 64 * 1024;
@@ -40,7 +41,7 @@ export interface Survey {
 export interface DeltaEstimate {
   path: string;
   base: string;
-  /** Bytes of tensors with the same name, type and size, and other values: as they are, compressed, and as differences. */
+  /** Bytes of tensors that the base has with other values, or in another type: as they are, compressed, and as differences. */
   bytes: number;
   alone: number;
   delta: number;
@@ -163,14 +164,14 @@ interface Pair {
   other: Tensor;
 }
 
-/** Tensors of the same name, type and size whose bytes differ, of types that differences are taken of. */
+/** Tensors of the same name and as many numbers whose bytes differ, of types that differences are taken of. */
 function differing(model: Model, base: Model, digest: ReadonlyMap<string, string>): Pair[] {
   const others = new Map(base.tensors.map((tensor) => [tensor.name, tensor]));
   return model.tensors.flatMap((own): Pair[] => {
     const other = others.get(own.name);
     const length = own.end - own.begin;
-    if (other?.dtype !== own.dtype || other.end - other.begin !== length || length < leastTensor) return [];
-    if (differenceOf[transformOf[own.dtype] ?? 'plain'] === undefined) return [];
+    if (!other || !isNumberType(own.dtype) || !isNumberType(other.dtype) || length < leastTensor) return [];
+    if (length / bytesOf[own.dtype] !== (other.end - other.begin) / bytesOf[other.dtype]) return [];
     return digest.get(`${model.path}\0${own.name}`) === digest.get(`${base.path}\0${own.name}`) ? [] : [{ own, other }];
   });
 }
@@ -178,22 +179,25 @@ function differing(model: Model, base: Model, digest: ReadonlyMap<string, string
 /** Compressed bytes of some pieces alone, and as differences. */
 async function tryDifferences(fd: number, base: { fd: number; shared: Pair[] }, { turn }: SurveyOptions) {
   const memory = createChunkMemory(chunkBytes);
-  const before = new Uint8Array(chunkBytes);
+  const before = new Uint8Array(2 * chunkBytes);
   const sum = { size: 0, alone: 0, delta: 0 };
   const step = Math.max(1, Math.floor(base.shared.length / triedChunks));
   for (let k = 0; k < base.shared.length; k += step) {
     const pair = base.shared[k];
     const as = transformOf[pair?.own.dtype ?? ''];
-    if (!pair || !as) continue;
-    const size = Math.min(chunkBytes, pair.own.end - pair.own.begin);
-    readAt(base.fd, before.subarray(0, size), pair.other.begin);
-    readAt(fd, memory.raw.subarray(0, size), pair.own.begin);
+    const type = pair?.other.dtype ?? '';
+    if (!pair || !as || !isNumberType(type)) continue;
+    const { own, other } = pair;
+    const size = Math.min(chunkBytes, own.end - own.begin);
+    const bytes = before.subarray(0, (size / (own.end - own.begin)) * (other.end - other.begin));
+    readAt(base.fd, bytes, other.begin);
+    readAt(fd, memory.raw.subarray(0, size), own.begin);
     const alone = encodeChunk(memory, { size, as }).bytes.length;
-    const delta = encodeDifference(memory, { size, as }, before)?.bytes.length ?? alone;
+    const delta = encodeDifference(memory, { size, as }, { bytes, type })?.bytes.length ?? alone;
     sum.size += size;
     sum.alone += alone;
     sum.delta += Math.min(alone, delta);
-    await turn(2 * size);
+    await turn(size + bytes.length);
   }
   return sum;
 }

@@ -18,8 +18,8 @@ interface Deps {
 }
 
 /**
- * Makes a variant from its reservation to its row; a former one stays until then. What was interrupted by the end of the daemon stays
- * ordered.
+ * Makes a variant from its reservation to its row; a former one stays until then. One that is not made stays ordered, until whoever
+ * ordered it gives it up.
  * @throws CacheError as the worker, and when there is no room for it, or no copy to make it of
  */
 export async function deriveVariant(job: Job, variant: Variant, deps: Deps): Promise<void> {
@@ -30,7 +30,7 @@ export async function deriveVariant(job: Job, variant: Variant, deps: Deps): Pro
     await catalog.write(() => catalog.variants.finish(variant.path, { bytes, facts }));
     job.bytesDone = job.file.fingerprint.size;
   } catch (error) {
-    if (!isStopping()) await catalog.write(() => catalog.variants.giveUp(variant.path));
+    if (!isStopping()) await catalog.write(() => catalog.variants.release(variant.path));
     throw error;
   }
 }

@@ -5,8 +5,13 @@ import { type Job, jobKey } from './job.ts';
 
 /** After a failure the source is left alone for `first`, doubled after each further one up to `last`, ms. */
 const backOffMs = { first: 2000, last: 300_000 };
+/** How long something is left alone after a failure, ms. @param before how long it was left alone before it */
+export function backOffAfter(before: number | undefined): number {
+  return before === undefined ? backOffMs.first : Math.min(2 * before, backOffMs.last);
+}
+
 /** An outage as seen by a copy: a server that is going away also fails or refuses reads. */
-const outageCodes: ReadonlySet<ErrorCode> = new Set(['SOURCE_AWAY', 'SOURCE_IO', 'NOT_PERMITTED']);
+export const outageCodes: ReadonlySet<ErrorCode> = new Set(['SOURCE_AWAY', 'SOURCE_IO', 'NOT_PERMITTED']);
 
 /** Failed copies, by source and tier: those not yet to be retried, and why. */
 export class Failures {
@@ -21,8 +26,7 @@ export class Failures {
     const key = jobKey(path, tier);
     // A changed source is requested by its new fingerprint; waiting would only serve it late.
     if (error.code === 'SOURCE_CHANGED') return;
-    const doubled = (this.#byJob.get(key)?.waitMs ?? backOffMs.first / 2) * 2;
-    const waitMs = isRetryable(error.code) ? Math.min(doubled, backOffMs.last) : backOffMs.last;
+    const waitMs = isRetryable(error.code) ? backOffAfter(this.#byJob.get(key)?.waitMs) : backOffMs.last;
     this.#byJob.set(key, { error, path, root, waitMs, until: this.#clock.monotonic() + waitMs });
   }
 

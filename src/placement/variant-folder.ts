@@ -3,6 +3,8 @@ import { dirname, join, sep } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { VariantOrder, VariantRow } from '../catalog/variants.ts';
 import { CacheError, sentenceOf } from '../core/errors.ts';
+import { isSameFingerprint } from '../core/fingerprint.ts';
+import type { Fingerprint } from '../core/types.ts';
 import { errnoOf } from '../runtime/errnos.ts';
 import type { Log } from '../runtime/log.ts';
 import { writePrivately } from '../runtime/private-file.ts';
@@ -59,6 +61,18 @@ export class VariantFolder {
     const isOurs = this.#deps.catalog.variants.byPath(path) !== undefined && this.#factsOf(path) !== null;
     if (isOurs) return String(there.mtimeNs);
     throw new CacheError('CONFLICT', `there is a file ${path} already`, { hint: 'move it away, or remove it' });
+  }
+
+  /**
+   * Whether a variant is of its source as it is. One that was only touched (its rights, its links) has the same bytes, which shows once
+   * its copy was compared.
+   */
+  isOf({ path, source, fingerprint }: VariantRow, now: Fingerprint): boolean {
+    if (isSameFingerprint(fingerprint, now)) return true;
+    const { entries, contents } = this.#deps.catalog;
+    const entry = source === null || fingerprint.size !== now.size ? undefined : entries.byPath(source);
+    const sha256 = entry && isSameFingerprint(entry.fingerprint, now) ? contents.sha256Of(entry.id) : null;
+    return sha256 !== null && sha256 === this.reportOf(path)?.source.sha256;
   }
 
   has(path: string): boolean {
@@ -128,7 +142,7 @@ export class VariantFolder {
     const found = this.#factsOf(path);
     if (!found) return;
     const { recipe, source, ...rest } = found;
-    const fingerprint = { size: source.bytes, mtimeNs: '0' };
+    const fingerprint = { size: source.bytes, mtimeNs: '0', ino: null };
     this.#deps.catalog.variants.enter({ path, source: null, fingerprint, recipe: JSON.stringify(recipe), ...rest });
   }
 

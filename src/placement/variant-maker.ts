@@ -1,10 +1,12 @@
+import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { VariantRequest } from '../api/variants.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { VariantOrder } from '../catalog/variants.ts';
-import { CacheError, toCacheError } from '../core/errors.ts';
-import type { Medium, Mode, SourceFile, SourceState } from '../core/types.ts';
+import { CacheError, type ErrorCode, toCacheError } from '../core/errors.ts';
+import type { Copy, Fingerprint, Medium, Mode, SourceFile, SourceState } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
+import { outageCodes } from '../jobs/failures.ts';
 import type { Job } from '../jobs/job.ts';
 import type { Variant } from '../jobs/plan.ts';
 import type { Log } from '../runtime/log.ts';
@@ -12,6 +14,7 @@ import { assertVariantFits } from '../space/variant-room.ts';
 import type { Tiers } from '../tiers/tiers.ts';
 import { type Recipe, variantName } from '../variants/recipe.ts';
 import { foreseeVariant, type ReadHead } from './foresee-variant.ts';
+import { PostponedVariants } from './postponed-variants.ts';
 import type { VariantFolder } from './variant-folder.ts';
 
 export interface Located extends Omit<SourceFile, 'fingerprint'> {
@@ -43,18 +46,28 @@ export interface FailedVariant {
 
 /** Failures that are remembered. */
 const keepFailed = 20;
+/** Failures that pass by themselves: of the NAS, of the cache's disk, of a program that has the file open. */
+const passing: ReadonlySet<ErrorCode> = new Set(['SOURCE_AWAY', 'CACHE_AWAY', 'IN_USE']);
 
 /** Has variants made: from what was asked for, over the copy of the model and a job, to what became of it. */
-export class VariantMaker {
+export class VariantMaker implements Disposable {
   readonly #deps: VariantMakerDeps;
   readonly #failed = new Map<string, FailedVariant>();
   /** Those whose source is being copied, and the copy's job. */
   readonly #waiting = new Map<string, Job | null>();
   /** What those on their way are expected to take, bytes. */
   readonly #expected = new Map<string, number>();
+  readonly #postponed = new PostponedVariants((path) => this.#retry(path));
+  #hasEnded = false;
 
   constructor(deps: VariantMakerDeps) {
     this.#deps = deps;
+  }
+
+  /** What is on its way stays ordered for the next start. */
+  [Symbol.dispose](): void {
+    this.#hasEnded = true;
+    this.#postponed[Symbol.dispose]();
   }
 
   /** Goes on with what the last run did not finish, of which nothing is reserved any more. */
@@ -66,6 +79,20 @@ export class VariantMaker {
     });
     if (mode() !== 'read-write') return;
     for (const order of orders) this.#again(order).catch((error) => this.#fail(order, toCacheError(error)));
+  }
+
+  /** The sources of a root answer again: what waits for them is made. */
+  rootIsBack(root: string): void {
+    const { catalog, sources } = this.#deps;
+    this.#postponed.retry((path) => sources.locate(catalog.variants.order(path)?.source ?? '')?.root === root);
+  }
+
+  #retry(path: string): void {
+    const order = this.#deps.catalog.variants.order(path);
+    const error = this.#postponed.errorOf(path);
+    if (!order || !error) this.#postponed.drop(path);
+    else if (this.#deps.mode() !== 'read-write') this.#postponed.put(path, error);
+    else if (!this.#isOnItsWay(path)) this.#again(order).catch((thrown) => this.#fail(order, toCacheError(thrown)));
   }
 
   async #again({ path, source, recipe }: VariantOrder): Promise<void> {
@@ -83,13 +110,13 @@ export class VariantMaker {
    *   may take; CONFLICT, NOT_ADMITTED, SOURCE_AWAY, …
    */
   async make({ model, to, fastMatmul = false, dropUnused = false }: VariantRequest): Promise<string> {
-    const { catalog, folder, mode, sources } = this.#deps;
+    const { catalog, folder, mode } = this.#deps;
     const recipe = { to: to ?? null, fastMatmul, dropUnused };
     if (mode() !== 'read-write') throw new CacheError('NOT_ADMITTED', `the cache is ${mode()}: nothing is made`);
     const file = await this.#located(model);
     const path = folder.placeOf(file, variantName(basename(file.path), recipe));
     if (this.#needsNothing(path, file)) return path;
-    const foreseen = await foreseeVariant(file, recipe, (of, bytes) => sources.head(of, bytes));
+    const foreseen = await foreseeVariant(file, recipe, (of, bytes) => this.#head(of, bytes));
     if (this.#needsNothing(path, file)) return path;
     const replaces = folder.formerAt(path);
     assertVariantFits(this.#deps, { path, bytes: foreseen.expected }, this.#promised());
@@ -103,10 +130,11 @@ export class VariantMaker {
     return path;
   }
 
-  /** How the making of a variant stands: its job or its source's copy, and why the last attempt failed. */
+  /** How the making of a variant stands: its job or its source's copy, and why it waits or the last attempt failed. */
   standing(path: string): { job: Job | null; error: CacheError | null } {
     const job = this.#deps.copier.variantJob(path) ?? this.#waiting.get(path) ?? null;
-    return { job, error: this.#failed.get(path)?.error ?? null };
+    const waits = job ? null : this.#postponed.errorOf(path);
+    return { job, error: waits ?? this.#failed.get(path)?.error ?? null };
   }
 
   failed(): FailedVariant[] {
@@ -123,6 +151,7 @@ export class VariantMaker {
     }
     this.#waiting.delete(path);
     this.#failed.delete(path);
+    this.#postponed.drop(path);
     await catalog.write(() => catalog.variants.giveUp(path));
   }
 
@@ -133,8 +162,7 @@ export class VariantMaker {
     const owner = variants.order(path)?.source ?? row?.source ?? source;
     if (owner !== source)
       throw new CacheError('CONFLICT', `${owner} has a variant of that name already`, { hint: 'remove that one first' });
-    const isSame = row?.fingerprint.size === fingerprint.size && row.fingerprint.mtimeNs === fingerprint.mtimeNs;
-    const isCurrent = isSame || row?.source === null;
+    const isCurrent = row !== undefined && (row.source === null || this.#deps.folder.isOf(row, fingerprint));
     return (isCurrent && this.#deps.folder.has(path)) || this.#isOnItsWay(path);
   }
 
@@ -148,7 +176,7 @@ export class VariantMaker {
     return this.#waiting.has(path) || this.#deps.copier.variantJob(path) !== undefined;
   }
 
-  /** The first file of that name which is there. */
+  /** The first file of that name which is there, or does not answer and has a copy. */
   async #located(model: string): Promise<Located & SourceFile> {
     const { sources } = this.#deps;
     const [category = '', ...rest] = model.split('/');
@@ -160,9 +188,14 @@ export class VariantMaker {
     for (const located of places) {
       const state = await sources.stat(located, 'command');
       if (state.state === 'present') return { ...located, fingerprint: state.fingerprint };
+      const known = state.state === 'away' || state.state === 'slow' ? this.#copyOf(located.path) : null;
+      if (known) return { ...located, fingerprint: known.source };
       if ('why' in state) away ??= state.why;
     }
-    if (away !== null) throw new CacheError('SOURCE_AWAY', away);
+    if (away !== null)
+      throw new CacheError('SOURCE_AWAY', away, {
+        hint: 'Ask again when it answers. A model that has a copy needs no source.',
+      });
     if (places.length > 0) throw new CacheError('SOURCE_MISSING', `there is no ${model}`);
     throw new CacheError('NOT_FOUND', `${model} is not inside a configured model folder`, {
       hint: 'give its path, or category/name',
@@ -176,8 +209,10 @@ export class VariantMaker {
       if (!this.#waiting.delete(variant.path)) return;
       const job = copier.request({ file, medium: file.medium, priority: 'background', variant });
       await job.ended;
-      if (job.state === 'done') log.info({ path: variant.path, source: file.path, bytes: job.stored }, 'variant made');
-      else if (job.error) throw job.error;
+      if (job.error) throw job.error;
+      if (job.state !== 'done') return;
+      this.#postponed.drop(variant.path);
+      log.info({ path: variant.path, source: file.path, bytes: job.stored }, 'variant made');
     } catch (error) {
       const { path, recipe } = variant;
       const { path: source, fingerprint } = file;
@@ -190,23 +225,61 @@ export class VariantMaker {
 
   /** A source on a slow disk is read once: by its copy. */
   async #copied(file: SourceFile & Located, variant: string): Promise<void> {
-    const { catalog, tiers, copier } = this.#deps;
-    const entry = catalog.entries.byPath(file.path);
-    const plain = entry ? catalog.copies.readyOf(entry.id).filter(({ form }) => form === 'plain') : [];
-    if (file.medium === 'ssd' || tiers.soundCopy(plain, file.fingerprint)) return;
+    const { copier } = this.#deps;
+    if (file.medium === 'ssd' || this.#copyOf(file.path, file.fingerprint)) return;
     const job = copier.request({ file, medium: file.medium, priority: 'warm' });
     this.#waiting.set(variant, job);
     await job.ended;
     if (job.error) throw job.error;
   }
 
+  /** A copy that a variant can be made of, with this fingerprint or the last known one; null = none. */
+  #copyOf(path: string, fingerprint?: Fingerprint): Copy | null {
+    const { catalog, tiers } = this.#deps;
+    const entry = catalog.entries.byPath(path);
+    const plain = entry ? catalog.copies.readyOf(entry.id).filter(({ form }) => form === 'plain') : [];
+    return entry ? tiers.soundCopy(plain, fingerprint ?? entry.fingerprint) : null;
+  }
+
+  /** A copy is read faster, and does not need the source. */
+  async #head(file: SourceFile, bytes: number): Promise<Uint8Array> {
+    const copy = this.#copyOf(file.path, file.fingerprint);
+    return (copy && (await firstOf(copy.path, bytes))) ?? this.#deps.sources.head(file, bytes);
+  }
+
   async #fail(order: FailedVariant['order'], error: CacheError): Promise<void> {
     const { catalog, log } = this.#deps;
     const wasWanted = this.#waiting.delete(order.path) || error.code !== 'CANCELLED';
+    if (this.#hasEnded) return;
+    if (wasWanted && (await this.#passes(order, error))) {
+      log.info({ path: order.path, code: error.code, why: error.message }, 'variant waits');
+      this.#postponed.put(order.path, error);
+      return;
+    }
     log.warn({ path: order.path, code: error.code, why: error.message }, 'no variant made');
+    this.#postponed.drop(order.path);
     await catalog.write(() => catalog.variants.giveUp(order.path)).catch(() => {});
     if (!wasWanted) return;
     this.#failed.set(order.path, { order, error });
     for (const oldest of this.#failed.keys()) if (this.#failed.size > keepFailed) this.#failed.delete(oldest);
+  }
+
+  /** Whether what was ordered can be made later. A server that is going away also fails or refuses reads. */
+  async #passes({ path, source }: FailedVariant['order'], { code }: CacheError): Promise<boolean> {
+    const { catalog, sources } = this.#deps;
+    if (!catalog.variants.order(path)) return false;
+    const located = outageCodes.has(code) ? sources.locate(source) : null;
+    return passing.has(code) || (located !== null && (await sources.stat(located, 'command')).state === 'away');
+  }
+}
+
+/** The first bytes of a file; null where it cannot be read. */
+async function firstOf(path: string, bytes: number): Promise<Uint8Array | null> {
+  try {
+    await using file = await open(path, 'r');
+    const { buffer, bytesRead } = await file.read(new Uint8Array(bytes), 0, bytes, 0);
+    return bytesRead === bytes ? buffer : null;
+  } catch {
+    return null;
   }
 }

@@ -21,7 +21,7 @@ export type VariantsDeps = VariantFolderDeps &
 const mostTold = 5;
 
 /** Smaller models, made on purpose: asked for by name, listed under names of their own, removed by name, never put in another's place. */
-export class Variants {
+export class Variants implements Disposable {
   readonly #deps: VariantsDeps;
   readonly #folder: VariantFolder;
   readonly #maker: VariantMaker;
@@ -32,6 +32,10 @@ export class Variants {
     this.#maker = new VariantMaker({ ...deps, folder: this.#folder });
   }
 
+  [Symbol.dispose](): void {
+    this.#maker[Symbol.dispose]();
+  }
+
   get directory(): string {
     return this.#folder.directory;
   }
@@ -40,6 +44,11 @@ export class Variants {
   async begin(): Promise<void> {
     await this.#folder.settle();
     await this.#maker.resume();
+  }
+
+  /** The sources of a root answer again: what waits for them is made. */
+  rootIsBack(root: string): void {
+    this.#maker.rootIsBack(root);
   }
 
   /** Has a variant made; one that is there or on its way is not made again. @throws CacheError as `VariantMaker.make` */
@@ -118,8 +127,7 @@ export class Variants {
     const state = await this.#deps.sources.stat(located, 'command');
     if (state.state === 'missing') return { ...view, why: 'the model that it was made of is gone' };
     if (state.state !== 'present') return view;
-    const { size, mtimeNs } = state.fingerprint;
-    if (size === row.fingerprint.size && mtimeNs === row.fingerprint.mtimeNs) return view;
+    if (this.#folder.isOf(row, state.fingerprint)) return view;
     const { error } = this.#maker.standing(path);
     const why = error ? `the new one was not made: ${error.message}` : 'make it again';
     return { ...view, state: 'stale', why: `the model that it was made of has changed since: ${why}` };
@@ -141,7 +149,7 @@ export class Variants {
       source: told.source,
       form: formName(JSON.parse(told.recipe) as Recipe),
       state: order ? onItsWay : isThere,
-      why: order || row ? null : (error?.message ?? null),
+      why: row && !order ? null : (error?.message ?? null),
       bytes: (row?.bytes ?? 0) + (order?.bytes ?? 0),
       sourceBytes: told.fingerprint.size,
       architecture: row?.facts.architecture ?? null,

@@ -1,9 +1,20 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, closeSync, fdatasyncSync, fstatSync, ftruncateSync, lstatSync, openSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  fstatSync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  statSync,
+} from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readAt, writeAt } from '../codec/file-io.ts';
 import { CacheError } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
+import { errnoOf, meaningOf } from '../runtime/errnos.ts';
 import { readError, reading, writeError, writing } from '../sources/io-errors.ts';
 import { moveDurably, syncFile } from '../tiers/durable.ts';
 import { fitsSeal } from '../tiers/manifest.ts';
@@ -28,7 +39,7 @@ const turnBytes = 4 * 1024 * 1024;
  * Makes a variant of a model in one pass over a local file with its bytes, and puts it under its name: fsync, rename, fsync of the
  * directory. A crash at any point leaves under the name either what was there, or the finished file.
  * @throws CacheError BAD_REQUEST or CORRUPT for a source that no variant is made of, SOURCE_CHANGED when it was replaced meanwhile,
- *   CONFLICT when another file has come under the name, NO_SPACE when the variant turns out larger than `into`, or the disk is full;
+ *   CONFLICT when another file has come under the name, IN_USE when a program keeps the former variant from being replaced, NO_SPACE when the variant turns out larger than `into`, or the disk is full;
  *   SOURCE_IO, CACHE_IO, CANCELLED
  */
 export async function deriveVariant(order: DeriveOrder, hooks: CopyHooks): Promise<DeriveReport> {
@@ -36,6 +47,9 @@ export async function deriveVariant(order: DeriveOrder, hooks: CopyHooks): Promi
   const source = reading(() => openSync(order.origin.path, 'r'));
   try {
     assertSame(order, source);
+    assertReplaceable(order);
+    // A program may have it open for hours: that shows before the work.
+    if (existsSync(path)) await moveOver(path, path);
     const made = await derive(order, source, hooks);
     assertSame(order, source);
     assertWanted(hooks.signal);
@@ -43,7 +57,7 @@ export async function deriveVariant(order: DeriveOrder, hooks: CopyHooks): Promi
     if (process.platform !== 'win32') writing(() => chmodSync(temp, 0o444));
     await syncFile(temp);
     assertReplaceable(order);
-    await moveDurably(temp, path);
+    await moveOver(temp, path);
     return made;
   } catch (error) {
     throw error instanceof CacheError ? error : writeError(error);
@@ -70,6 +84,23 @@ function assertReplaceable({ path, replaces }: DeriveOrder): void {
   throw new CacheError('CONFLICT', `another file has come to ${path} while the variant was made`, {
     hint: 'move it away, or remove it',
   });
+}
+
+/**
+ * Puts a file in the place of another one. To rename a file to its own name changes nothing, and shows whether it can be replaced.
+ * @throws CacheError IN_USE while a program has the other one open and the system keeps it for that program, as Windows does
+ */
+async function moveOver(from: string, to: string): Promise<void> {
+  try {
+    await moveDurably(from, to);
+  } catch (error) {
+    const meaning = meaningOf(error);
+    if (meaning !== 'in-use' && !(meaning === 'denied' && process.platform === 'win32')) throw error;
+    throw new CacheError('IN_USE', `a program has the former variant open, so it cannot be replaced now (${errnoOf(error)})`, {
+      hint: 'It is tried again until it can be.',
+      cause: error,
+    });
+  }
 }
 
 async function derive(order: DeriveOrder, source: number, hooks: CopyHooks): Promise<DeriveReport> {

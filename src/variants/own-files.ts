@@ -2,9 +2,8 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readHeader } from './read-header.ts';
+import { isVariantName } from './recipe.ts';
 import { readReport, reportKey, type VariantReport } from './report.ts';
-
-const ownName = /\.autocached-[a-z\d-]+\.safetensors$/;
 
 /** The list by which ComfyUI finds the folder of variants, also while no daemon runs. */
 export function variantListIn(stateDir: string): string {
@@ -14,7 +13,7 @@ export function variantListIn(stateDir: string): string {
 /** The files below a folder that have the name of a variant; none when there is no such folder. */
 export async function variantFiles(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  return entries.filter((one) => one.isFile() && ownName.test(one.name)).map((one) => join(one.parentPath, one.name));
+  return entries.filter((one) => one.isFile() && isVariantName(one.name)).map((one) => join(one.parentPath, one.name));
 }
 
 /** What a file itself tells of how it was made; null when it is no variant. @throws CacheError CORRUPT, and errors of the file system */

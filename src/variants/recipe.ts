@@ -18,6 +18,11 @@ export const recipeVersion = 1;
 const ending = /\.(safetensors|sft)$/i;
 const ownEnding = /\.autocached-[a-z\d-]+\.safetensors$/i;
 
+/** Whether a file of that base name is a variant. */
+export function isVariantName(name: string): boolean {
+  return ownEnding.test(name);
+}
+
 /** What names a recipe in the name of a file: `fp8`, `fp8-fast`, `auto8-trimmed`, `trimmed`. */
 export function formName({ to, fastMatmul, dropUnused }: Recipe): string {
   return [to, fastMatmul ? 'fast' : null, dropUnused ? 'trimmed' : null].filter(Boolean).join('-');
@@ -35,7 +40,7 @@ export function variantName(source: string, recipe: Recipe): string {
   const isEight = recipe.to === 'auto8' || recipe.to === 'fp8' || recipe.to === 'int8';
   if (recipe.fastMatmul && !isEight)
     throw bad('fast matrix multiplication is for formats of 8 bits', '--to auto8, fp8 or int8');
-  if (ownEnding.test(source)) throw bad(`${source} is a variant already`, 'make one of the model it was made of');
+  if (isVariantName(source)) throw bad(`${source} is a variant already`, 'make one of the model it was made of');
   if (!ending.test(source)) throw bad(`${source} is no .safetensors file`, 'variants are made of safetensors files only');
   return `${source.replace(ending, '')}.autocached-${formName(recipe)}.safetensors`;
 }

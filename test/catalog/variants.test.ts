@@ -7,13 +7,14 @@ import { openCatalog } from '../helpers/catalog.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 const facts = { architecture: 'wan', leastSqnr: 31, layers: 12 };
-const wanted = { path: '/v/a', source: '/m/a', fingerprint: { size: 900, mtimeNs: '7' }, recipe: '{"to":"fp8"}' };
+const wanted = { path: '/v/a', source: '/m/a', fingerprint: { size: 900, mtimeNs: '7', ino: null }, recipe: '{"to":"fp8"}' };
+const changed = { size: 800, mtimeNs: '8', ctimeNs: '9', ino: '10' };
 const room = { limit: 1000, free: 5000, floor: 0 };
 
 test('a variant that is made anew is counted once, and its bytes twice until the new one is there', () => {
   const { variants, placements } = openCatalog().catalog;
   variants.enter({ ...wanted, bytes: 400, facts });
-  variants.want({ ...wanted, fingerprint: { size: 800, mtimeNs: '8' }, replaces: '5' });
+  variants.want({ ...wanted, fingerprint: changed, replaces: '5' });
   expect(variants.reserve('/v/a', 700, room)).toBe(100);
   expect(placements.variantBytes()).toBe(400);
   expect(variants.reserve('/v/a', 500, room)).toBe(0);
@@ -22,10 +23,10 @@ test('a variant that is made anew is counted once, and its bytes twice until the
   expect([variants.count(), placements.variantBytes()]).toEqual([1, 1000]);
   variants.giveUp('/v/a');
   expect([variants.count(), placements.variantBytes(), variants.byPath('/v/a')?.fingerprint.size]).toEqual([1, 400, 900]);
-  variants.want({ ...wanted, fingerprint: { size: 800, mtimeNs: '8' }, replaces: '5' });
+  variants.want({ ...wanted, fingerprint: changed, replaces: '5' });
   variants.finish('/v/a', { bytes: 450, facts });
   expect([variants.count(), placements.variantBytes(), variants.orders()]).toEqual([1, 450, []]);
-  expect(variants.byPath('/v/a')).toMatchObject({ bytes: 450, fingerprint: { size: 800, mtimeNs: '8' }, facts });
+  expect(variants.byPath('/v/a')).toMatchObject({ bytes: 450, fingerprint: changed, facts });
 });
 
 test('a catalog of before keeps its variants, and those that were to be made', () => {

@@ -1,59 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { changed } from '../../bench/fine-tunes.ts';
 import { makeSafetensors, makeTensor } from '../../bench/weights.ts';
-import { BaseFile } from '../../src/codec/base-file.ts';
-import { type BaseTrial, chooseBases } from '../../src/codec/choose-bases.ts';
 import { decodeFile } from '../../src/codec/decode.ts';
 import { addDifference, takeDifference } from '../../src/codec/difference.ts';
-import { encodeFile } from '../../src/codec/encode.ts';
 import { readTail } from '../../src/codec/footer.ts';
 import { restoreScript } from '../../src/codec/restore-script.ts';
-import { tempDir } from '../helpers/temp-dir.ts';
-
-/** A folder of compressed files. */
-class Tier {
-  readonly dir = tempDir();
-
-  constructor() {
-    mkdirSync(join(this.dir, 'files'));
-  }
-
-  path(name: string): string {
-    return join(this.dir, 'files', `${name}.zst`);
-  }
-
-  /** @returns bytes of the compressed form, and how its bases were chosen */
-  async compress(name: string, original: Uint8Array, bases: string[] = []): Promise<{ bytes: number; trial: BaseTrial }> {
-    const source = join(this.dir, name);
-    writeFileSync(source, original);
-    const [from, to] = [openSync(source, 'r'), openSync(this.path(name), 'w')];
-    const files = bases.map((base) => new BaseFile(this.path(base), `files/${base}.zst`));
-    try {
-      const trial = await chooseBases(from, original.length, files);
-      await encodeFile(from, to, { bases: trial.bases });
-      return { bytes: statSync(this.path(name)).size, trial };
-    } finally {
-      for (const file of files) file[Symbol.dispose]();
-      for (const fd of [from, to]) closeSync(fd);
-    }
-  }
-
-  async restore(name: string): Promise<Buffer> {
-    const path = this.path(name);
-    const to = join(this.dir, `${name}.restored`);
-    const [source, target] = [openSync(path, 'r'), openSync(to, 'w')];
-    try {
-      await decodeFile(source, target, { path });
-    } finally {
-      for (const fd of [source, target]) closeSync(fd);
-    }
-    return readFileSync(to);
-  }
-}
+import { CompressedTier } from './compressed-tier.ts';
 
 const small = (seed: number) => ({ ...makeTensor('BF16', 700_000, seed), name: 'a.weight' });
 
@@ -65,7 +21,7 @@ function family(dtype: 'F16' | 'BF16', changes: number[]): Uint8Array[] {
 }
 
 test.each(['F16', 'BF16'] as const)('a fine-tune in %s stands on its base and comes back byte for byte', async (dtype) => {
-  const tier = new Tier();
+  const tier = new CompressedTier();
   const [base = new Uint8Array(), tuned = new Uint8Array()] = family(dtype, [0.01]);
   const alone = await tier.compress('base', base);
   const { bytes, trial } = await tier.compress('tuned', tuned, ['base']);
@@ -76,7 +32,7 @@ test.each(['F16', 'BF16'] as const)('a fine-tune in %s stands on its base and co
 });
 
 test('equal tensors are stored once, also where headers and order of the files differ', async () => {
-  const tier = new Tier();
+  const tier = new CompressedTier();
   const shared = Array.from({ length: 4 }, (_, k) => ({ ...makeTensor('F16', 900_000, k + 1), name: `shared.${k}` }));
   await tier.compress('one', makeSafetensors([...shared, small(10)]));
   const other = makeSafetensors([{ ...small(11), name: 'another name of another length' }, ...shared.toReversed()]);
@@ -86,7 +42,7 @@ test('equal tensors are stored once, also where headers and order of the files d
 });
 
 test('a file with nothing in common stands on nothing', async () => {
-  const tier = new Tier();
+  const tier = new CompressedTier();
   await tier.compress('one', makeSafetensors([small(1)]));
   const { trial } = await tier.compress('two', makeSafetensors([small(2)]), ['one']);
   expect(trial.bases).toEqual([]);
@@ -96,7 +52,7 @@ test('a file with nothing in common stands on nothing', async () => {
 });
 
 test('a base that stands on another gives only what it stores itself', async () => {
-  const tier = new Tier();
+  const tier = new CompressedTier();
   const [base = new Uint8Array(), second = new Uint8Array(), third = new Uint8Array()] = family('BF16', [0.01, 0.01]);
   await tier.compress('base', base);
   await tier.compress('second', second, ['base']);
@@ -107,7 +63,7 @@ test('a base that stands on another gives only what it stores itself', async () 
 });
 
 test('a base that is gone, replaced or damaged is told as damage, and gives no wrong byte', async () => {
-  const tier = new Tier();
+  const tier = new CompressedTier();
   const original = makeSafetensors([small(1)]);
   await tier.compress('base', original);
   const tuned = makeSafetensors([changed(small(1), 0.01, 1)]);
@@ -131,7 +87,7 @@ test('a base that is gone, replaced or damaged is told as damage, and gives no w
 });
 
 test('Python restores such a file without us', { timeout: 120_000 }, async () => {
-  const tier = new Tier();
+  const tier = new CompressedTier();
   await tier.compress('base', makeSafetensors([small(1), { ...makeTensor('F16', 600_000, 3), name: 'half' }]));
   const tuned = makeSafetensors([
     changed(small(1), 0.01, 1),
@@ -148,15 +104,17 @@ test('Python restores such a file without us', { timeout: 120_000 }, async () =>
   expect(run().status).not.toBe(0);
 });
 
-test('differences of any numbers give them back', () => {
-  const numbers = fc.array(fc.tuple(fc.nat(0xffff), fc.nat(0xffff)), { minLength: 1, maxLength: 300 });
+test.each(['delta2', 'delta2r', 'delta4'] as const)('differences (%s) of any numbers give them back', (as) => {
+  const isWide = as === 'delta4';
+  const number = fc.nat(isWide ? 0xffffffff : 0xffff);
+  const Numbers = isWide ? Uint32Array : Uint16Array;
   fc.assert(
-    fc.property(numbers, fc.constantFrom('delta2', 'delta2r'), (pairs, as) => {
-      const own = Uint16Array.from(pairs, ([one]) => one);
-      const base = Uint16Array.from(pairs, ([, other]) => other);
-      const planes = [new Uint8Array(own.length), new Uint8Array(own.length)] as const;
+    fc.property(fc.array(fc.tuple(number, number), { minLength: 1, maxLength: 300 }), (pairs) => {
+      const own = Numbers.from(pairs.map(([one]) => one));
+      const base = Numbers.from(pairs.map(([, other]) => other));
+      const planes = Array.from({ length: isWide ? 4 : 2 }, () => new Uint8Array(own.length));
       takeDifference(as, own, base, planes);
-      const back = new Uint16Array(own.length);
+      const back = new Numbers(own.length);
       addDifference(as, back, base, planes);
       expect(back).toEqual(own);
     }),

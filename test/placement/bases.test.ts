@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { encoders, makeSafetensors, makeTensor } from '../../bench/weights.ts';
 import { removeCopies } from '../../src/space/purge.ts';
 import { reconcile } from '../../src/upkeep/reconcile.ts';
 import { demoterOf, tiersOf } from '../helpers/demoter.ts';
@@ -51,6 +52,31 @@ test('a fine-tune takes a fraction of the room, and both come back as they were'
     expect(job.error).toBeNull();
     expect(readFileSync(rig.tier.placeOf(rig.root, path.slice(rig.root.length + 1)).path).equals(bytes)).toBe(true);
   }
+});
+
+test.each(['fp32', 'fp16'] as const)('a model stands on its twin in %s, whatever else is compressed', async (first) => {
+  const rig = createRig({ extra: ['cold'] });
+  const tensor = { ...makeTensor('F32', 200_000, 1), name: 'a' };
+  const half = { ...tensor, dtype: 'F16', bytes: encoders.F16(new Float32Array(new Uint8Array(tensor.bytes).buffer)) };
+  const twins = { fp32: makeSafetensors([tensor]), fp16: makeSafetensors([half]) };
+  const second = first === 'fp32' ? 'fp16' : 'fp32';
+  const write = (name: keyof typeof twins) => {
+    const path = join(rig.root, `loras/${name}.safetensors`);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, twins[name]);
+    return path;
+  };
+  await compress(rig, write(first));
+  // More of its size than are tried.
+  for (let k = 0; k < 9; k++)
+    await compress(rig, rig.weights(`loras/other-${k}.safetensors`, twins[second].length + 20 * k).path);
+  const path = write(second);
+  await compress(rig, path);
+  expect(coldOf(rig, path).bytes * (second === 'fp16' ? 100 : 1.8)).toBeLessThan(twins[second].length);
+  expect(rig.catalog.bases.sourcesBelow([coldOf(rig, path)])).toEqual([join(rig.root, `loras/${first}.safetensors`)]);
+  expect((await rig.copy(path)).error).toBeNull();
+  const place = rig.tier.placeOf(rig.root, `loras/${second}.safetensors`).path;
+  expect(readFileSync(place).equals(twins[second])).toBe(true);
 });
 
 test('a base does not leave before those that stand on it, whoever asks', async () => {

@@ -115,6 +115,8 @@ describe('a variant', () => {
     for (const to of ['fp8', 'int8'] as const) made.push(await new VariantClient(client).make({ model: path, to }));
     for (const one of made) await settled(client, one.path);
     expect((await run(['report', 'INT8'])).out).toContain('sub/wan ä.autocached-int8.safetensors');
+    const again = await run(['make', 'wan ä', '--to', 'fp8']);
+    expect([again.code, again.out]).toEqual([0, expect.stringContaining('wan ä.autocached-fp8.safetensors')]);
     const both = await run(['report', 'wan ä.safetensors']);
     expect([both.code, both.err]).toEqual([2, expect.stringContaining('2 variants match "wan ä.safetensors"')]);
     expect((await run(['rm', 'wan ä.autocached-fp9.safetensors'])).err).toContain(

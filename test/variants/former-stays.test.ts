@@ -48,7 +48,8 @@ test('the former variant stays when the disk is full in the middle', async () =>
 
 test.each([
   ['fsync', 'ENOSPC', 'NO_SPACE'],
-  ['renameSync', 'EBUSY', 'CACHE_IO'],
+  ['renameSync', 'EBUSY', 'IN_USE'],
+  ['renameSync', 'EIO', 'CACHE_IO'],
 ] as const)('the former variant stays when %s reports %s', async (call, errno, code) => {
   const { order, former } = await stale();
   injectFault(call, {

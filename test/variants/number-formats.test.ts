@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { converted, numbersIn } from '../../src/codec/number-types.ts';
 import { mostNumbers, type NarrowType, NumberMemory, type WideType, widthOf } from '../../src/variants/number-memory.ts';
 
 interface Section {
@@ -83,6 +84,12 @@ describe('the golden file of torch and comfy-kitchen', () => {
         expect(different).toEqual([]);
       }
     });
+    if (to === 'F16' || to === 'BF16')
+      test(`${input} to ${to} has the same bits in the compressed form of a twin`, () => {
+        const given = new Uint8Array(inRange(inputs.get(input) ?? Buffer.alloc(0), input, largestOf(section)));
+        const { buffer } = converted(numbersIn(input, given), input, to);
+        expect(Buffer.compare(Buffer.from(buffer), bytes)).toBe(0);
+      });
   }
 });
 

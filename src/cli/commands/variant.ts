@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import type { RemovedVariantAnswer, VariantView } from '../../api/variants.ts';
 import { CacheError } from '../../core/errors.ts';
 import { type VariantForm, variantForms } from '../../core/types.ts';
+import { isVariantName } from '../../variants/recipe.ts';
 import { agreed } from '../confirm.ts';
 import { itemsOf } from '../items.ts';
 import { openJobsView } from '../jobs-view.ts';
@@ -10,7 +11,7 @@ import { itemHelp, knownItems } from '../known-items.ts';
 import { variantHelp, variantOf, variantsOf } from '../known-variants.ts';
 import { type Answer, exitCodes } from '../print.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
-import { removedLine, variantLine, variantReportPage, variantsPage } from '../text/variants-page.ts';
+import { removedLine, stateText, variantLine, variantReportPage, variantsPage } from '../text/variants-page.ts';
 import { VariantClient } from '../variant-client.ts';
 
 interface MakeOptions {
@@ -78,7 +79,9 @@ export function addVariant(program: Command, run: Run): void {
 
 async function make(session: Session, word: string, { wait, ...recipe }: MakeOptions): Promise<Answer> {
   const client = await clientOf(session);
-  const { paths, names } = itemsOf(await knownItems([word], session, client), session);
+  // No variant is made of a variant.
+  const isModel = ({ name }: { name: string }) => !isVariantName(name);
+  const { paths, names } = itemsOf(await knownItems([word], session, client, isModel), session);
   const model = paths[0] ?? names[0];
   if (model === undefined)
     throw new CacheError('BAD_REQUEST', `"${word}" names no single model`, { hint: 'give its path, or category/name' });
@@ -93,8 +96,12 @@ async function make(session: Session, word: string, { wait, ...recipe }: MakeOpt
 /** @throws CacheError CANCELLED when it was removed meanwhile */
 async function untilMade(asked: VariantView, variants: VariantClient, session: Session): Promise<VariantView> {
   using view = openJobsView(session);
+  let told: string | null = null;
   for (let variant = asked; ; await sleep(askEveryMs)) {
     if (variant.job) view.update(variant.job);
+    const waits = variant.state === 'waiting' ? variant.why : null;
+    if (waits !== null && waits !== told && !session.json) session.err.write(`${stateText(variant)}\n`);
+    told = waits ?? told;
     if (variant.state !== 'waiting' && variant.state !== 'making') return variant;
     const found = (await variants.list()).variants.find(({ path }) => path === asked.path);
     if (!found) throw new CacheError('CANCELLED', 'the variant was removed, or its making was cancelled');

@@ -69,7 +69,9 @@ function ratioText(sqnr: number | null): string {
   return sqnr === null ? 'exact' : `${sqnr.toFixed(1)} dB`;
 }
 
-function stateText({ state, why, job }: VariantView): string {
+/** How a variant stands. */
+export function stateText({ state, why, job }: VariantView): string {
+  if (state === 'waiting' && why !== null) return `waiting: ${why}`;
   if (state === 'waiting') return job ? `waiting for its model's copy: ${jobProgress(job)}` : 'waiting';
   if (state === 'making') return job ? jobProgress(job) : 'being made';
   return why === null ? state : `${state}: ${why}`;

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { changed } from '../../../bench/fine-tunes.ts';
-import { makeSafetensors, makeTensor } from '../../../bench/weights.ts';
+import { encoders, makeSafetensors, makeTensor } from '../../../bench/weights.ts';
 import { duplicatesPage } from '../../../src/cli/text/duplicates-page.ts';
 import { surveyFiles } from '../../../src/codec/survey.ts';
 import { runDaemon } from '../../helpers/daemon.ts';
@@ -40,6 +40,26 @@ test('equal tensors and a fine-tune are found, and a stranger of the same shape 
   const [delta] = survey.deltas;
   expect((delta?.alone ?? 0) / (delta?.delta ?? 1)).toBeGreaterThan(2.2);
   expect(read).toBeGreaterThan(1_200_000);
+});
+
+test('a model in another type is found, and what is left of it beside its twin', async () => {
+  const dir = tempDir();
+  const wide = { ...makeTensor('F32', 500_000, 1), name: 'model.weight' };
+  const half = { ...wide, dtype: 'F16', bytes: encoders.F16(new Float32Array(new Uint8Array(wide.bytes).buffer)) };
+  const paths = [half, wide].map(({ dtype, ...tensor }) => {
+    const path = join(dir, `${dtype}.safetensors`);
+    writeFileSync(path, makeSafetensors([{ dtype, ...tensor }]));
+    return path;
+  });
+  const options = { mostBytes: 1e9, turn: async () => {} };
+  for (const [models, gain] of [
+    [paths, 1.9],
+    [paths.toReversed(), 500],
+  ] as const) {
+    const { equalBytes, deltas } = await surveyFiles(models, options);
+    expect([equalBytes, deltas.map(({ path, base }) => [path, base])]).toEqual([0, [[models[1], models[0]]]]);
+    expect((deltas[0]?.alone ?? 0) / (deltas[0]?.delta ?? 1)).toBeGreaterThan(gain);
+  }
 });
 
 test('what is not read in full is told as such', async () => {

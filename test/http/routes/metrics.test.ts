@@ -114,7 +114,7 @@ interface Dashboard {
 test('variants are counted, with the bytes that they have of the limit', async () => {
   const { catalog, sample } = arrange();
   expect([await sample('autocached_variants'), await sample('autocached_variant_bytes')]).toEqual([0, 0]);
-  const fingerprint = { size: 900, mtimeNs: '1' };
+  const fingerprint = { size: 900, mtimeNs: '1', ino: null };
   const facts = { architecture: 'wan', leastSqnr: null, layers: 0 };
   for (const name of ['a', 'b'])
     catalog.variants.enter({ path: `/${name}`, source: null, fingerprint, recipe: '{}', bytes: 400, facts });
