@@ -46,6 +46,14 @@ export class Library {
     };
   }
 
+  /** A file was read that the last walk of its root has not met: it has come since. */
+  met(root: string, path: string, size: number): void {
+    const files = this.#byRoot.get(root);
+    const rel = path.slice(prefixOf(root).length);
+    const isKnown = ({ rels }: Files) => rels.startsWith(`${rel}\0`) || rels.includes(`\0${rel}\0`);
+    if (files && isModelName(path) && !files.some(isKnown)) files.push(packed([{ rel, size }]));
+  }
+
   /** The paths of all files that are called so, whatever their extension. */
   withStem(stem: string): string[] {
     return [...this.#byRoot].flatMap(([root, all]) => {

@@ -9,6 +9,7 @@ import { type ListedFile, SourceClient } from '../sources/client.ts';
 import type { Published } from '../sources/driver.ts';
 import type { Root } from '../sources/root.ts';
 import { FilledDirectories } from './filled-directories.ts';
+import { followCopies } from './follow-copies.ts';
 import { followVolumes } from './follow-volumes.ts';
 import { forgetRoots } from './forget.ts';
 import { KnownSources } from './known-sources.ts';
@@ -44,6 +45,7 @@ export class SourceRoots implements AsyncDisposable {
   readonly #stats: SourceStats;
   readonly #spelling: OneSpelling;
   #endVolumes = () => {};
+  readonly #endCopies: () => void;
   readonly #filled: FilledDirectories;
   #remotes: RemoteRoots | null = null;
   readonly #arrivalListeners = new Set<(paths: readonly string[]) => void>();
@@ -80,6 +82,7 @@ export class SourceRoots implements AsyncDisposable {
       },
       onFilled: (root, identity) => this.#filled.note(root, identity),
     });
+    this.#endCopies = followCopies(events, { roots: this.#roots, library: this.#library });
     const isAway = (root: Root) => this.#keeper.health(root).health === 'away';
     this.#stats = new SourceStats({
       roots: this.#roots,
@@ -265,6 +268,7 @@ export class SourceRoots implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#endVolumes();
+    this.#endCopies();
     this.#spelling[Symbol.dispose]();
     await this.#keeper[Symbol.asyncDispose]();
     // This also ends a question under way.

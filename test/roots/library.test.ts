@@ -49,3 +49,18 @@ test('files are found by their stem, in any folder, whatever else begins like it
   expect(library.withStem('ink')).toEqual(called.map((rel) => join(root, rel)));
   expect(library.withStem('ink.v2')).toEqual([join(root, 'ink.v2.pt')]);
 });
+
+test('a file that was read before a walk has met it is there, once', () => {
+  const library = new Library();
+  library.met(root, join(root, 'early.pt'), 1);
+  expect(rels(library)).toEqual([]);
+  walked(library, { directory: root, recursive: true }, 'a.pt', 'b.pt');
+  for (const rel of ['a.pt', 'b.pt', 'new.pt', 'new.pt', 'note.txt']) library.met(root, join(root, rel), 7);
+  expect([...library.files()].map(({ path, size }) => [path, size])).toEqual([
+    [join(root, 'a.pt'), 5_000_000_000],
+    [join(root, 'b.pt'), 5_000_000_000],
+    [join(root, 'new.pt'), 7],
+  ]);
+  walked(library, { directory: root, recursive: true }, 'a.pt');
+  expect(rels(library)).toEqual(['a.pt']);
+});

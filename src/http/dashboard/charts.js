@@ -132,7 +132,7 @@ function optionsOf({ width, x, series, format, most, steps, tell }) {
       ...series.map(({ color, kind, place = 0 }) => {
         const ink = colorOf(color);
         if (kind === 'points') return { stroke: ink, width: 0, points: { show: true, size: 11, fill: ink } };
-        if (kind === 'line') return { stroke: ink, width: 2, points: { size: 5, fill: ink }, spanGaps: true };
+        if (kind === 'line') return { stroke: ink, width: 2, points: { size: 5, fill: ink, filter: only }, spanGaps: true };
         return {
           fill: ink,
           width: 0,
@@ -143,6 +143,12 @@ function optionsOf({ width, x, series, format, most, steps, tell }) {
     ],
     hooks: { setCursor: [({ cursor }) => tell(cursor.idx ?? null)] },
   };
+}
+
+/** A single value has no line to lie on: it is a point, however many days there are. */
+function only({ data }, series, areShown) {
+  const told = data[series].flatMap((value, at) => (value === null ? [] : [at]));
+  return !areShown && told.length === 1 ? told : null;
 }
 
 function tableOf(title, { x, series, rows, format }) {
