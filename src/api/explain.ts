@@ -13,6 +13,8 @@ export interface ExplainAnswer {
   farm?: FarmSourceView;
   /** Whether the store that hosts share copies in has it; left out without one, and while that is not known. */
   shared?: boolean;
+  /** Its last copy was made from that store. */
+  fromShared?: boolean;
   /** Wishes of the other hosts of a farm, for each of them, that this host's counts began with; left out where it has counted alone. */
   toldWishes?: number;
   leases: { client: string; expiresInMs: number }[];

@@ -491,4 +491,8 @@ export const migrations: readonly string[] = [
   ALTER TABLE variant_orders ADD COLUMN source_ctime_ns TEXT;
   ALTER TABLE variant_orders ADD COLUMN source_ino TEXT;
   `,
+  `
+  -- Sources whose last copy was made from the shared store.
+  CREATE TABLE shared_copies (entry_id INTEGER PRIMARY KEY REFERENCES entries (id) ON DELETE CASCADE) STRICT;
+  `,
 ];

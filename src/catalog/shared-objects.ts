@@ -29,6 +29,16 @@ export class SharedObjects {
     );
   }
 
+  /** Notes whether the last copy of a source was made from the store. */
+  noteCopied(entryId: number, isFromStore: boolean): void {
+    const sql = isFromStore ? 'INSERT OR IGNORE INTO shared_copies VALUES (?)' : 'DELETE FROM shared_copies WHERE entry_id = ?';
+    this.#db.run(sql, entryId);
+  }
+
+  hasGiven(entryId: number): boolean {
+    return this.#db.get('SELECT 1 FROM shared_copies WHERE entry_id = ?', entryId) !== undefined;
+  }
+
   /** Number and bytes of those that are there. */
   total(): { files: number; bytes: number } {
     const sql = `SELECT count(*) AS files, coalesce(sum(bytes), 0) AS bytes FROM shared_objects WHERE state = 'there'`;

@@ -269,6 +269,7 @@ export class CopyMaker {
         ? copy
         : catalog.copies.enter({ ...copy, entryId: entry.id, bytes: report.seal.size });
       catalog.copies.publish(id, report);
+      if (job.kind === 'copy') catalog.sharedObjects.noteCopied(entry.id, report.fromStore === true);
       if (report.farm) catalog.farmContents.save(entry.id, report.source, report.farm.content.id, report.farm);
       const { dir = '' } = tiers.require(job.tier);
       const placement = catalog.copies.byId(id)?.placement;

@@ -48,7 +48,10 @@ export async function copyFromStore(order: CopyOrder & { store: StoreOrigin }, h
       await touch(temp, mtimeNs);
       const seal = await publish({ ...order, ...made, mtimeFrom: temp }).catch(asWriteError);
       const { hash, sha256 } = made;
-      return { seal, hash, sha256, source: source.fingerprint, bytes: size, resumedFrom: 0, readMs: reader.readMs };
+      return {
+        ...{ seal, hash, sha256, source: source.fingerprint, bytes: size, resumedFrom: 0 },
+        ...{ fromStore: true, readMs: reader.readMs },
+      };
     } finally {
       hooks.signal.removeEventListener('abort', endReads);
       await open.close();

@@ -195,6 +195,8 @@ export interface CopyReport {
   resumedFrom: number;
   /** Where its bytes came from, and its name in the farm; left out without one. */
   farm?: FarmReport;
+  /** Its bytes came from the shared store. */
+  fromStore?: true;
   /** Time spent reading the source, ms, without other work. For a compressed origin, all work of the restore. */
   readMs: number;
 }

@@ -22,6 +22,9 @@ describe.skipIf(noVersitygw !== null)(
       expect(await writer.sizeOf(contentKey(sha256Of(bytesOf('model'))))).toBe(6 * MiB);
       expect((await first.client.locate(join(first.root, model))).shared).toBe(true);
       expect((await first.client.explain(join(first.root, model))).shared).toBe(true);
+      expect((await first.client.explain(join(first.root, model))).fromShared).toBeUndefined();
+      expect((await first.client.stats()).shared).toMatchObject({ files: 1, bytes: 6 * MiB, state: 'up' });
+      expect((await first.client.entries({})).entries).toMatchObject([{ shared: true }]);
       const second = await hostOf(address('1GiB'), models);
       const { path } = await second.lookup(model);
       expect(readFileSync(path).equals(bytesOf('model'))).toBe(true);
@@ -123,6 +126,7 @@ describe.skipIf(noVersitygw !== null)(
         expect(statSync(path).mtimeMs).toBe(1_700_000_000_000);
         expect(await second.lookup(model)).toMatchObject({ reason: 'HIT_OFFLINE', path });
         expect(await second.view()).toMatchObject({ readBytes: 6 * MiB });
+        expect((await second.client.explain(join(second.root, model))).fromShared).toBe(true);
         second.give({ [model]: bytesOf('model') });
         await expect.poll(async () => (await second.lookup(model)).reason, eventually).toBe('HIT');
         expect(await second.view()).toMatchObject({ readBytes: 6 * MiB });

@@ -27,7 +27,7 @@ export function explainPage(answer: ExplainAnswer, look: Look): string {
   if (standsOn) lines.push(fact('stands on', `its compressed copy is the difference from ${standsOn.map(plain).join(', ')}`));
   if (baseOf) lines.push(fact('base of', `${baseOf.map(plain).join(', ')}: its compressed copy stays for them`));
   for (const variant of answer.variants ?? []) lines.push(...variantLines(variant));
-  if (shared !== undefined) lines.push(fact('shared', `the shared store ${shared ? 'has it' : 'does not have it'}`));
+  if (shared !== undefined || answer.fromShared) lines.push(fact('shared', sharedText(answer)));
   if (answer.toldWishes)
     lines.push(
       fact(
@@ -84,6 +84,11 @@ function rootText(root: RootView | null): string {
   const { word } = rootTerms[root.health];
   const health = root.why ? `${word}: ${root.why}` : word;
   return `${plain(root.path)} (${root.kind}, ${root.kindFrom}; ${health})`;
+}
+
+function sharedText({ shared, fromShared }: ExplainAnswer): string {
+  const has = shared === undefined ? [] : [`the shared store ${shared ? 'has it' : 'does not have it'}`];
+  return [...has, ...(fromShared ? ['the last copy came from the shared store'] : [])].join('; ');
 }
 
 function farmText({ originBytes, peers }: NonNullable<FarmSourceView['from']>): string {

@@ -76,6 +76,7 @@ export const explainAnswer: z.ZodType<ExplainAnswer> = z.strictObject({
   root: rootView.nullable(),
   remote: remoteView.exactOptional(),
   shared: z.boolean().exactOptional(),
+  fromShared: z.boolean().exactOptional(),
   toldWishes: z.number().exactOptional(),
   leases: z.array(z.strictObject({ client: z.string(), expiresInMs: z.number() })),
   decisions: z.array(

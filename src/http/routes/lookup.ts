@@ -88,6 +88,7 @@ export function lookupRoutes(app: FastifyInstance, services: LookupServices): vo
     const remote = isRemote && remoteViews(services).find((one) => one.path === examination.located.root);
     const farm = entry && catalog.farmContents.of(entry.id, entry.fingerprint);
     const shared = examination && services.sharedStore ? await services.sharedStore.has(examination.located) : null;
+    const fromShared = entry !== undefined && catalog.sharedObjects.hasGiven(entry.id);
     const toldWishes = entry && catalog.entries.toldWishesOf(entry.id);
     const serve = examination?.decision.serve === 'copy' ? examination.copy?.path : undefined;
     return {
@@ -96,8 +97,9 @@ export function lookupRoutes(app: FastifyInstance, services: LookupServices): vo
       root: roots.list().find((root) => root.path === examination?.located.root) ?? null,
       ...(remote && { remote }),
       ...(shared !== null && { shared }),
+      ...(fromShared && { fromShared }),
       ...(toldWishes && { toldWishes }),
-      ...(farm && { farm: { content: farm.id, from: farm.from } }),
+      ...(farm && { farm: { content: farm.id, from: fromShared ? null : farm.from } }),
       leases: copies.flatMap((copy) => leases.on(copy.path)),
       decisions: lookupStats
         .decisionsOn(examination?.located.path ?? path)
