@@ -12,6 +12,9 @@ import { environmentKeys } from './remote.ts';
 import type { Config, Setting } from './types.ts';
 import { isSetting, nearestSetting, reasonAgainst } from './unknown-setting.ts';
 
+/** Models are larger, bytes. */
+const leastLimit = 100_000;
+
 export interface LoadedConfig {
   config: Config;
   /** In the order of the table. */
@@ -54,8 +57,8 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   if (!isWhole(config)) throw badConfig(problems);
   problems.push(...contradictions(config, settings));
   if (problems.length > 0) throw badConfig(problems);
-  const buckets = leaveOutBuckets(config);
-  const notices = arena.notice === null ? buckets : [arena.notice, ...buckets];
+  const others = [...leaveOutBuckets(config), ...tinyLimit(config)];
+  const notices = arena.notice === null ? others : [arena.notice, ...others];
   const { environment, files } = raw;
   return { config, settings, notices, environment, files, options, context: { ...raw.context, base: null } };
 }
@@ -164,6 +167,13 @@ function leaveOutBuckets(config: Partial<Config>): string[] {
   const lines = roots.filter(isBucket).map(bucketLine);
   if (lines.length > 0) config.roots = roots.filter((root) => !isBucket(root));
   return lines;
+}
+
+/** Somebody who writes 200 means GiB. @returns a line about a limit that no model fits under */
+function tinyLimit({ limit }: Config): string[] {
+  if (limit.kind !== 'bytes' || limit.bytes >= leastLimit) return [];
+  const { bytes } = limit;
+  return [`${keys.limit.name}: ${bytes} means ${bytes} bytes, which no model fits under; ${bytes}GiB may be meant`];
 }
 
 function bucketLine({ path }: { path: string }): string {

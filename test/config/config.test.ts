@@ -285,3 +285,10 @@ describe('a change while the daemon runs', () => {
     );
   });
 });
+
+test('a limit without its unit is said to be bytes, with what may be meant', () => {
+  expect(load({ AUTOCACHE_LIMIT: '200' }).notices).toEqual([
+    'AUTOCACHE_LIMIT: 200 means 200 bytes, which no model fits under; 200GiB may be meant',
+  ]);
+  for (const limit of ['auto', '200GiB', '1MiB', '80%']) expect(load({ AUTOCACHE_LIMIT: limit }).notices).toEqual([]);
+});
