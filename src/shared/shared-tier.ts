@@ -1,3 +1,4 @@
+import type { EventMap } from '../api/event-map.ts';
 import type { SharedView } from '../api/farm.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { CacheError, messageOf, toCacheError } from '../core/errors.ts';
@@ -33,7 +34,8 @@ export interface SharedTierDeps {
 
 /** The bucket is looked through this often, ms: other hosts write into it. */
 const listMs = 15 * 60_000;
-/** And for a source that is away and was not in it, ms. */
+/** And so often while sources are asked for that are away: until so long after the last question, ms. */
+const inUseMs = 10 * 60_000;
 const lookAgainMs = 30_000;
 /** A copy waits for the store's word so long, ms; a store that is silent is left alone for a while. */
 const askMs = 3000;
@@ -60,6 +62,8 @@ export class SharedTier implements AsyncDisposable {
   /** Folder of a source's notes -> what its content is, as of then. */
   #notes = new Map<string, SourceNote>();
   #listedAt = 0;
+  /** When a source was asked for that is away. */
+  #askedAt = Number.NEGATIVE_INFINITY;
   #totals = { files: 0, bytes: 0, reserved: 0 };
   #counts = { writtenBytes: 0, readBytes: 0, evictions: 0 };
   /** Bytes per second of the reads from it; null before the first. */
@@ -75,6 +79,8 @@ export class SharedTier implements AsyncDisposable {
     this.#writes = this.#writing();
     this.#looks = new Periodic(() => this.#look(), { everyMs: () => this.#pause(), onError: (error) => this.#failed(error) });
     this.#unsubscribe = deps.events.subscribe((name, event) => {
+      // What others have written since may be wanted now.
+      if (name === 'root-health' && (event as EventMap['root-health']).health !== 'ok') void this.#looks.now();
       if (name !== 'job-done') return;
       const { path, tier } = event as { path: string; tier: string };
       if (tier === defaultTier) this.#writes.add(path);
@@ -110,6 +116,7 @@ export class SharedTier implements AsyncDisposable {
    */
   withoutSource(source: KnownSource): Fingerprint | null {
     if (!this.#isAsked()) return null;
+    this.#askedAt = performance.now();
     const known = this.#knownOf(source.path);
     if (known && this.#there.has(known.sha256)) return known.fingerprint;
     const note = this.#noteOf(source);
@@ -256,6 +263,7 @@ export class SharedTier implements AsyncDisposable {
   #pause(): number {
     if (this.#why !== null) return awayMs;
     if (!this.#isCounted) return soonMs;
+    if (performance.now() - this.#askedAt < inUseMs) return lookAgainMs;
     return this.#writes.isBehind ? reservationMs : listMs;
   }
 
