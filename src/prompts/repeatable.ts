@@ -23,7 +23,7 @@ function whyOf(node: GraphNode, { classes, literals }: ReadPrompt, trusted: Read
   if (trusted.has(classType)) return seedProblem();
   if (core.unrepeatable.includes(classType)) return 'what it gives does not come from its inputs alone';
   if (!classes.isCore(classType))
-    return 'it is no stock node: name it in `repeatable` if it gives the same for the same inputs';
+    return 'it is no stock node: name it in `repeatable` (--repeatable) if it gives the same for the same inputs';
   return seedProblem();
 
   function seedProblem(): string | null {
