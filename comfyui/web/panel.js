@@ -102,7 +102,7 @@ export class Panel {
     }
     const kept = this.#marks.count;
     // Of another workflow it says nothing.
-    if (this.#foreseen !== null && this.#foreseen.workflow === workflow) facts.push(['Kept', this.#foreseen.text]);
+    if (this.#foreseen?.workflow === workflow) facts.push(['Kept', this.#foreseen.text]);
     if (kept > 0) facts.push(['From memo', `${counted(kept, 'node')} of the last run: ${listed(this.#marks.names)}`]);
     if (unrepeatable.length > 0) facts.push(['Not kept', unrepeatableText(unrepeatable)]);
     if (paused) facts.push(['Copies', jobTerms.paused.word]);
@@ -119,12 +119,13 @@ export class Panel {
   }
 
   #showModels(view) {
-    const { models, copies, mayChange, mode } = view;
+    const { models, copies, mayChange, mode, workflow } = view;
     const summary = summarize(models, copies);
     setText(this.#summary, summaryText(summary));
     this.#warmAll.hidden = !mayChange || mode !== 'read-write' || this.#copyable().length === 0;
     this.#foresee.hidden = models.length === 0;
-    this.#fresh.hidden = !mayChange || this.#marks.count === 0;
+    const isKept = this.#foreseen?.workflow === workflow && this.#foreseen.isSome;
+    this.#fresh.hidden = !mayChange || (this.#marks.count === 0 && !isKept);
     this.#pinAll.hidden = !mayChange || this.#pinnable().length === 0;
     setText(this.#pinAll, this.#allPinned() ? 'Unpin all' : 'Pin all');
     const rows = models.map((model) => this.#row(model, copies, view));
@@ -174,8 +175,9 @@ export class Panel {
     const { workflow } = this.#watch.view;
     const kept = await this.#askForesight();
     const text = kept && `${kept.names.length} of ${counted(kept.of, 'node')} need not run`;
-    const names = kept && kept.names.length > 0 ? `: ${listed(kept.names)}` : '';
-    this.#foreseen = { workflow, text: kept === null ? 'This frontend does not tell' : text + names };
+    const isSome = kept !== null && kept.names.length > 0;
+    const names = isSome ? `: ${listed(kept.names)}` : '';
+    this.#foreseen = { workflow, isSome, text: kept === null ? 'This frontend does not tell' : text + names };
     this.update();
   }
 

@@ -10,6 +10,8 @@ export interface PromptRun {
   prompt: string;
   /** A UUID, for ComfyUI to know it by. */
   promptId: string;
+  /** Its nodes run, although the shim in ComfyUI has their outputs. */
+  fresh: boolean;
   signal: AbortSignal;
   onProgress(progress: PromptProgress): void;
   /** It is in ComfyUI's queue, under this id: an older one gives an id of its own. */
@@ -34,7 +36,8 @@ export async function runPrompt(server: ComfyuiServer, run: PromptRun): Promise<
   using events = new PromptEvents(server.socketUrl(clientId), run.promptId, run.onProgress);
   await events.ready;
   run.signal.throwIfAborted();
-  const body = `{"client_id":"${clientId}","prompt_id":"${run.promptId}","prompt":${run.prompt}}`;
+  const more = run.fresh ? ',"extra_data":{"autocached":{"fresh":true}}' : '';
+  const body = `{"client_id":"${clientId}","prompt_id":"${run.promptId}","prompt":${run.prompt}${more}}`;
   const answer = await server.post('prompt', body, queueingLimits, run.signal);
   const { prompt_id: promptId, node_errors: refused } = (answer.body ?? {}) as { prompt_id?: unknown; node_errors?: object };
   if (answer.status !== 200 || typeof promptId !== 'string') throw refusal(answer);

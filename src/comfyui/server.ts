@@ -33,7 +33,7 @@ export class ComfyuiServer implements Disposable {
       silenceMs: null,
       called: 'ComfyUI',
       hints: {
-        away: 'Start it, or say where it is: AUTOCACHE_COMFYUI_URL in the settings, or `comfyui` in the request.',
+        away: 'Start it, or say where it is: AUTOCACHE_COMFYUI_URL in the settings, or `comfyui` in the request (--comfyui).',
         silent: 'It accepts no connection: look at its console.',
       },
     });

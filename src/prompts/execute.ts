@@ -30,6 +30,8 @@ export interface Execution {
   text: string;
   /** What people know it by. */
   label: string;
+  /** Nothing that is known is to be taken for it. */
+  fresh: boolean;
   /** The right to compute it; null when its result is stored without one. */
   lease: string | null;
   keep: { ttlMs?: number | null; staleMs?: number; tags: readonly string[] };
@@ -96,7 +98,7 @@ export async function execute(deps: ExecuteDeps, execution: Execution): Promise<
 /** A run that is given up is taken out of ComfyUI too. */
 async function runInComfyui(
   { workflows, log }: ExecuteDeps,
-  { server, prompt, text, signal }: Execution,
+  { server, prompt, text, fresh, signal }: Execution,
   progress: (change: Partial<PromptRunProgress>) => void,
 ): Promise<{ promptId: string; outputs: NodeOutputs; refused: readonly string[] }> {
   let promptId: string = randomUUID();
@@ -108,6 +110,7 @@ async function runInComfyui(
     const result = await runPrompt(server, {
       prompt: text,
       promptId,
+      fresh,
       signal,
       onQueued: (id) => {
         promptId = id;

@@ -147,6 +147,9 @@ test('fresh runs it, and replaces what is known', async () => {
   };
   const fresh = await run(imagePrompt(), { fresh: true });
   expect([fresh.mark, fresh.body.stored, bytesOf(fresh.body)]).toEqual(['MISS', true, ['new']]);
+  // The shim in ComfyUI gives its nodes nothing either.
+  const told = comfyui.runs.map(({ text }) => (JSON.parse(text) as { extra_data?: object }).extra_data);
+  expect(told).toEqual([undefined, { autocached: { fresh: true } }]);
   const known = await run(imagePrompt());
   expect([known.mark, bytesOf(known.body)]).toEqual(['HIT', ['new']]);
 });

@@ -98,11 +98,13 @@ test.skipIf(noBrowser !== null)(
     await page.locator('::-p-text(Free them)').click();
     await page.waitForFunction('asked.length === 1');
     expect(await page.evaluate('asked')).toEqual([{ free: true }]);
-    expect(await textOf(page)).not.toContain('need not run');
+    expect(await textOf(page)).not.toMatch(/need not run|Run fresh/);
     await page.locator('::-p-text(What is kept)').click();
     await page.waitForFunction(`document.body.innerText.includes('2 of 12 nodes need not run: Encode, Decode')`);
+    // What is kept can be run all the same.
+    expect(await textOf(page)).toContain('Run fresh');
     // Of another workflow it is not known.
     await page.evaluate(`view.workflow = 'two'; view.stuck = 0; panel.update()`);
-    expect(await textOf(page)).not.toMatch(/need not run|Free them/);
+    expect(await textOf(page)).not.toMatch(/need not run|Run fresh|Free them/);
   },
 );
