@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { describeCommands } from './describe.ts';
 import { addExamples } from './examples.ts';
 import type { Run } from './session.ts';
 
@@ -72,11 +73,16 @@ export async function addCommands(program: Command, run: Run, [first = '']: stri
   const named = Object.values(groups).find((group) => Object.hasOwn(group, first))?.[first];
   if (named) {
     (await named())(program, run);
-    return addExamples(program);
+    return finish(program);
   }
   for (const [heading, group] of Object.entries(groups)) {
     program.commandsGroup(heading);
     for (const add of await Promise.all(Object.values(group).map((load) => load()))) add(program, run);
   }
+  finish(program);
+}
+
+function finish(program: Command): void {
+  describeCommands(program);
   addExamples(program);
 }

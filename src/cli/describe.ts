@@ -12,6 +12,9 @@ Examples:
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 daemon not running, 4 check found a
 difference`;
 
+/** Descriptions are broken into lines where so many columns are left for them. */
+const minWidthToWrap = 24;
+
 /** The program itself: its options, which every command has, and its help. */
 export function describe(program: Command): void {
   program
@@ -20,7 +23,16 @@ export function describe(program: Command): void {
     .option('--state <dir>', 'state directory, where the daemon is found (default: AUTOCACHE_STATE)')
     .version(version, '--version', 'print the version')
     .helpOption('-h, --help', 'show help')
-    .addHelpCommand(new Command('help').argument('[command]').description('show help on a command').helpGroup('What it does:'))
+    .addHelpCommand(helpCommand().helpGroup('What it does:'))
     .addHelpText('after', examples)
-    .configureHelp({ showGlobalOptions: true });
+    .configureHelp({ showGlobalOptions: true, minWidthToWrap });
+}
+
+/** Commands that have commands get the same, without the group that it has in the program. */
+export function describeCommands(program: Command): void {
+  for (const command of program.commands) if (command.commands.length > 0) command.addHelpCommand(helpCommand());
+}
+
+function helpCommand(): Command {
+  return new Command('help').argument('[command]').description('show help on a command');
 }

@@ -6,6 +6,12 @@ import { parseDuration, parseSize } from '../core/units.ts';
 
 export const duration = withCommander(parseDuration);
 
+/** A duration, or `none` for without end; as it was written. */
+export const lifetime = withCommander((text: string) => {
+  if (text !== 'none') parseDuration(text);
+  return text;
+});
+
 export const size = withCommander(parseSize);
 
 export const count = withCommander((text: string) => {

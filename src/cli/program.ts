@@ -43,7 +43,7 @@ export async function runProgram(args: string[], host: Host): Promise<number> {
     if (!(error instanceof CommanderError)) exitCode = printError(error, output);
     // Help that was asked for has been printed, and without a command it is the answer to people.
     else if (error.exitCode !== 0)
-      exitCode = isHelp(error) && !output.json ? exitCodes.wrongUse : printError(wrongUse(error, args), output);
+      exitCode = isHelp(error) && !output.json ? exitCodes.wrongUse : printError(wrongUse(error, args, program), output);
   } finally {
     host.out.off('error', stopPrinting);
   }
@@ -55,7 +55,7 @@ function isHelp({ code }: CommanderError): boolean {
 }
 
 /** Commander's errors, in the form of all others. */
-function wrongUse(error: CommanderError, args: string[]): CacheError {
+function wrongUse(error: CommanderError, args: string[], program: Command): CacheError {
   const [command = '', ...rest] = args.filter((word) => !word.startsWith('-'));
   if (isHelp(error)) {
     // `help` prints all of it for a command that does not exist, too.
@@ -64,9 +64,20 @@ function wrongUse(error: CommanderError, args: string[]): CacheError {
     return new CacheError('BAD_REQUEST', message, { hint: 'autocached --help' });
   }
   const [message = '', suggestion] = error.message.replace(/^error: /, '').split(/\n\(?/);
-  const help =
-    /^[a-z]+$/.test(command) && error.code !== 'commander.unknownCommand'
-      ? `autocached ${command} --help`
-      : 'autocached --help';
+  const help = ['autocached', ...commandIn(args, program), '--help'].join(' ');
   return new CacheError('BAD_REQUEST', message, { hint: suggestion?.replace(/\)$/, '') ?? help });
+}
+
+/** The names of the command that was meant, with that of the command it belongs to. */
+function commandIn(args: readonly string[], program: Command): string[] {
+  const names: string[] = [];
+  let at: Command = program;
+  for (const word of args) {
+    const next = at.commands.find((one) => one.name() === word);
+    if (next) {
+      names.push(word);
+      at = next;
+    } else if (names.length > 0) break;
+  }
+  return names;
 }

@@ -5,6 +5,8 @@ export interface MemoOptions extends MemoWireOptions {
   namespace: string;
   /** Part of every key: another version finds none of the results of this one. Default: that of the namespace. */
   version?: string;
+  /** Hears, once, why results are not kept. Default: a warning of the process. */
+  onWarning?: (message: string) => void;
 }
 
 /** How a result is kept. Times are ms, or `"10m"`. */

@@ -34,10 +34,12 @@ export class Memo {
   readonly #running = new InFlight<string, unknown>();
   readonly #behind = new Set<Promise<unknown>>();
   readonly #memoized = new Map<string, string>();
+  readonly #onWarning: (message: string) => void;
   #warned = false;
 
-  constructor({ namespace, version, ...options }: MemoOptions) {
+  constructor({ namespace, version, onWarning = emitWarning, ...options }: MemoOptions) {
     this.#wire = new MemoWire(options);
+    this.#onWarning = onWarning;
     this.#ns = namespace;
     this.#name = `"ns":${JSON.stringify(namespace)}${version === undefined ? '' : `,"version":${JSON.stringify(version)}`}`;
   }
@@ -179,8 +181,12 @@ export class Memo {
   #warn(message: string): void {
     if (this.#warned) return;
     this.#warned = true;
-    process.emitWarning(`${this.#ns}: ${message}`, { type: 'AutocachedWarning' });
+    this.#onWarning(`${this.#ns}: ${message}`);
   }
+}
+
+function emitWarning(message: string): void {
+  process.emitWarning(message, { type: 'AutocachedWarning' });
 }
 
 /** Results that are computed once for all programs of this machine. */

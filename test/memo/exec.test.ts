@@ -14,8 +14,8 @@ async function createShell({ daemon = true } = {}) {
   const write = (text: string) => writeFileSync(script, `echo run >> '${join(dir, 'runs')}'\n${text}\n`);
   write('cat input; echo said >&2');
   writeFileSync(join(dir, 'input'), 'one');
-  const exec = (options: string[] = [], { cwd = dir, command = ['sh', script] } = {}) =>
-    runCli(['--state', stateDir, 'memo', 'exec', ...options, '--', ...command], { cwd });
+  const exec = (options: string[] = [], { cwd = dir, command = ['sh', script], input = '' } = {}) =>
+    runCli(['--state', stateDir, 'memo', 'exec', ...options, '--', ...command], { cwd, input });
   const runs = () => {
     try {
       return readFileSync(join(dir, 'runs'), 'utf8').split('\n').length - 1;
@@ -69,6 +69,15 @@ describe('a command that was run before', () => {
     const wanted = words.map((word) => `${word}\n`);
     expect(await printed()).toEqual(wanted);
     expect(await printed()).toEqual(wanted);
+  });
+
+  test('has what was piped into it in its key with --stdin only', async () => {
+    const { exec, write, runs } = await createShell();
+    write('cat');
+    expect((await exec(['--stdin'], { input: 'one' })).out).toBe('one');
+    expect((await exec(['--stdin'], { input: 'two' })).out).toBe('two');
+    expect((await exec(['--stdin'], { input: 'one' })).out).toBe('one');
+    expect(runs()).toBe(2);
   });
 
   test('prints bytes that are no text as they were', async () => {
@@ -154,6 +163,16 @@ describe('a command is run', () => {
     const { code, err } = await exec(['--file', 'missing']);
     expect([code, err]).toEqual([2, expect.stringContaining(join(dir, 'missing'))]);
     expect(runs()).toBe(0);
+  });
+
+  test('not at all with a time that is none; a namespace that is none is said in a line', async () => {
+    const { exec, runs } = await createShell();
+    expect(await exec(['--ttl', '1x'])).toMatchObject({ code: 2, err: expect.stringContaining('memo exec --help') });
+    expect(runs()).toBe(0);
+    expect(await exec(['--ns', 'a b'])).toMatchObject({
+      code: 0,
+      err: expect.stringContaining('autocached: a b: nothing is kept: ns: must be'),
+    });
   });
 
   test('with all that comes after the dashes as its own', async () => {

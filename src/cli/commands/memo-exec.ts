@@ -1,18 +1,19 @@
 import type { Command } from 'commander';
 import { type ExecOptions, execOnce } from '../exec/exec.ts';
-import { collect } from '../options.ts';
+import { collect, lifetime } from '../options.ts';
 import type { Answer } from '../print.ts';
 import type { Run } from '../session.ts';
 
 const more = `
 Prints what the command printed, makes its output files again and exits with 0
 when it has succeeded before with the same key. A command that fails is run
-again each time. Without the daemon the command is run. Its input (stdin) is not
-part of the key.
+again each time. Without the daemon the command is run. What is piped into it is
+part of the key with --stdin only.
 
 Examples:
   autocached memo exec --file scene.blend --output scene.png -- blender -b scene.blend -o scene.png
-  autocached memo exec --anywhere --file main.c --env CC --output main.o -- cc -c main.c -o main.o`;
+  autocached memo exec --anywhere --file main.c --env CC --output main.o -- cc -c main.c -o main.o
+  cat notes.txt | autocached memo exec --stdin -- summarise`;
 
 export function addMemoExec(memo: Command, run: Run): void {
   memo
@@ -24,7 +25,8 @@ export function addMemoExec(memo: Command, run: Run): void {
     .option('--env <name>', 'this environment variable is part of the key; may be given several times', collect)
     .option('--output <path>', 'a file that the command makes; may be given several times', collect)
     .option('--anywhere', 'the working directory is not part of the key')
-    .option('--ttl <duration>', 'how long the result is fresh, such as 1h')
+    .option('--stdin', 'its input (stdin) is part of the key: it is read to its end before the command starts')
+    .option('--ttl <duration>', 'how long the result is fresh, such as 1h; none = without end', lifetime)
     .option('--tag <tag>', 'a tag of the result, for memo invalidate; may be given several times', collect)
     .option('--ns <name>', 'its namespace', 'exec')
     .addHelpText('after', more)

@@ -18,7 +18,7 @@ directory (docs/PRESETS.md).
 
 Examples:
   autocached preset show t2v-two-stages
-  autocached preset show t2v-one-stage prompt="a lighthouse in a storm" width=1024 --json > prompt.json`;
+  autocached preset show t2v-one-stage prompt="a fox" --json > fox.json`;
 
 export function addPreset(program: Command, run: Run): void {
   const preset = program.command('preset').description('ready graphs for ComfyUI, with slots').addHelpText('after', examples);

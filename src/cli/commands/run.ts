@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { PromptAnswer } from '../../api/prompts.ts';
 import { CacheError } from '../../core/errors.ts';
 import { makeFile } from '../make-file.ts';
-import { collect } from '../options.ts';
+import { collect, lifetime } from '../options.ts';
 import type { Answer } from '../print.ts';
 import { readPromptFile } from '../prompt-file.ts';
 import { type PromptFlags, runPromptOf } from '../run-prompt.ts';
@@ -52,7 +52,7 @@ export function withPromptFlags(command: Command): Command {
       'a node of a pack that gives the same for the same inputs; may be given several times',
       collect,
     )
-    .option('--ttl <duration>', 'how long its result is fresh, such as 1h; none = without end')
+    .option('--ttl <duration>', 'how long its result is fresh, such as 1h; none = without end', lifetime)
     .option('--tag <tag>', 'a tag of its result, for memo invalidate; may be given several times', collect)
     .option('--out <dir>', 'write its files there');
 }

@@ -1,9 +1,11 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { messageOf } from '../../core/errors.ts';
+import { errnoOf } from '../../runtime/errnos.ts';
 import type { Session } from '../session.ts';
 
 /** What a shell says of a command that it cannot start. */
@@ -19,17 +21,21 @@ export interface Ran {
 }
 
 /**
- * Runs a command with our input and output; what it prints goes into the files of `capture`, too. Never throws.
- * @param capture null = its output is only passed on
+ * Runs a command with our output; what it prints goes into the files of `capture`, too. Never throws.
+ * @param capture null = its output is only passed on @param input the file that it reads; left out = our own input
  */
 export async function runCommand(
   session: Session,
   [program = '', ...args]: readonly string[],
   capture: { stdout: string; stderr: string } | null,
+  input?: string,
 ): Promise<Ran> {
   // Before it begins: of a command that has ended, Node drops what nobody reads yet.
   const files = [await opened(capture?.stdout), await opened(capture?.stderr)] as const;
-  const child = spawn(program, args, { cwd: session.cwd, stdio: ['inherit', 'pipe', 'pipe'] });
+  const reading = input === undefined ? null : openSync(input, 'r');
+  const stdio: StdioOptions = [reading ?? 'inherit', 'pipe', 'pipe'];
+  const child = spawn(program, args, { cwd: session.cwd, stdio }) as ChildProcessByStdio<null, Readable, Readable>;
+  if (reading !== null) closeSync(reading);
   const end = (signal: NodeJS.Signals) => void child.kill(signal);
   // A terminal tells its whole group of an interrupt: the command ends by itself, and then so do we.
   const wait = () => {};
@@ -46,7 +52,8 @@ export async function runCommand(
     ]);
     return { exitCode: code ?? bySignal + constants.signals[signal ?? 'SIGTERM'], captured: whole.every((one) => one) };
   } catch (error) {
-    session.err.write(`autocached: ${program} cannot be run: ${messageOf(error)}\n`);
+    const why = errnoOf(error) === 'ENOENT' ? 'there is no such command' : messageOf(error);
+    session.err.write(`autocached: ${program} cannot be run: ${why}\n`);
     return { exitCode: notStarted, captured: false };
   } finally {
     for (const signal of forwarded) session.signals.off(signal, end);

@@ -1,6 +1,8 @@
+import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { CoalescedError, createMemo } from '../../client/memo.ts';
 import { hashFile } from '../../client/memo-values.ts';
@@ -19,6 +21,8 @@ export interface ExecOptions {
   output?: string[];
   /** The working directory is not part of the key. */
   anywhere?: true;
+  /** Standard input is read to its end first, and is part of the key. */
+  stdin?: true;
   ttl?: string;
   tag?: string[];
 }
@@ -41,23 +45,34 @@ class NotKept extends Error {
  * @throws CacheError BAD_REQUEST for an input that cannot be read
  */
 export async function execOnce(session: Session, argv: readonly string[], options: ExecOptions): Promise<number> {
-  const { ns, output = [], ttl, tag } = options;
-  const parts = await partsOf(session, argv, options);
   const dir = await mkdtemp(join(tmpdir(), 'autocached-exec-')).catch(() => null);
   if (dir === null) return (await runCommand(session, argv, null)).exitCode;
+  try {
+    return await execIn(dir, session, argv, options);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function execIn(dir: string, session: Session, argv: readonly string[], options: ExecOptions): Promise<number> {
+  const { ns, output = [], ttl, tag } = options;
+  const input = options.stdin ? join(dir, 'stdin') : undefined;
+  if (input !== undefined) await pipeline(session.in, createWriteStream(input, { mode: 0o600 }));
+  const parts = await partsOf(session, argv, options, input);
   const capture = { stdout: join(dir, 'stdout'), stderr: join(dir, 'stderr') };
-  const memo = createMemo({ namespace: ns, stateDir: stateDirOf(session) });
+  const onWarning = (message: string) => void session.err.write(`autocached: ${message}\n`);
+  const memo = createMemo({ namespace: ns, stateDir: stateDirOf(session), onWarning });
   let ran = false;
   const compute = async (): Promise<CommandResult> => {
     ran = true;
-    const { exitCode, captured } = await runCommand(session, argv, capture);
+    const { exitCode, captured } = await runCommand(session, argv, capture, input);
     if (exitCode !== 0 || !captured) throw new NotKept(exitCode);
     const result = await resultOf(session.cwd, capture, output).catch((error: unknown) => {
       session.err.write(`autocached: the result is not kept: ${sentenceOf(error)}\n`);
       throw new NotKept(exitCode);
     });
     // It may have read another content than the key says.
-    if (!isDeepStrictEqual(parts, await partsOf(session, argv, options).catch(() => null))) throw new NotKept(exitCode);
+    if (!isDeepStrictEqual(parts, await partsOf(session, argv, options, input).catch(() => null))) throw new NotKept(exitCode);
     return result;
   };
   try {
@@ -68,16 +83,21 @@ export async function execOnce(session: Session, argv: readonly string[], option
   } catch (error) {
     if (error instanceof NotKept) return error.exitCode;
     // It failed elsewhere, and its own message is what the user needs.
-    if (error instanceof CoalescedError) return (await runCommand(session, argv, null)).exitCode;
+    if (error instanceof CoalescedError) return (await runCommand(session, argv, null, input)).exitCode;
     throw error;
   } finally {
     await memo.settled();
     memo.close();
-    await rm(dir, { recursive: true, force: true });
   }
 }
 
-async function partsOf(session: Session, argv: readonly string[], options: ExecOptions): Promise<object> {
+/** @param input the file with what came on standard input, where that is part of the key */
+async function partsOf(
+  session: Session,
+  argv: readonly string[],
+  options: ExecOptions,
+  input: string | undefined,
+): Promise<object> {
   const { key, file = [], env = [], output = [], anywhere } = options;
   const files = file.map(async (name) => [name, await hashFile(resolve(session.cwd, name)).catch(unreadable)]);
   return {
@@ -86,6 +106,7 @@ async function partsOf(session: Session, argv: readonly string[], options: ExecO
     files: await Promise.all(files),
     env: env.map((name) => [name, environmentVariable(name)]),
     output,
+    ...(input !== undefined && { stdin: await hashFile(input) }),
   };
 }
 
