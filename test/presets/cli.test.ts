@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import type { PresetAnswer } from '../../src/api/presets.ts';
 import { runCli } from '../cli/run-cli.ts';
@@ -73,6 +74,12 @@ describe('with a daemon', () => {
       'ltx-2.3-spatial-upscaler-x2-1.1.safetensors',
       'ltx-2.3-22b-distilled-lora-384-1.1.safetensors',
     ]);
+    const narrow = await runCli(['preset', 'run', 't2v-two-stages', '--prompt', prompt], { stateDir, columns: 80 });
+    const lines = stripVTControlCharacters(narrow.out).trimEnd().split('\n');
+    // Each address is whole, below its file.
+    expect(lines.filter((line) => line.startsWith('  https:'))).toEqual(urls.map((url) => `  ${url}`));
+    expect(lines.filter((line) => line.length > 80 && !line.startsWith('  https:'))).toEqual([]);
+    expect(lines[2]).toMatch(/^checkpoints\/ltx-2\.3-22b-dev\.safetensors +missing$/);
   });
 
   test('a preset runs, its image is given to ComfyUI, and it is found again without it', async () => {

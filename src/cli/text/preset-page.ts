@@ -1,7 +1,8 @@
 import type { GraphsAnswer, PresetModel, PresetView, SlotView } from '../../api/presets.ts';
 import { counted, formatBytes, formatCount, formatDuration } from '../../core/format.ts';
+import { widthOf } from './fit.ts';
 import type { Look } from './look.ts';
-import { table } from './table.ts';
+import { type Column, table } from './table.ts';
 
 /** A file of a preset; its place is known only with a daemon. */
 export type ShownModel = Pick<PresetModel, 'category' | 'name' | 'url'> & Partial<Pick<PresetModel, 'state' | 'tier' | 'size'>>;
@@ -46,7 +47,7 @@ function slotTable(slots: SlotView[], values: Record<string, unknown>, look: Loo
     slots,
     [
       { title: 'SLOT', value: ({ name }) => name },
-      { title: 'VALUE', value: ({ name }) => valueText(values[name]), shrinks: 'sentence' },
+      { title: 'VALUE', value: ({ name }) => valueText(values[name]), shrinks: 'sentence', narrowest: 16 },
       { title: '', value: ({ meaning, required }) => (required ? `needed: ${meaning}` : meaning), shrinks: 'sentence' },
     ],
     look,
@@ -59,18 +60,30 @@ function valueText(value: unknown): string {
 }
 
 function modelTable(models: ShownModel[], look: Look): string {
-  return table(
-    models,
-    [
-      { title: 'FILE', value: ({ category, name }) => `${category}/${name}`, shrinks: 'name' },
-      { title: 'WHERE', value: ({ state, tier }) => (state === 'here' ? (tier ?? '-') : (state ?? '?')) },
-      { title: 'SIZE', value: ({ size }) => (size === null || size === undefined ? '-' : formatBytes(size)), align: 'right' },
-      // Never shortened: it is to be copied.
-      { title: 'PUBLISHED AT', value: ({ url }) => url ?? '-' },
-    ],
-    look,
-  );
+  const isFound = models.some(({ state }) => state !== undefined);
+  const hasSizes = models.some(({ size }) => typeof size === 'number');
+  const columns: Column<ShownModel>[] = [
+    { title: 'FILE', value: ({ category, name }) => `${category}/${name}`, shrinks: 'name' },
+    ...(isFound ? [whereColumn] : []),
+    ...(hasSizes ? [sizeColumn] : []),
+  ];
+  const withAddress = [...columns, { title: 'PUBLISHED AT', value: ({ url }: ShownModel) => url ?? '-' }];
+  const wide = table(models, withAddress, { ...look, width: null });
+  const { width } = look;
+  if (width === null || wide.split('\n').every((line) => widthOf(line) <= width)) return wide;
+  // Never shortened: it is to be copied.
+  return table(models, columns, look, ({ url }) => (url === null ? null : `  ${url}`));
 }
+
+const whereColumn: Column<ShownModel> = {
+  title: 'WHERE',
+  value: ({ state, tier }) => (state === 'here' ? (tier ?? 'here') : (state ?? '?')),
+};
+const sizeColumn: Column<ShownModel> = {
+  title: 'SIZE',
+  value: ({ size }) => (typeof size === 'number' ? formatBytes(size) : '-'),
+  align: 'right',
+};
 
 /** What a preset cannot run without. */
 export function presetMissingPage(name: string, models: PresetModel[], look: Look): string {
@@ -81,7 +94,7 @@ export function presetMissingPage(name: string, models: PresetModel[], look: Loo
       `${counted(absent.length, 'file')} of ${formatCount(models.length)} of ${name} ${absent.length === 1 ? 'is' : 'are'} not here`,
     ),
     modelTable(absent, look),
-    'Put each into the folder of its category below a model folder, or into a folder in there.',
+    'Each goes into its category below a model folder, or into a folder in there.',
   ].join('\n');
 }
 

@@ -89,7 +89,7 @@ export function filesRow(absent) {
       line.append(element('div', {}, element('a', { text: url, attributes: { href: url, rel: 'noreferrer' } })));
     cell.append(line);
   }
-  const where = 'Put each into the folder of its category below a model folder, or into a folder in there.';
+  const where = 'Each goes into its category below a model folder, or into a folder in there.';
   cell.append(element('div', { class: 'small muted', text: where }));
   return element('tr', { class: 'explanation' }, cell);
 }
