@@ -163,8 +163,8 @@ export function readSimilar(
 }
 
 export function readPut(written: Written, versionOf: VersionOf): PutRequest {
-  const texts = fieldTexts(written.bodyText);
-  const { given, ...request } = readResult(parse(putBody, written.body), texts, versionOf);
+  const body = parse(putBody, written.body);
+  const { given, ...request } = readResult(body, fieldTexts(written.bodyText), versionOf);
   if (given === null) throw new CacheError('BAD_REQUEST', 'give exactly one of value, blob and files');
   return { ...request, given };
 }
