@@ -2,24 +2,40 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import type { PromptAnswer } from '../../src/api/prompts.ts';
+import { fiftyPrompts, wholePrompt } from '../helpers/memo-prompts.ts';
 import { python } from '../helpers/real-comfyui.ts';
-import { checkout, fiftyPrompts, realMemo, wholePrompt } from '../helpers/real-memo.ts';
+import { checkout, realMemo } from '../helpers/real-memo.ts';
 
-const variants = [{}, { text: 'a horse' }, { seed: 2 }];
+type Rig = Awaited<ReturnType<typeof realMemo>>;
+type Server = Awaited<ReturnType<Rig['start']>>;
 
-/** What a ComfyUI without the shim makes. */
-async function expected(change: (at: Awaited<ReturnType<typeof realMemo>>) => void = () => {}, which: object[] = [{}]) {
-  const plain = await realMemo({ mode: null });
-  change(plain);
-  await using server = await plain.start();
-  const images: Buffer[] = [];
-  for (const one of which) images.push((await server.run(wholePrompt(one))).image);
-  return images;
+const other = 'clip_other.safetensors';
+
+/** What is asked after a restart of ComfyUI. Each case has outputs, and where something changes, models of its own. */
+const cases = {
+  same: wholePrompt({ pack: null, prefix: 'same' }),
+  gone: wholePrompt({ pack: null, seed: 3, prefix: 'gone' }),
+  seed: wholePrompt({ pack: null, seed: 2, prefix: 'same' }),
+  text: wholePrompt({ pack: null, text: 'a horse', prefix: 'same' }),
+  model: wholePrompt({ pack: null, encoder: other, prefix: 'model' }),
+  pack: wholePrompt({ prefix: 'pack' }),
+};
+/** What runs before the restart. */
+const before = ['same', 'gone', 'model', 'pack'] as const;
+const troubled = wholePrompt({ pack: 'PackModel', prefix: 'troubled' });
+
+const image = async (server: Server, prompt: object) => (await server.run(prompt)).image;
+
+async function images(server: Server, prompts: readonly object[]): Promise<Buffer[]> {
+  const made: Buffer[] = [];
+  for (const prompt of prompts) made.push(await image(server, prompt));
+  return made;
 }
 
-/** Another model under the name of the text encoder, of the same size and time. */
-function replaceEncoder({ root }: { root: string }): void {
-  const path = join(root, 'text_encoders', 'clip_l.safetensors');
+/** Another model under the name of the second text encoder, of the same size and time. */
+function replaceEncoder({ root }: Rig): void {
+  const path = join(root, 'text_encoders', other);
   const { atime, mtime } = statSync(path);
   const bytes = readFileSync(path);
   // Weights far behind the header: what was 0.1 is -0.1.
@@ -27,6 +43,37 @@ function replaceEncoder({ root }: { root: string }): void {
   rmSync(path);
   writeFileSync(path, bytes);
   utimesSync(path, atime, mtime);
+}
+
+let known: ReturnType<typeof withoutShim> | undefined;
+
+/** What a ComfyUI without the shim makes of all this. */
+async function withoutShim() {
+  const plain = await realMemo({ mode: null });
+  const fifty: Buffer[] = [];
+  const asBefore: Record<string, Buffer> = {};
+  {
+    await using server = await plain.start();
+    fifty.push(...(await images(server, fiftyPrompts())));
+    for (const [name, prompt] of Object.entries(cases)) asBefore[name] = await image(server, prompt);
+    asBefore['troubled'] = await image(server, troubled);
+  }
+  replaceEncoder(plain);
+  plain.writePack(-2);
+  await using server = await plain.start();
+  const changed = { model: await image(server, cases.model), pack: await image(server, cases.pack) };
+  for (const [name, one] of Object.entries(changed)) expect(one, name).not.toEqual(asBefore[name]);
+  return { fifty, before: asBefore, after: { ...asBefore, ...changed } as Record<string, Buffer> };
+}
+
+function expected() {
+  known ??= withoutShim();
+  return known;
+}
+
+function assertQuietLog({ base }: Rig): void {
+  const log = readFileSync(join(base, 'comfyui.log'), 'utf8');
+  expect(log).not.toMatch(/Traceback|Cache provider|errors\b.*autocached/);
 }
 
 describe.skipIf(!checkout)('a real ComfyUI with what it has computed before', () => {
@@ -39,26 +86,20 @@ describe.skipIf(!checkout)('a real ComfyUI with what it has computed before', ()
     expect(stderr).not.toContain('skipped');
   });
 
-  test('has the same images of fifty prompts, before and after its restart', async () => {
-    const prompts = fiftyPrompts();
-    const images = async (mode: string | null, starts: number) => {
-      const made: Buffer[][] = [];
-      const memo = await realMemo({ mode });
-      for (let start = 0; start < starts; start += 1) {
-        await using server = await memo.start();
-        const these: Buffer[] = [];
-        for (const prompt of prompts) these.push((await server.run(prompt)).image);
-        made.push(these);
-      }
-      return { made, items: await memo.items() };
-    };
-    const [plain = []] = (await images(null, 1)).made;
-    for (const mode of ['text', 'results']) {
-      const { made, items } = await images(mode, 2);
-      expect(items).toBeGreaterThan(mode === 'text' ? 5 : 60);
-      for (const these of made)
-        for (const [k, image] of these.entries()) expect(image.equals(plain[k] ?? Buffer.of()), `${mode} ${k}`).toBe(true);
+  test.each([
+    ['text', 5],
+    ['results', 60],
+  ])('has the same images of fifty prompts with %s kept, before and after its restart', async (mode, least) => {
+    const { fifty } = await expected();
+    const memo = await realMemo({ mode });
+    for (const when of ['before', 'after']) {
+      await using server = await memo.start();
+      for (const [k, made] of (await images(server, fiftyPrompts())).entries())
+        expect(made.equals(fifty[k] ?? Buffer.of()), `prompt ${k} ${when} the restart`).toBe(true);
+      if (when === 'before') await memo.kept(least);
     }
+    expect((await memo.client?.stats())?.memo.hits).toBeGreaterThanOrEqual(least);
+    assertQuietLog(memo);
   });
 
   test.each([
@@ -68,57 +109,41 @@ describe.skipIf(!checkout)('a real ComfyUI with what it has computed before', ()
     ['--cache-none', ['--cache-none']],
   ])('is right after its restart with %s, whatever has changed', async (name, flags) => {
     const isKept = name !== '--cache-none';
+    const images = await expected();
     const memo = await realMemo({ mode: 'results', flags });
-    const [same, text, seed] = await expected(undefined, variants);
+    const output = join(memo.base, 'output');
     {
       await using server = await memo.start();
-      expect((await server.run(wholePrompt())).image).toEqual(same);
-      // Two encodings, latent, two images, what was saved.
-      if (isKept) await memo.kept(6);
+      for (const one of before) expect(await image(server, cases[one]), one).toEqual(images.before[one]);
+      // Of each: two encodings, a latent, two images, what was saved; the first two have the same encodings.
+      if (isKept) await memo.kept(22);
     }
-    {
-      await using server = await memo.start();
-      const before = await memo.loads();
-      expect((await server.run(wholePrompt())).image).toEqual(same);
-      expect((await memo.loads()) - before).toBe(isKept ? 0 : 4);
+    const saved = join(output, 'gone_00001_.png');
+    const { mtimeMs } = statSync(saved);
+    rmSync(saved);
+    replaceEncoder(memo);
+    memo.writePack(-2);
+
+    await using server = await memo.start();
+    /** Runs a case. @returns how many models its nodes have asked for */
+    const asked = async (one: keyof typeof cases) => {
+      const loads = await memo.loads();
+      expect(await image(server, cases[one]), one).toEqual(images.after[one]);
+      return (await memo.loads()) - loads;
+    };
+    expect(await asked('same')).toBe(isKept ? 0 : 4);
+    expect(await asked('gone')).toBe(isKept ? 0 : 4);
+    if (isKept) {
+      // What was saved and is gone is put back as it was.
+      expect(readdirSync(output).filter((file) => file.startsWith('gone'))).toEqual(['gone_00001_.png']);
+      expect(statSync(saved).mtimeMs).toBe(mtimeMs);
       expect(server.openFilesBelow(join(memo.root, 'text_encoders'))).toEqual([]);
-      expect((await server.run(wholePrompt({ seed: 2 }))).image).toEqual(seed);
-      // The encoder is not among them.
-      expect((await memo.loads()) - before).toBe(isKept ? 3 : 8);
-      expect((await server.run(wholePrompt({ text: 'a horse' }))).image).toEqual(text);
-      if (isKept) await memo.kept(10);
     }
-    {
-      // What was saved is gone: it is put back, as it was.
-      const output = join(memo.base, 'output');
-      const saved = join(output, 'image_00001_.png');
-      const { mtimeMs } = statSync(saved);
-      for (const file of readdirSync(output)) rmSync(join(output, file), { recursive: true });
-      await using server = await memo.start();
-      const before = await memo.loads();
-      expect((await server.run(wholePrompt())).image).toEqual(same);
-      expect((await memo.loads()) - before).toBe(isKept ? 0 : 4);
-      expect(readdirSync(output)).toEqual(['image_00001_.png']);
-      if (isKept) expect(statSync(saved).mtimeMs).toBe(mtimeMs);
-    }
-    {
-      replaceEncoder(memo);
-      const [other] = await expected(replaceEncoder);
-      expect(other).not.toEqual(same);
-      await using server = await memo.start();
-      expect((await server.run(wholePrompt())).image).toEqual(other);
-    }
-    {
-      memo.writePack(-2);
-      const [other] = await expected((plain) => {
-        replaceEncoder(plain);
-        plain.writePack(-2);
-      });
-      await using server = await memo.start();
-      expect((await server.run(wholePrompt())).image).toEqual(other);
-    }
-    const log = readFileSync(join(memo.base, 'comfyui.log'), 'utf8');
-    expect(log).not.toMatch(/Traceback|Cache provider|errors\b.*autocached/);
+    // The encoder is not among them: its texts are known.
+    expect(await asked('seed')).toBe(isKept ? 3 : 4);
+    for (const one of ['text', 'model', 'pack'] as const) await asked(one);
+    if (!isKept) expect(await memo.items()).toBe(0);
+    assertQuietLog(memo);
   });
 
   test('computes a given output again when it is idle, and a class that gives another one is kept no more', async () => {
@@ -151,26 +176,38 @@ describe.skipIf(!checkout)('a real ComfyUI with what it has computed before', ()
       const said = () => readFileSync(join(memo.base, 'comfyui.log'), 'utf8');
       await vi.waitFor(() => expect(said()).toContain('CLIPTextEncode gave another output for the same inputs'), 120_000);
     }
-    const log = readFileSync(join(memo.base, 'comfyui.log'), 'utf8');
-    expect(log).not.toMatch(/Traceback|Cache provider|errors\b.*autocached/);
+    assertQuietLog(memo);
   });
 
-  test('keeps nothing of nodes that fail or are interrupted, and is right after them', async () => {
+  test('keeps nothing of a node that fails or is interrupted in the midst of it, and all once it has ended', async () => {
+    const { before } = await expected();
     const memo = await realMemo({ mode: 'results' });
-    await using server = await memo.start();
-    for (const mode of ['fail', 'interrupt']) {
-      const before = await memo.items();
-      const prompt = {
-        color: { class_type: 'EmptyImage', inputs: { width: 16, height: 16, batch_size: 1, color: 7 } },
-        fails: { class_type: 'PackFails', inputs: { image: ['color', 0], mode } },
-        upscaler: { class_type: 'UpscaleModelLoader', inputs: { model_name: 'tiny_x2.safetensors' } },
-        upscale: { class_type: 'ImageUpscaleWithModel', inputs: { upscale_model: ['upscaler', 0], image: ['fails', 0] } },
-        save: { class_type: 'SaveImage', inputs: { images: ['upscale', 0], filename_prefix: 'failed' } },
-      };
-      await expect(server.run(prompt)).rejects.toThrow('failed');
-      expect(await memo.items()).toBe(before);
+    const nodes = join(memo.base, 'custom_nodes');
+    const happened = () => readFileSync(join(nodes, 'happened'), 'utf8');
+
+    {
+      await using server = await memo.start();
+      for (const trouble of ['fail', 'interrupt']) {
+        writeFileSync(join(nodes, 'trouble'), trouble);
+        await expect(server.run(troubled)).rejects.toThrow('failed');
+        // The two encodings, which were whole.
+        await memo.kept(2);
+        expect(await memo.items()).toBe(2);
+      }
+      expect(happened()).toBe('failinterrupt');
+      rmSync(join(nodes, 'trouble'));
+      expect(await image(server, troubled)).toEqual(before['troubled']);
+      await memo.kept(6);
     }
-    const [same] = await expected();
-    expect((await server.run(wholePrompt())).image).toEqual(same);
+    await using server = await memo.start();
+    const loads = await memo.loads();
+    expect(await image(server, troubled)).toEqual(before['troubled']);
+    expect(await memo.loads()).toBe(loads);
+    // Asked for anew, all of its nodes run.
+    await server.free();
+    const body = { prompt: troubled, comfyui: server.url, fresh: true, repeatable: ['PackModel'] };
+    const fresh = await memo.client?.ask<PromptAnswer>('POST', '/api/prompts/run', { body, answerMs: null });
+    expect(readFileSync(fresh?.outputs[0]?.path ?? '')).toEqual(before['troubled']);
+    expect(await memo.loads()).toBe(loads + 4);
   });
 });

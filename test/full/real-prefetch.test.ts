@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
 import { lapse } from '../helpers/leases.ts';
+import { wholePrompt } from '../helpers/memo-prompts.ts';
 import { baseOf, checkout, names, realDaemon, startReal } from '../helpers/real-comfyui.ts';
-import { realMemo, wholePrompt } from '../helpers/real-memo.ts';
+import { realMemo } from '../helpers/real-memo.ts';
 
 /** A node that tells how many providers of cached outputs ComfyUI knows while it runs. */
 const pack = `
