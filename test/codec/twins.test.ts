@@ -5,7 +5,8 @@ import { expect, test } from 'vitest';
 import { changed } from '../../bench/fine-tunes.ts';
 import { encoders, makeSafetensors, makeTensor, type NamedTensor } from '../../bench/weights.ts';
 import { BaseFile } from '../../src/codec/base-file.ts';
-import { readTail } from '../../src/codec/footer.ts';
+import { buildTail, readTail } from '../../src/codec/footer.ts';
+import type { BaseChunk, Metadata } from '../../src/codec/format.ts';
 import { converted, type NumberType, numbersIn } from '../../src/codec/number-types.ts';
 import { restoreScript } from '../../src/codec/restore-script.ts';
 import { CompressedTier } from './compressed-tier.ts';
@@ -72,6 +73,35 @@ test('nothing is made of chunks that a base has only from another one', async ()
   expect(await twin.near(tensor, 0, 1024)).toBeNull();
   using base = new BaseFile(tier.path('base'), 'files/base.zst');
   expect(await base.near({ ...tensor, dtype: 'F16', end: 1_400_000 }, 0, 1024)).toMatchObject({ type: 'F32', length: 2048 });
+});
+
+test.each<[string, (from: BaseChunk, file: Metadata) => void, RegExp]>([
+  [
+    'numbers behind the end of the base',
+    (from) => Object.assign(from, { chunk: 10, skip: 1_000_000 }),
+    /its base does not have/,
+  ],
+  ['a chunk that the base lacks', (from) => Object.assign(from, { chunk: 1e9 }), /its base does not have/],
+  ['numbers of another type', (from) => Object.assign(from, { type: 'BF16' }), /CRC-32/],
+  ['other numbers', (from) => Object.assign(from, { skip: 64 }), /CRC-32/],
+  ['numbers that begin in the middle of one', (from) => Object.assign(from, { skip: 3 }), /CRC-32/],
+  ['an unknown type', (from) => Object.assign(from, { type: 'F64' }), /from is wrong/],
+  ['more than a chunk to leave out', (from) => Object.assign(from, { skip: 2 ** 40 }), /from is wrong/],
+  ['what it does not say to need', (_, file) => Object.assign(file, { requires: ['base'] }), /its form is not named/],
+])('a twin that names %s is one clear error', async (_, change, message) => {
+  const tier = new CompressedTier();
+  await tier.compress('base', model('F32'));
+  await tier.compress('twin', model('F16'), ['base']);
+  const path = tier.path('twin');
+  const fd = openSync(path, 'r');
+  const { metadata, frames } = readTail(fd);
+  closeSync(fd);
+  const from = metadata.chunks.find(({ from: one }) => one?.type === 'F32')?.from;
+  if (!from) throw new Error('it stands on nothing');
+  change(from, metadata);
+  const end = frames.reduce((sum, { size }) => sum + size, 0);
+  writeFileSync(path, Buffer.concat([readFileSync(path).subarray(0, end), buildTail(frames, metadata)]));
+  await expect(tier.restore('twin')).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringMatching(message) });
 });
 
 test('Python restores twins without us', { timeout: 120_000 }, async () => {
