@@ -51,9 +51,9 @@ export class RecordedLoads {
     if (this.#misses?.key === key && at - this.#misses.at < keptMs) return this.#misses.answer;
     const answer = this.#curve(limit, policy);
     this.#misses = { key, at, answer };
-    // A failure is not kept, and neither is that there was no load yet.
+    // A failure is not kept, and neither is that there was no load or no copy yet.
     const drop = () => (this.#misses = null);
-    answer.then(({ loads }) => loads === 0 && drop(), drop);
+    answer.then(({ cold }) => cold === null && drop(), drop);
     return answer;
   }
 
