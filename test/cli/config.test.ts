@@ -38,6 +38,14 @@ describe('config', () => {
     expect(out).toContain('note: ARENA_CACHE_ROOT is read as AUTOCACHE_DIR');
   });
 
+  test('shows only the settings that are named', async () => {
+    await using daemon = await daemonWithConfig();
+    const { code, out } = await runCli(['config', 'AUTOCACHE_LIMIT'], { stateDir: daemon.stateDir });
+    expect(code).toBe(0);
+    expect(out).toMatch(/AUTOCACHE_LIMIT \* +200GiB/);
+    expect(out).not.toMatch(/^AUTOCACHE_(DIR|JOBS)/m);
+  });
+
   test('changes what may change while the daemon runs', async () => {
     await using daemon = await daemonWithConfig();
     const changes = ['AUTOCACHE_LIMIT=80%', 'AUTOCACHE_POLICY=lfu', 'AUTOCACHE_MODE=off'];

@@ -15,6 +15,7 @@ import { table } from '../text/table.ts';
 const examples = `
 Examples:
   autocached config
+  autocached config AUTOCACHE_PREDICT
   autocached config AUTOCACHE_LIMIT=200GiB AUTOCACHE_POLICY=lfu`;
 
 /** Bounds under which something has to leave. */
@@ -34,6 +35,10 @@ export function addConfig(program: Command, run: Run): void {
 
 async function config(session: Session, changes: string[], { yes }: { yes?: true }): Promise<Answer> {
   if (changes.length === 0) return answerOf(await shownConfig(session));
+  if (changes.every((word) => isSetting(word))) {
+    const { settings, notices } = await shownConfig(session);
+    return answerOf({ settings: settings.filter(({ key }) => changes.includes(key)), notices });
+  }
   const change = changeOf(changes);
   const client = await clientOf(session);
   if (!yes && !(await isAgreed(session, client, change)))
