@@ -11,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from .announcement import Announcement, read_announcement
+from .breaker import Late, Trouble
 from .process import this_process
 from .proof import ANSWER_HEADER, NotTheDaemon, prove
 from .timed_http import TimedConnection
@@ -25,14 +26,6 @@ ANSWER_BYTES = 1 << 18
 _FAULTS = (OSError, http.client.HTTPException, ValueError, NotTheDaemon)
 # The daemon understood the request and refuses it. Asking again would not help.
 _REFUSALS = (400, 404, 409, 413, 415, 422)
-
-
-class Trouble(Exception):
-    """The daemon gave no usable answer. The message says why."""
-
-
-class Late(Trouble):
-    """The daemon did not answer in time: it may be busy or hung."""
 
 
 class Refused(Trouble):
@@ -201,5 +194,6 @@ def _message_of(answer) -> str | None:
 def _announced_in(file: str) -> Announcement:
     try:
         return read_announcement(file)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    # Arithmetic and recursion: numbers and nesting without bound.
+    except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
         raise Trouble("%s cannot be used: %s" % (file, error)) from error

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import stat
+import sys
 import time
 from typing import NamedTuple
 
-from .breaker import Breaker
+from .breaker import Breaker, Late, Trouble
 from .catalog import sealed_copy
-from .daemon import ANSWER_SECONDS, Daemon, Late, Refused, Trouble
+from .daemon import ANSWER_SECONDS, Daemon, Refused
 from .leases import Leases
 from .placeholder import NoCopy, is_placeholder, no_copy
 from .private import is_within
@@ -94,7 +95,7 @@ class Resolver:
             return None
         question = {"category": category, "name": name, "client": client, "purpose": "load", "waitMs": 0}
         try:
-            answer = self.daemon.post("/api/lookup", question)
+            answer = self.daemon.post("/api/lookup", question, self._breaker.patience(ANSWER_SECONDS))
         except Trouble as why:
             self._breaker.failed(why)
             return None
@@ -114,7 +115,7 @@ class Resolver:
         absolute = os.path.abspath(path)
         has_no_path = is_placeholder(absolute, source)
         if has_no_path or self._breaker.allows():
-            asked = dict(question, path=absolute, size=source.st_size, mtimeNs=str(source.st_mtime_ns))
+            asked = dict(question, path=absolute, **_told(source))
             try:
                 answer = self._insist(asked) if has_no_path else self._ask(asked)
             except Trouble as why:
@@ -179,7 +180,7 @@ class Resolver:
         slice_seconds = question.get("sliceMs", 0) / 1000
         announced = self.daemon.announced or self.daemon.announcement()
         asked = dict(question, path=announced.there(question["path"]))
-        answer = self.daemon.post("/api/lookup", asked, (patience or ANSWER_SECONDS) + slice_seconds)
+        answer = self.daemon.post("/api/lookup", asked, (patience or self._breaker.patience(ANSWER_SECONDS)) + slice_seconds)
         path = self._believed(answer.get("path"), question["path"])
         if path is None:
             raise Trouble("the answer is neither the path that was asked for nor one below the cache directory")
@@ -193,6 +194,12 @@ class Resolver:
         here = announced.here(path)
         is_asked = asked is not None and os.path.normcase(here) == os.path.normcase(asked)
         return here if is_asked or is_within(here, announced.directories) else None
+
+
+def _told(source: os.stat_result) -> dict:
+    """A source's stat, so that the daemon needs none of its own. On Windows Python's ctime is the time of creation."""
+    changed = {} if sys.platform == "win32" else {"ctimeNs": str(source.st_ctime_ns)}
+    return {"size": source.st_size, "mtimeNs": str(source.st_mtime_ns), **changed}
 
 
 def _can_stand_for(copy: str, path: str, size: int | None) -> bool:

@@ -73,7 +73,7 @@ class Results:
                 asked_too = others[at : at + _MOST_KEYS]
                 if any(asked_too):
                     body["others"] = asked_too
-                told = self._daemon.post("/api/memo/comfyui", body, ANSWER_SECONDS, _MOST_BYTES)
+                told = self._daemon.post("/api/memo/comfyui", body, self._breaker.patience(ANSWER_SECONDS), _MOST_BYTES)
                 answer.found.update(self._understand(told))
                 answer.others.update(other for other, is_there in zip(asked_too, told.get("others", ())) if is_there)
                 answer.known.update(zip(classes, told.get("classes", ())) if at == 0 else ())
@@ -91,7 +91,7 @@ class Results:
         try:
             for at in range(0, len(structures), _MOST_KEYS) if self._breaker.allows() else ():
                 body = {"structures": structures[at : at + _MOST_KEYS]}
-                told = self._daemon.post("/api/memo/comfyui/likely", body, ANSWER_SECONDS, _MOST_BYTES)
+                told = self._daemon.post("/api/memo/comfyui/likely", body, self._breaker.patience(ANSWER_SECONDS), _MOST_BYTES)
                 found.update((one["structure"], one["value"]) for one in told["results"])
         except Refused:
             # An older daemon does not know the route.

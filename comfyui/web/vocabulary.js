@@ -1,5 +1,28 @@
 /** Made of src/core/vocabulary.ts: npx vitest run test/core/vocabulary.test.ts -u */
 
+export const copyTerms = {
+  "copying": {
+    "word": "copying",
+    "says": "not whole yet"
+  },
+  "ready": {
+    "word": "ready",
+    "says": "in service"
+  },
+  "stale": {
+    "word": "changed",
+    "says": "of an older source; no longer used"
+  },
+  "evicting": {
+    "word": "leaving",
+    "says": "is being removed"
+  },
+  "away": {
+    "word": "cache away",
+    "says": "the cache disk is away: the source is used, nothing is forgotten, copies are used again when it is back"
+  }
+};
+
 export const daemonAway = {
   "word": "not running",
   "says": "The autocached daemon is not running. Models load from their own places."
@@ -76,6 +99,10 @@ export const libraryTerms = {
   "away": {
     "word": "away",
     "says": "its folder does not answer, and there is no copy"
+  },
+  "cache-away": {
+    "word": "cache away",
+    "says": "the cache disk is away: the source is used, nothing is forgotten, copies are used again when it is back"
   },
   "not-seen": {
     "word": "not seen",

@@ -1,5 +1,5 @@
-import type { CopyState, JobKind, Medium, Priority, Purpose, Reason, TierName } from '../core/types.ts';
-import type { JobStatus, RootHealth } from '../core/vocabulary.ts';
+import type { JobKind, Medium, Priority, Purpose, Reason, TierName } from '../core/types.ts';
+import type { JobStatus, RootHealth, ShownCopyState } from '../core/vocabulary.ts';
 
 /** The shapes of the HTTP API: written by the daemon's routes, read by the CLI, the resolver and other programs. */
 
@@ -9,6 +9,8 @@ export interface LookupRequest {
   /** The client's own stat of `path`, so that the daemon needs none. */
   size?: number;
   mtimeNs?: string;
+  /** Where it is the time of the last change of any kind: a program may have restored the mtime after a write. */
+  ctimeNs?: string;
   category?: string;
   name?: string;
   purpose: Purpose;
@@ -84,7 +86,15 @@ export interface EntryView {
   lastUsedAt: string | null;
   pinned: boolean;
   leased: boolean;
-  copies: { tier: TierName; path: string; state: CopyState; bytes: number; hash: string | null; createdAt: string | null }[];
+  copies: {
+    tier: TierName;
+    path: string;
+    /** `away`: it is ready, on a disk that does not answer. */
+    state: ShownCopyState;
+    bytes: number;
+    hash: string | null;
+    createdAt: string | null;
+  }[];
 }
 
 export interface RootView {

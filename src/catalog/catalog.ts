@@ -43,7 +43,6 @@ const schema: Schema = {
   name: 'the catalog',
   migrations,
   withoutIt: 'it is rebuilt from the cache directory',
-  keepsReserve: true,
 };
 
 /** Number of sources whose rows are kept in memory between two writes. */

@@ -17,7 +17,7 @@ const marker = '.autocached';
 
 /** @returns absolute paths of what stays in it */
 export async function removeState(dir: string): Promise<string[]> {
-  for (const name of await namesIn(dir)) if (ofState.test(name)) await rm(join(dir, name), { force: true });
+  for (const name of await namesIn(dir)) if (ofState.test(name)) await rm(join(dir, name), { force: true, recursive: true });
   await removeOthers(placesIn(dir), []);
   await rm(join(placesIn(dir), foldersFile), { force: true });
   await rm(variantListIn(dir), { force: true });

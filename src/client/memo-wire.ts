@@ -6,7 +6,7 @@ import { stateDirFromEnvironment } from '../config/env.ts';
 import { fromDaemon, isWithin } from '../config/remote.ts';
 import { CacheError, type ErrorBody, messageOf } from '../core/errors.ts';
 import { Breaker } from './breaker.ts';
-import type { BlobBody } from './connection.ts';
+import { type BlobBody, CallTimeout } from './connection.ts';
 import { type Call, DaemonCalls, JsonText } from './daemon-call.ts';
 import type { FoundDaemon } from './daemon-file.ts';
 import { KnownDaemon } from './known-daemon.ts';
@@ -49,7 +49,8 @@ export class MemoWire {
     if (started === null) throw new CacheError('NOT_RUNNING', 'the daemon did not answer a moment ago');
     try {
       const sent: unknown = typeof body === 'function' ? body(daemon) : body;
-      const call = { method, path, body: sent, connectMs: this.#connectMs, answerMs, ...(signal && { signal }) };
+      const patience = answerMs === null ? null : this.#breaker.patience(answerMs);
+      const call = { method, path, body: sent, connectMs: this.#connectMs, answerMs: patience, ...(signal && { signal }) };
       const { status, text } = await this.#calls.call(daemon, call);
       const answer: unknown = JSON.parse(text);
       if (status === 401) throw new Error('the daemon refuses its token');
@@ -58,7 +59,7 @@ export class MemoWire {
       throw refusalOf(answer, status);
     } catch (error) {
       if (error instanceof CacheError) throw error;
-      this.#breaker.failed(started);
+      this.#breaker.failed(started, error instanceof CallTimeout ? 'late' : 'broken');
       this.#known.forget();
       return unreachable(error);
     }

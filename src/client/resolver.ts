@@ -8,6 +8,7 @@ import { type Medium, type Purpose, type Reason, reasons, type TierName } from '
 import { within } from '../runtime/deadline.ts';
 import { processAt } from '../runtime/processes.ts';
 import { Breaker } from './breaker.ts';
+import { CallTimeout } from './connection.ts';
 import { DaemonCalls } from './daemon-call.ts';
 import type { FoundDaemon } from './daemon-file.ts';
 import { KnownDaemon } from './known-daemon.ts';
@@ -16,7 +17,10 @@ import { assertNoPlaceholder, refusalOf } from './no-placeholder.ts';
 export interface ResolverOptions {
   /** Directory of `daemon.json`; default: the state directory of the environment. */
   stateDir?: string;
-  /** Longest waits for the connection and, beyond `waitMs`, for the answer; default 50 and 250 ms. */
+  /**
+   * Longest waits for the connection and, beyond `waitMs`, for the answer; default 50 and 250 ms. For a minute after a late answer, the
+   * next ones get longer, up to 2 s: the machine is busy.
+   */
   timeoutMs?: { connect?: number; answer?: number };
   /** Longest wait of `resolve` for a copy being made, in ms; default 0. */
   waitMs?: number;
@@ -44,7 +48,7 @@ export interface Resolution {
 
 export interface Resolver {
   /**
-   * Never waits longer than the time-outs plus `waitMs`.
+   * Never waits longer than the time-outs plus `waitMs`. After a late answer the daemon is left alone for 1 s, then 2 s, up to 10 s.
    * @throws Error only for a model that lies on a remote only and has no copy: it has no path that could be opened. The message says why
    */
   resolve(path: string, options?: ResolveOptions): Promise<Resolution>;
@@ -75,7 +79,7 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
     const wait = waitMs ?? options.waitMs ?? 0;
     const body: LookupRequest = {
       path: toDaemon(daemon, source),
-      ...(seen && { size: Number(seen.size), mtimeNs: String(seen.mtimeNs) }),
+      ...(seen && { size: Number(seen.size), mtimeNs: String(seen.mtimeNs), ctimeNs: String(seen.ctimeNs) }),
       ...(category !== undefined && { category }),
       ...(name !== undefined && { name }),
       purpose: purpose ?? 'load',
@@ -83,7 +87,8 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
       client: { app: 'node', pid: process.pid },
     };
     try {
-      const call = { method: 'POST', path: '/api/lookup', body, process: own, connectMs, answerMs: answerMs + wait };
+      const patience = breaker.patience(answerMs);
+      const call = { method: 'POST', path: '/api/lookup', body, process: own, connectMs, answerMs: patience + wait };
       const { status, text } = await calls.call(daemon, call);
       const answer = status === 200 ? parseAnswer(text) : null;
       // A refused request (4xx) is no sign of a sick daemon, unless its token is refused.
@@ -92,7 +97,7 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
       if (!answer) told.why = refusalOf(text);
       return answer ? await verified(path, answer, daemon, seen?.size) : unchanged(path);
     } catch (error) {
-      breaker.failed(started);
+      breaker.failed(started, error instanceof CallTimeout ? 'late' : 'broken');
       known.forget();
       throw error;
     }

@@ -1,4 +1,5 @@
 import { CacheError } from './errors.ts';
+import { foldCase } from './fold-case.ts';
 
 /** Longest glob, characters: a path that is longer can still be named by a part of it. */
 const longest = 1024;
@@ -119,8 +120,15 @@ function find(steps: readonly Step[], name: string, from: number): number | null
 function endOf(steps: readonly Step[], name: string, at: number): number | null {
   let end = at;
   for (const step of steps) {
-    if ('text' in step ? !name.startsWith(step.text, end) : end >= name.length || !step.one(name.charAt(end))) return null;
-    end += 'text' in step ? step.text.length : 1;
+    if ('text' in step) {
+      if (!name.startsWith(step.text, end)) return null;
+      end += step.text.length;
+    } else {
+      // Some letters, and emoji, take two units.
+      const character = String.fromCodePoint(name.codePointAt(end) ?? 0);
+      if (end >= name.length || !step.one(character)) return null;
+      end += character.length;
+    }
   }
   return end;
 }
@@ -186,7 +194,8 @@ function expandBraces(text: string, glob: string): string[] {
 }
 
 function foldOf({ ignoreCase }: GlobOptions): (text: string) => string {
-  return ignoreCase ? (text) => text.toLowerCase() : (text) => text;
+  // A letter with its accent has two forms: that of keyboards, and that of files from a Mac.
+  return ignoreCase ? foldCase : (text) => text.normalize('NFC');
 }
 
 function refused(glob: string, why: string): CacheError {

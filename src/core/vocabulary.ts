@@ -1,4 +1,4 @@
-import type { CopyState, Mode, Reason } from './types.ts';
+import { copyStates, type Mode, type Reason } from './types.ts';
 
 /**
  * The word for every state and reason that people see, and one sentence on it. API, command line, dashboard, sidebar and log use
@@ -77,7 +77,7 @@ export const untilAsked: Readonly<Partial<Record<Reason, Term>>> = {
   WAIT_TIMEOUT: { word: 'slow to answer', says: 'the source did not answer in time; a copy is decided on when it does' },
 };
 
-/** The term of OFF while the mode is another one: the disk of the cache does not answer. */
+/** The term of OFF while the mode is another one, and of copies: the disk of the cache does not answer. */
 const cacheAway: Term = {
   word: 'cache away',
   says: 'the cache disk is away: the source is used, nothing is forgotten, copies are used again when it is back',
@@ -115,15 +115,30 @@ export const notNeededTerm: Term = {
   says: 'what is made with it is kept from an earlier run; no copy is made',
 };
 
-export const copyTerms: Readonly<Record<CopyState, Term>> = {
+/** How a copy does: as the catalog knows it, or ready on a disk that is away. */
+export const shownCopyStates = [...copyStates, 'away'] as const;
+export type ShownCopyState = (typeof shownCopyStates)[number];
+
+export const copyTerms: Readonly<Record<ShownCopyState, Term>> = {
   copying: { word: 'copying', says: 'not whole yet' },
   ready: { word: 'ready', says: 'in service' },
   stale: { word: 'changed', says: 'of an older source; no longer used' },
   evicting: { word: 'leaving', says: 'is being removed' },
+  away: cacheAway,
 };
 
 /** How a file of the library does. */
-export const libraryStates = ['ready', 'copying', 'queued', 'changed', 'not-copied', 'left-alone', 'away', 'not-seen'] as const;
+export const libraryStates = [
+  'ready',
+  'copying',
+  'queued',
+  'changed',
+  'not-copied',
+  'left-alone',
+  'away',
+  'cache-away',
+  'not-seen',
+] as const;
 export type LibraryState = (typeof libraryStates)[number];
 
 export const libraryTerms: Readonly<Record<LibraryState, Term>> = {
@@ -137,6 +152,7 @@ export const libraryTerms: Readonly<Record<LibraryState, Term>> = {
     says: 'too small or too large, left out by the settings, or already on a fast disk: no copy is made',
   },
   away: { word: 'away', says: 'its folder does not answer, and there is no copy' },
+  'cache-away': cacheAway,
   'not-seen': { word: 'not seen', says: 'it was not there when its folder was last looked through' },
 };
 

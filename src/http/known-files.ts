@@ -1,6 +1,7 @@
 import { basename, sep } from 'node:path';
 import { CacheError } from '../core/errors.ts';
 import { matcher } from '../core/file-globs.ts';
+import { foldCase } from '../core/fold-case.ts';
 import { nearestWithin } from '../runtime/nearest.ts';
 import { filterInTurns } from '../runtime/pauses.ts';
 import type { KnownFile, Services } from './services.ts';
@@ -28,9 +29,9 @@ function nameOf({ category, rel }: Pick<KnownFile, 'category' | 'rel'>): string 
 
 /** Whether every word of a search is in the file's name or path, in any case. */
 export function searching(search: string): (file: Pick<KnownFile, 'path' | 'rel' | 'category'>) => boolean {
-  const words = [...new Set(search.toLowerCase().split(/\s+/).filter(Boolean))];
+  const words = [...new Set(foldCase(search).split(/\s+/).filter(Boolean))];
   return (file) => {
-    const text = `${nameOf(file)}\n${file.path}`.toLowerCase();
+    const text = foldCase(`${nameOf(file)}\n${file.path}`);
     return words.every((word) => text.includes(word));
   };
 }

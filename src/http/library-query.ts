@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import type { LibraryQuery, LibraryShare, LibrarySort } from '../api/dashboard.ts';
+import type { TierName } from '../core/types.ts';
 import type { JobStatus, LibraryState, RootHealth } from '../core/vocabulary.ts';
 import { Pauses } from '../runtime/pauses.ts';
 import { searching } from './known-files.ts';
@@ -11,12 +12,14 @@ export interface Moment {
   jobs: ReadonlyMap<string, JobStatus>;
   /** By the paths of the roots. */
   health: ReadonlyMap<string, RootHealth>;
+  /** Tiers whose disk does not answer. */
+  away: ReadonlySet<TierName>;
 }
 
 /** How a file does: the first of these that holds. */
-function stateOf(file: IndexedFile, { jobs, health }: Moment): LibraryState {
+function stateOf(file: IndexedFile, { jobs, health, away }: Moment): LibraryState {
   const job = jobs.get(file.path);
-  if (file.tiers.length > 0) return 'ready';
+  if (file.tiers.length > 0) return file.tiers.every((tier) => away.has(tier)) ? 'cache-away' : 'ready';
   if (job !== undefined) return isWaiting(job) ? 'queued' : 'copying';
   if (health.get(file.root) === 'away') return 'away';
   if (!file.seen && health.get(file.root) === 'ok') return 'not-seen';

@@ -5,7 +5,7 @@ import type { Entry } from '../core/types.ts';
 import type { Services } from './services.ts';
 
 /** An entry as the API shows it. */
-export function viewOf(entry: Entry, { catalog, leases }: Pick<Services, 'catalog' | 'leases'>): EntryView {
+export function viewOf(entry: Entry, { catalog, leases, tiers }: Pick<Services, 'catalog' | 'leases' | 'tiers'>): EntryView {
   const copies = catalog.copies.ofEntry(entry.id);
   return {
     id: entry.id,
@@ -20,7 +20,8 @@ export function viewOf(entry: Entry, { catalog, leases }: Pick<Services, 'catalo
     pinned: entry.pinned,
     leased: copies.some((copy) => leases.isLeased(copy.path)),
     copies: copies.map(({ tier, path, state, bytes, hash, createdAt }) => {
-      return { tier, path, state, bytes, hash, createdAt: isoOf(createdAt) };
+      const isAway = state === 'ready' && tiers.get(tier)?.state() === 'away';
+      return { tier, path, state: isAway ? 'away' : state, bytes, hash, createdAt: isoOf(createdAt) };
     }),
   };
 }

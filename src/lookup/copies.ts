@@ -23,6 +23,11 @@ export class Copies {
     this.#deps = deps;
   }
 
+  /** The ctime of a source as it was last known, ns; undefined where none is. */
+  changedAt(path: string): string | undefined {
+    return this.#deps.catalog.find(path)?.entry.fingerprint.ctimeNs;
+  }
+
   /**
    * The fastest servable copy, and the compressed one, if their seals hold. A copy of the present source, complete with its
    * companions, comes before all others.

@@ -105,7 +105,8 @@ export class Lookup {
     if (request.path !== undefined) {
       const located = sources.locate(request.path);
       if (!located) return null;
-      const told = askersStat(request);
+      // A placeholder's ctime says nothing of its model.
+      const told = askersStat(request, located.isRemote ? undefined : copies.changedAt(located.path));
       if (told) return { located, source: told };
       const source = await sources.stat(located, askedBy);
       return { located: this.#again(located), source };
@@ -168,7 +169,7 @@ export class Lookup {
   }
 
   /** The source's answer comes too late for this client. Its consequences are not lost. */
-  #followLate({ size: _, mtimeNs: __, ...request }: LookupRequest, { located }: Found): void {
+  #followLate({ size: _, mtimeNs: __, ctimeNs: ___, ...request }: LookupRequest, { located }: Found): void {
     const { sources, log } = this.#deps;
     const follow = async () => {
       const source = await sources.stat(located, 'command');
@@ -241,8 +242,14 @@ function isOutOfReach({ state }: SourceState): boolean {
   return state === 'away' || state === 'denied';
 }
 
-function askersStat({ size, mtimeNs }: LookupRequest): SourceState | null {
-  return size === undefined || mtimeNs === undefined ? null : { state: 'present', fingerprint: { size, mtimeNs, ino: null } };
+/**
+ * The source as the asker sees it; null when that is not told, or when its ctime is not the known one: then the daemon looks itself, for
+ * the ctimes of a container or of a network may be others.
+ */
+function askersStat({ size, mtimeNs, ctimeNs }: LookupRequest, known: string | undefined): SourceState | null {
+  if (size === undefined || mtimeNs === undefined) return null;
+  if (ctimeNs === undefined || known === undefined) return { state: 'present', fingerprint: { size, mtimeNs, ino: null } };
+  return ctimeNs === known ? { state: 'present', fingerprint: { size, mtimeNs, ctimeNs, ino: null } } : null;
 }
 
 function fromSource(path: string, tier: LookupAnswer['tier'], reason: LookupAnswer['reason']): LookupAnswer {

@@ -204,5 +204,4 @@ export const memoSchema: Schema = {
   name: 'the file of results',
   migrations,
   withoutIt: 'results are computed again',
-  keepsReserve: false,
 };

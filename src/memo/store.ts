@@ -239,7 +239,9 @@ export class Store implements Disposable {
   }
 
   flush(): void {
-    if (this.#db.isWritable()) this.usage.flush(this.#tick);
+    if (!this.#db.isWritable()) return;
+    this.usage.flush(this.#tick);
+    this.#db.reserveSpace();
   }
 
   [Symbol.dispose](): void {

@@ -6,11 +6,11 @@ import { liesBelow, pathRules } from '../media/paths.ts';
 import { errnoOf } from '../runtime/errnos.ts';
 
 /**
- * Law 2: a cache directory and a root must not be one, nor contain each other. Both paths with links resolved.
+ * Law 2: a directory of autocached's own (cache, memory, state) and a root must not be one, nor contain each other. Both paths with links resolved.
  * @throws CacheError `BAD_CONFIG`
  */
 export function assertDisjoint(cacheDirReal: string, rootReal: string, platform: NodeJS.Platform = process.platform): void {
-  assertApart(['the cache directory', cacheDirReal], ['the root', rootReal], platform);
+  assertApart(["autocached's directory", cacheDirReal], ['the root', rootReal], platform);
 }
 
 /** The same for any two directories, each with its name. */

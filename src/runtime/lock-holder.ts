@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf } from './errnos.ts';
+import { isZombie } from './processes.ts';
 
 export const lockName = 'autocached.lock';
 const pidName = 'autocached.pid';
@@ -87,7 +88,7 @@ export function isAlive(pid: number): boolean {
   if (pid === 0) return false;
   try {
     process.kill(pid, 0);
-    return true;
+    return !isZombie(pid);
   } catch (error) {
     return errnoOf(error) === 'EPERM';
   }

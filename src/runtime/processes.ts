@@ -47,13 +47,27 @@ function readHere(): string | null {
   }
 }
 
-/** In ticks since the boot; null for a process that is not there, or has ended and waits for its parent to notice. */
+/** Whether a process has ended, and its parent has not noticed yet, as in containers: the system still knows its pid. */
+export function isZombie(pid: number): boolean {
+  return isEnded(statOf(pid));
+}
+
+function isEnded(fields: string[] | null): boolean {
+  return fields?.[0] === 'Z' || fields?.[0] === 'X';
+}
+
+/** In ticks since the boot; null for a process that is not there, or has ended. */
 function startOf(pid: number): string | null {
+  const fields = statOf(pid);
+  return isEnded(fields) ? null : (fields?.[19] ?? null);
+}
+
+/** The fields behind the name of the program; null where there are none to be read. */
+function statOf(pid: number): string[] | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name of the program stands in parentheses and may contain some itself (proc(5)).
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? null : (fields[19] ?? null);
+    // The name stands in parentheses and may contain some itself (proc(5)).
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
     return null;
   }

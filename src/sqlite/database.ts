@@ -22,7 +22,7 @@ const longestWaitMs = 5;
 export class Database {
   #db: Sqlite.Database;
   readonly #schema: Schema;
-  readonly #reserve: Reserve | null;
+  readonly #reserve: Reserve;
   #statements = new Map<string, Sqlite.Statement>();
   #inTransaction: Sqlite.Transaction<(work: () => unknown) => unknown>;
   readonly #onOpened: ((db: Sqlite.Database) => void)[] = [];
@@ -37,8 +37,8 @@ export class Database {
    */
   static open(file: string, schema: Schema): { database: Database; damaged: string | null } {
     const wrong = ['-wal', '-shm', ''].map((suffix) => setAsideUnless(file + suffix, 'file')).at(-1);
-    const reserve = schema.keepsReserve ? new Reserve(join(dirname(file), 'reserve')) : null;
-    reserve?.giveUpIfFull();
+    const reserve = new Reserve(join(dirname(file), 'reserve'));
+    reserve.giveUpIfFull();
     const open = () => new Database(file, schema, reserve);
     try {
       return { database: open(), damaged: wrong ? `it was no file, and is ${wrong} now` : null };
@@ -49,7 +49,7 @@ export class Database {
     }
   }
 
-  private constructor(file: string, schema: Schema, reserve: Reserve | null) {
+  private constructor(file: string, schema: Schema, reserve: Reserve) {
     this.file = file;
     this.#schema = schema;
     this.#reserve = reserve;
@@ -59,7 +59,7 @@ export class Database {
 
   /** Makes the space again that is given up when the disk is full; to be called now and then. */
   reserveSpace(): void {
-    this.#reserve?.renew();
+    this.#reserve.renew();
   }
 
   /** Sets the file aside and starts an empty one, for damage found at runtime. */
@@ -190,11 +190,11 @@ function noSpace(file: string, { name }: Schema, cause: unknown): CacheError {
   });
 }
 
-function withRoom<T>(reserve: Reserve | null, write: () => T): T {
+function withRoom<T>(reserve: Reserve, write: () => T): T {
   try {
     return write();
   } catch (error) {
-    if (!isFull(error) || !reserve?.giveUp()) throw error;
+    if (!isFull(error) || !reserve.giveUp()) throw error;
     return write();
   }
 }

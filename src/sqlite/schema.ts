@@ -9,8 +9,6 @@ export interface Schema {
   migrations: readonly string[];
   /** What becomes of the file's facts when it is moved away. */
   withoutIt: string;
-  /** Whether space beside the file is given up when its disk is full. */
-  keepsReserve: boolean;
 }
 
 /** Number of migrations that have run. */

@@ -9,6 +9,8 @@ const hubSettings = new RegExp(
     '^(.*config|.*index|.*tokens(_map)?|tokenizer|vocab|chat_template|modules|params)\\.json$',
     // Vocabularies of WordPiece, BPE, SentencePiece and tiktoken.
     '^((.*[-_.])?vocab|merges|dict)\\.(txt|bpe)$|^(tokenizer|spiece|.*sentencepiece.*|.*\\.bpe)\\.model$|\\.(tiktoken|spm|vocab)$',
+    // What the numbers of a tagger or classifier mean, and how weights were quantised.
+    '^(selected_)?(tags|labels?|classes|class_names|categories|id2label|label_map)\\.(csv|txt|json)$|^quanto_qmap\\.json$',
     // A model may bring its own code, and templates for its texts.
     '\\.(py|jinja)$|^(.*[-_.])?(config|params)\\.ya?ml$',
   ].join('|'),

@@ -59,8 +59,10 @@ interface Into {
 function collect(value: unknown, at: Position, into: Into): void {
   into.budget.spend();
   if (at.depth > limits.valueDepth) return;
-  if (typeof value === 'string') into.found.texts.push({ input: at.input, text: value, off: at.off });
-  else if (Array.isArray(value)) for (const item of value) collect(item, { ...at, depth: at.depth + 1 }, into);
+  if (typeof value === 'string') {
+    into.budget.spend(limits.stepsOfText);
+    into.found.texts.push({ input: at.input, text: value, off: at.off });
+  } else if (Array.isArray(value)) for (const item of value) collect(item, { ...at, depth: at.depth + 1 }, into);
   else if (isObject(value)) collectObject(value, at, into);
 }
 

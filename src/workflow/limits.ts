@@ -10,6 +10,8 @@ export const limits = {
   nodes: 10_000,
   /** Values, links and steps looked at in one document. */
   steps: 2_000_000,
+  /** A text counts as so many steps: models are looked for in it. */
+  stepsOfText: 100,
   /** Subgraphs inside subgraphs. */
   subgraphDepth: 64,
   /** Values inside values of one input. */

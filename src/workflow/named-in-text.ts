@@ -1,3 +1,4 @@
+import { limits } from './limits.ts';
 import { looksLikeModel, type ModelName, type Places } from './model-names.ts';
 
 /**
@@ -11,8 +12,8 @@ const lora = /<(?:lora|lyco):([^:<>\n]+)((?::[^<>\n]*)?)>/gi;
 const without = /^(:\s*[-+]?(0+(\.0*)?|\.0+)\s*)+$/;
 /** In the order in which ComfyUI tries them for a name without one. */
 const extensions = ['safetensors', 'pt', 'bin'];
-/** Texts are long now and then; no prompt names more. */
-const most = 100;
+/** Texts are long now and then; no prompt names more, or is longer, in characters. */
+const most = { names: 100, text: 256 * 1024 };
 
 /** A model that a text names. */
 export interface NamedInText {
@@ -24,15 +25,23 @@ export interface NamedInText {
 
 /** The models that the text of a prompt names. */
 export function namedInText(text: string): NamedInText[] {
-  const embeddings = [...text.matchAll(embedding)].map(([, name = '', rest = '']) =>
-    [...new Set([...withoutWeight(name), ...withoutWeight(name + rest)])].flatMap((one) => placesOf('embeddings', one)),
-  );
-  const loras = [...text.matchAll(lora)].map(([, name = '', strengths = '']) => ({
+  const read = text.slice(0, most.text);
+  const embeddings = matches(read, embedding).map(([, name = '', rest = '']) => {
+    const names = new Set([...withoutWeight(name), ...withoutWeight(name + rest)]);
+    return { places: [...names].flatMap((one) => placesOf('embeddings', one)), off: null };
+  });
+  const loras = matches(read, lora).map(([, name = '', strengths = '']) => ({
     places: placesOf('loras', name.trim()),
     off: without.test(strengths) ? 'strength 0' : null,
   }));
-  const named = [...embeddings.map((places) => ({ places, off: null })), ...loras];
-  return named.filter(({ places }) => places.length > 0).slice(0, most);
+  return [...embeddings, ...loras].filter(({ places }) => places.length > 0);
+}
+
+/** The first ones: all of a text that was made for it would take seconds. */
+function matches(text: string, form: RegExp): RegExpExecArray[] {
+  const found: RegExpExecArray[] = [];
+  for (const match of text.matchAll(form)) if (found.push(match) === most.names) break;
+  return found;
 }
 
 /** A name with a weight, as a name without it and as a name that looks so. */
@@ -43,7 +52,7 @@ function withoutWeight(text: string): string[] {
 
 function placesOf(category: string, text: string): ModelName[] {
   const name = text.replaceAll('\\', '/');
-  if (name === '') return [];
+  if (name === '' || name.length > limits.nameLength) return [];
   const withExtension = extensions.map((extension) => ({ category, name: `${name}.${extension}` }));
   return looksLikeModel(name) ? [{ category, name }, ...withExtension] : withExtension;
 }

@@ -9,10 +9,10 @@ function breakerAt() {
     pass: (ms: number) => {
       now += ms;
     },
-    fail: () => {
+    fail: (why: 'late' | 'broken' = 'broken') => {
       const started = breaker.enter();
       if (started === null) throw new Error('it does not let this attempt through');
-      breaker.failed(started);
+      breaker.failed(started, why);
     },
   };
 }
@@ -47,7 +47,7 @@ test('ten lookups that fail at once are one failure, not a pause of half a minut
   const { breaker, pass } = breakerAt();
   const starts = Array.from({ length: 10 }, () => breaker.enter() ?? 0);
   pass(250);
-  for (const started of starts) breaker.failed(started);
+  for (const started of starts) breaker.failed(started, 'broken');
   pass(2_000);
   expect(breaker.enter()).not.toBeNull();
 });
@@ -58,6 +58,42 @@ test('the last failure of the old daemon does not count against the new one', ()
   pass(100);
   breaker.reset();
   pass(100);
-  breaker.failed(started);
+  breaker.failed(started, 'broken');
   expect(breaker.enter()).not.toBeNull();
+});
+
+test('a daemon that is late on a busy machine is asked after 1, 2, 4, 8 and then every 10 seconds', () => {
+  const { breaker, pass, fail } = breakerAt();
+  fail('late');
+  for (const pause of [1_000, 2_000, 4_000, 8_000, 10_000, 10_000]) {
+    pass(pause - 1);
+    expect(breaker.enter()).toBeNull();
+    pass(1);
+    fail('late');
+  }
+});
+
+test('each late answer gives the next ones twice as long, up to 2 s, until a minute has passed without any', () => {
+  const { breaker, pass, fail } = breakerAt();
+  const given = [breaker.patience(250)];
+  for (const pause of [1_000, 2_000, 4_000, 8_000]) {
+    fail('late');
+    pass(pause);
+    given.push(breaker.patience(250));
+  }
+  expect(given).toEqual([250, 500, 1_000, 2_000, 2_000]);
+  // What may take longer by itself is not cut.
+  expect(breaker.patience(30_000)).toBe(30_000);
+  breaker.reset();
+  expect(breaker.patience(250)).toBe(2_000);
+  pass(60_000);
+  expect(breaker.patience(250)).toBe(250);
+});
+
+test('connections that fail give answers no more time', () => {
+  const { breaker, pass, fail } = breakerAt();
+  fail();
+  pass(2_000);
+  fail();
+  expect(breaker.patience(250)).toBe(250);
 });

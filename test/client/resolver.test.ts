@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createResolver, type Resolution, type Resolver, type ResolverOptions } from '../../src/index.ts';
 import { type FakeDaemon, refuse, startFakeDaemon } from '../cli/fake-daemon.ts';
@@ -49,12 +50,13 @@ describe('with a daemon', () => {
   });
 
   test('the daemon is told all that it would have to find out', async () => {
-    const { mtimeNs } = await stat(source, { bigint: true });
+    const { mtimeNs, ctimeNs } = await stat(source, { bigint: true });
     await resolver.resolve(source, { category: 'loras', name: 'a', purpose: 'metadata', waitMs: 30 });
     expect(daemon.asked[0]?.body).toEqual({
       path: source,
       size: 7,
       mtimeNs: String(mtimeNs),
+      ctimeNs: String(ctimeNs),
       category: 'loras',
       name: 'a',
       purpose: 'metadata',
@@ -212,6 +214,25 @@ describe('a daemon that is back serves again', () => {
     expect(await resolver.resolve(source)).toEqual(unchanged(source));
     vi.advanceTimersByTime(1);
     expect(await resolver.resolve(source)).toMatchObject({ path: copy });
+  });
+
+  test('when each of its answers takes longer than a daemon on a quiet machine may take', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    resolver.close();
+    resolver = newResolver({ timeoutMs: { connect: 5_000, answer: 50 } });
+    daemon.routes[key] = async () => {
+      await sleep(150);
+      return { ...hit, path: copy };
+    };
+    expect(await resolver.resolve(source)).toEqual(unchanged(source));
+    const late: string[] = [];
+    for (let found = source; found !== copy && late.length < 6; vi.advanceTimersByTime(10_000)) {
+      found = (await resolver.resolve(source)).path;
+      late.push(found);
+    }
+    expect(late.at(-1)).toBe(copy);
+    // And it is not late again at the next load.
+    for (let load = 0; load < 3; load++) expect(await resolver.resolve(source)).toMatchObject({ path: copy });
   });
 
   test('after the pause when its token is another one', async () => {

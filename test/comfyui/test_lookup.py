@@ -43,6 +43,7 @@ class Answers(WithDaemon):
                     "path": self.source,
                     "size": seen.st_size,
                     "mtimeNs": str(seen.st_mtime_ns),
+                    "ctimeNs": str(seen.st_ctime_ns),
                     "category": "checkpoints",
                     "name": "a.safetensors",
                     "purpose": "load",

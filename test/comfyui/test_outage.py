@@ -143,7 +143,8 @@ class Outage(OutageTest):
 
     def test_a_daemon_file_that_makes_no_sense_gives_the_source(self):
         file = os.path.join(self.state, "daemon.json")
-        for text in ("", "[]", "{}", "5", '{"url":5,"pid":1,"tokenFile":5}', '{"url":"file:///etc","pid":1,"tokenFile":"/dev/null"}'):
+        endless = '{"url":"http://127.0.0.1:1","pid":1e999,"tokenFile":"token"}'
+        for text in ("", "[]", "{}", "5", "[" * 60000, endless, '{"url":5,"pid":1,"tokenFile":5}', '{"url":"file:///etc","pid":1,"tokenFile":"/dev/null"}'):
             with self.subTest(text):
                 with open(file, "w", encoding="utf-8") as out:
                     out.write(text)
@@ -171,6 +172,49 @@ class Hung(OutageTest):
             self.load_often()
         self.assertLess(time.monotonic() - began, HUNG_CEILING_SECONDS)
         self.assertEqual(self.tries, 1)
+
+    def test_a_daemon_that_is_slow_on_a_busy_machine_is_used_after_seconds_and_then_always(self):
+        self.daemon.start()
+        self.finish_registration()
+        answer = self.daemon.answer
+
+        def slowly(handler, body):
+            time.sleep(0.3 if handler.path == "/api/lookup" else 0)
+            return answer(handler, body)
+
+        self.daemon.answer = slowly
+        sys.modules["autocached_comfyui.resolver"].ANSWER_SECONDS = 0.05
+        tried = []
+        with self.assertLogs("autocached", "INFO"):
+            while self.copy not in tried and len(tried) < 20:
+                tried.append(self.load())
+                self.now += 1
+        # Late after 0 and 1 s, and after 3 s there was time enough; a busy machine needs more.
+        self.assertIn(tried.index(self.copy), (3, 7, 15), tried)
+        self.assertEqual([self.load() for _ in range(10)], [self.copy] * 10)
+
+    def test_a_hung_daemon_is_tried_after_1_2_4_8_and_then_every_10_seconds_with_up_to_2_seconds_each(self):
+        self.daemon.start()
+        self.finish_registration()
+        self.breaker.failed(sys.modules["autocached_comfyui.breaker"].Late("no answer"))
+        given, tried_at = [], []
+
+        def late(_route, _body, seconds):
+            given.append(seconds)
+            tried_at.append(self.now - 100)
+            raise sys.modules["autocached_comfyui.breaker"].Late("no answer")
+
+        sys.modules["autocached_comfyui.resolver"].ANSWER_SECONDS = 0.25
+        self.wrapper.autocached.daemon.post = late
+        while self.now < 140:
+            self.load()
+            self.now += 1
+        self.assertEqual(tried_at, [1, 3, 7, 15, 25, 35])
+        # The first slice of a wait comes on top.
+        self.assertEqual(given, [0.6, 1.1, 2.1, 2.1, 2.1, 2.1])
+        # A minute later the machine is no longer taken for a busy one.
+        self.now += 61
+        self.assertEqual(self.breaker.patience(0.25), 0.25)
 
     def test_a_daemon_that_hangs_with_the_connection_open_costs_its_time_out_once(self):
         awake = threading.Event()

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { reasons } from '../../src/core/types.ts';
 import {
+  copyTerms,
   daemonAway,
   jobStatuses,
   jobTerms,
@@ -19,7 +20,7 @@ function moduleFor(tables: Record<string, unknown>): string {
 }
 
 test('the pages in the browser have the words of the daemon', async () => {
-  const tables = { daemonAway, jobTerms, libraryTerms, modeTerms, rootTerms, untilAsked };
+  const tables = { copyTerms, daemonAway, jobTerms, libraryTerms, modeTerms, rootTerms, untilAsked };
   await expect(moduleFor(tables)).toMatchFileSnapshot('../../comfyui/web/vocabulary.js');
 });
 

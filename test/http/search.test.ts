@@ -7,7 +7,12 @@ import { createClient } from '../helpers/services.ts';
 
 test('a search ignores case, needs no star, and finds all of its words in any order', async () => {
   const { get, source, copy } = createClient();
-  for (const name of ['loras/Flux-Style FP8.safetensors', 'loras/flux-other.safetensors', 'vae/c++[1].safetensors'])
+  for (const name of [
+    'loras/Flux-Style FP8.safetensors',
+    'loras/flux-other.safetensors',
+    'vae/c++[1].safetensors',
+    'vae/cafe\u0301.pt',
+  ])
     await copy(source(name, 1000).path);
   const found = async (search: string) => {
     const { body } = await get(`/api/cache/entries?${new URLSearchParams({ search, sort: 'name' })}`);
@@ -16,6 +21,7 @@ test('a search ignores case, needs no star, and finds all of its words in any or
   expect(await found('FLUX')).toEqual(['loras/Flux-Style FP8.safetensors', 'loras/flux-other.safetensors']);
   expect(await found('fp8 flux')).toEqual(['loras/Flux-Style FP8.safetensors']);
   expect(await found('c++[1]')).toEqual(['vae/c++[1].safetensors']);
+  expect(await found('CAFÉ')).toEqual(['vae/cafe\u0301.pt']);
   expect(await found('*')).toEqual([]);
 });
 

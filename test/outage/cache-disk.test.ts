@@ -1,15 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, statfsSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { LookupAnswer } from '../../src/api/api.ts';
+import type { LibraryAnswer } from '../../src/api/dashboard.ts';
 import type { TierStats } from '../../src/api/stats.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { createLog } from '../../src/runtime/log.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { type DaemonProcess, endDaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
 import { writeModel } from '../helpers/files.ts';
+import { fillDisk } from '../helpers/full-disk.ts';
 import { createLoopDisk, noLoopDisk } from '../helpers/loop-disk.ts';
 import { patience, soon } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
@@ -53,19 +55,10 @@ async function expectHit(daemon: DaemonProcess, path = '', bytes?: Buffer): Prom
   expect(bytes && readFileSync(answer.path).equals(bytes)).toBe(true);
 }
 
-/** @returns the blocks that are free after that */
-function fillDisk(dir: string): number {
-  for (let block = mib; block >= 512; block /= 2) {
-    for (let number = 0; ; number += 1) {
-      try {
-        writeFileSync(join(dir, `fill-${block}-${number}`), Buffer.alloc(block, 1));
-      } catch {
-        rmSync(join(dir, `fill-${block}-${number}`), { force: true });
-        break;
-      }
-    }
-  }
-  return statfsSync(dir).bavail;
+/** How many files the dashboard shows in each state. */
+async function libraryStates({ client }: DaemonProcess): Promise<Record<string, number>> {
+  const { states } = await client.ask<LibraryAnswer>('GET', '/api/library');
+  return Object.fromEntries(states.filter(({ files }) => files > 0).map(({ name, files }) => [name, files]));
 }
 
 if (noLoopDisk) console.warn(`SKIPPED: the disk of the cache goes, fills and comes back (${noLoopDisk})`);
@@ -103,6 +96,11 @@ describe.skipIf(noLoopDisk !== null)('the disk of the cache', () => {
     expect((await daemon.client.clear({ all: true })).files).toBe(0);
     expect((await daemon.client.verify({ all: true })).damaged).toEqual([]);
     expect(await ssd(daemon)).toMatchObject({ state: 'away', files: 2 });
+    // No list calls a copy ready that nothing can be loaded from.
+    const listed = (await daemon.client.entries({ cached: true })).entries.flatMap(({ copies }) => copies);
+    expect(listed.map(({ state }) => state)).toEqual(['away', 'away']);
+    expect((await daemon.client.explain(paths[0] ?? '')).entry?.copies[0]?.state).toBe('away');
+    expect(await libraryStates(daemon)).toEqual({ 'cache-away': 2, 'not-copied': 1 });
     expect(readdirSync(disk.path)).toEqual([]);
     // Another volume in its place is not it either.
     execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', disk.path]);
@@ -236,7 +234,7 @@ describe.skipIf(noLoopDisk !== null)('the disk of the cache', () => {
     const paths = [join(daemon.root, 'loras/a.safetensors')];
     await daemon.client.warm({ paths, wait: true });
     const fill = () => {
-      rmSync(join(disk.path, 'state/reserve'), { force: true });
+      rmSync(join(disk.path, 'state/reserve'), { force: true, recursive: true });
       return fillDisk(disk.path);
     };
     const full = {

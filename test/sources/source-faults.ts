@@ -12,6 +12,11 @@ export function sourceFaults(create: CreateSubject): void {
     await expect(driver.open(file)).rejects.toMatchObject({ code: 'SOURCE_MISSING' });
   });
 
+  test('one with a name that no file can have is missing, and its root is no outage', async () => {
+    const { driver, file } = await withFile(create);
+    expect(await driver.stat(file.path.replace(name, 'x'.repeat(300)))).toMatchObject({ is: 'absent', root: { empty: false } });
+  });
+
   test.each(['gone', 'empty'] as const)('none is missing when its root is %s', async (how) => {
     const { driver, file, vanish } = await withFile(create);
     await vanish(how);

@@ -26,3 +26,13 @@ test('the files beside a model are found by its name as if all names had been go
     { numRuns: 2000 },
   );
 });
+
+test.each([
+  ['model.onnx', 'selected_tags.csv'],
+  ['model.onnx', 'labels.txt'],
+  ['pytorch_model.bin', 'id2label.json'],
+  ['diffusion_pytorch_model.safetensors', 'quanto_qmap.json'],
+])('what the numbers of %s mean lies beside its copy, too: %s', (model, other) => {
+  expect(isCompanion(model, other) || isSidecar(model, other)).toBe(true);
+  expect(isSidecar(model, 'notes about another model.csv')).toBe(false);
+});

@@ -10,6 +10,8 @@ import { readExtraPaths } from '../../src/comfyui/extra-paths.ts';
 import { readEnv } from '../../src/config/env.ts';
 import { readSmallFileSync } from '../../src/runtime/small-file.ts';
 import { readText } from '../../src/sources/read-text.ts';
+import { analyze } from '../../src/workflow/analyze.ts';
+import { namedInText } from '../../src/workflow/named-in-text.ts';
 import { readDocument } from '../../src/workflow/read-document.ts';
 import { cpuTimeOf } from '../helpers/cpu-time.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
@@ -92,6 +94,25 @@ describe('an image whose texts are small as they lie', () => {
     const head = Buffer.from('RIFF\0\0\0\0WEBPEXIF\0\0\0\0', 'latin1');
     head.writeUInt32LE(exif.length, 16);
     soon(() => readDocument(Buffer.concat([head, exif])));
+  });
+
+  test.each([
+    ['LoRAs', '<lora:a:1>'],
+    ['embeddings', 'embedding:a '],
+    ['embeddings without a name', 'embedding:'],
+    ['LoRAs that do not end', '<lora:'],
+    ['brackets in a name', `embedding:${'\\('.repeat(100)}`],
+  ])('the text of a prompt with hundreds of thousands of %s holds up no lookup', (_what, text) => {
+    const long = text.repeat(5_000_000 / text.length);
+    // Some ms; read to its end it took more than a second, and an analysis reads it several times.
+    expect(cpuTimeOf(() => namedInText(long))).toBeLessThan(300);
+    expect(namedInText(long).length).toBeLessThanOrEqual(100);
+  });
+
+  test('a node with tens of thousands of names of models is refused', () => {
+    const inputs = Object.fromEntries(Array.from({ length: 50_000 }, (_, n) => [`lora_${n}`, `${n}.safetensors`]));
+    const save = { class_type: 'SaveImage', inputs: { images: ['1', 0] } };
+    expect(() => analyze({ 1: { class_type: 'Stack', inputs }, 2: save })).toThrow('too large');
   });
 
   test('a document with strings that do not end', () => {

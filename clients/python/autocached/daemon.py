@@ -8,7 +8,7 @@ import os
 import socket
 
 from ._common.announcement import Announcement, read_announcement
-from ._common.breaker import Breaker
+from ._common.breaker import Breaker, Late, Trouble
 from ._common.state import state_directory
 from .connection import FAULTS, Answer, Connection, Request
 from .per_process import PerProcess
@@ -21,10 +21,6 @@ STORE_SECONDS = 30.0
 _REFUSALS = (400, 404, 409, 413, 415, 422, 429)
 # Idle connections that are kept.
 _MOST_IDLE = 16
-
-
-class Trouble(Exception):
-    """The daemon gave no usable answer. The message says why."""
 
 
 class Refused(Trouble):
@@ -69,7 +65,8 @@ class Daemon:
         if again or known is None or known[0] != stamp:
             try:
                 known = self._read = (stamp, read_announcement(self._file))
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            # Arithmetic and recursion: numbers and nesting without bound.
+            except (OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
                 raise Trouble("%s cannot be used: %s" % (self._file, error)) from error
         return known[1]
 
@@ -91,7 +88,7 @@ class Daemon:
         try:
             return self._ask(kept or Connection(announced, ANSWER_SECONDS), request, seconds)
         except socket.timeout:
-            raise Trouble("no answer in time from " + announced.url) from None
+            raise Late("no answer in time from " + announced.url) from None
         except FAULTS as error:
             latest = self.announcement(again=True)
             if kept is None and latest == announced:
@@ -100,6 +97,8 @@ class Daemon:
         self._idle.clear()
         try:
             return self._ask(Connection(latest, ANSWER_SECONDS), request, seconds)
+        except socket.timeout:
+            raise Late("no answer in time from " + latest.url) from None
         except FAULTS as error:
             raise Trouble("%s: %s" % (latest.url, error)) from error
 

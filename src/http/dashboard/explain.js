@@ -1,4 +1,5 @@
 import { element } from '../../../comfyui/web/elements.js';
+import { copyTerms } from '../../../comfyui/web/vocabulary.js';
 import { counted, formatBytes } from '../../../comfyui/web/words.js';
 import { ask } from './api.js';
 import { showDialog, tell } from './dialogs.js';
@@ -35,7 +36,7 @@ function pageOf({ path, entry, now, leases, decisions, sha256, published, stands
     for (const { tier, state, bytes, createdAt } of entry.copies)
       facts.push([
         `Copy on ${tier.toUpperCase()}`,
-        `${state}, ${formatBytes(bytes)}${createdAt ? `, made ${agoText(createdAt)}` : ''}`,
+        `${copyTerms[state].word}, ${formatBytes(bytes)}${createdAt ? `, made ${agoText(createdAt)}` : ''}`,
       ]);
     if (standsOn) facts.push(['Stands on', standsOn.join(', ')]);
     if (baseOf) facts.push(['Base of', baseOf.join(', ')]);

@@ -2,7 +2,15 @@ import { element, setText } from '../../../comfyui/web/elements.js';
 import { formatBytes } from '../../../comfyui/web/words.js';
 import { agoText, splitPath } from './figures.js';
 
-const tones = { ready: 'good', copying: 'accent', queued: 'accent', changed: 'warn', away: 'bad', 'not-seen': 'bad' };
+const tones = {
+  ready: 'good',
+  copying: 'accent',
+  queued: 'accent',
+  changed: 'warn',
+  away: 'bad',
+  'cache-away': 'bad',
+  'not-seen': 'bad',
+};
 
 /** The rows of the library. @param pick is told that a file is selected, or no longer @param explain shows all about one */
 export function libraryRow({ selected, pick, explain }) {

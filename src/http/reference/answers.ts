@@ -4,8 +4,8 @@ import type { TierUseView } from '../../api/entries.ts';
 import type { SharedView } from '../../api/farm.ts';
 import type { RemoteView } from '../../api/remotes.ts';
 import { errorCodes } from '../../core/errors.ts';
-import { copyStates, media, priorities, reasons, tierNames } from '../../core/types.ts';
-import { jobStatuses, rootHealths } from '../../core/vocabulary.ts';
+import { media, priorities, reasons, tierNames } from '../../core/types.ts';
+import { jobStatuses, rootHealths, shownCopyStates } from '../../core/vocabulary.ts';
 
 /** Shapes that several answers share. Their types in `api/` say what each field means. */
 
@@ -52,7 +52,7 @@ export const entryFields = {
     z.strictObject({
       tier: z.enum(tierNames),
       path,
-      state: z.enum(copyStates),
+      state: z.enum(shownCopyStates),
       bytes: count,
       hash: z.string().nullable(),
       createdAt: z.string().nullable(),

@@ -31,7 +31,7 @@ export const libraryQuery = z.object({
 /** The whole library: every model file on the sources, asked for or not. */
 export function libraryRoutes(app: FastifyInstance, services: LibraryServices): void {
   const index = new LibraryIndex(services);
-  const { copier, roots } = services;
+  const { copier, roots, tiers } = services;
 
   app.get('/api/library', async (request): Promise<LibraryAnswer> => {
     const query = parse(libraryQuery, request.query);
@@ -40,6 +40,7 @@ export function libraryRoutes(app: FastifyInstance, services: LibraryServices): 
     const moment = {
       jobs: new Map(underWay.map(({ path, status }) => [path, status])),
       health: new Map(roots.list().map(({ path, health }) => [path, health])),
+      away: new Set(tiers.all().flatMap((tier) => (tier.state() === 'away' ? [tier.name] : []))),
     };
     const { files, states } = await chosen(all, query, moment);
     return {

@@ -25,6 +25,7 @@ export const lookupBody = z
     path: absolutePath.optional(),
     size: bytes.optional(),
     mtimeNs: nanoseconds.optional(),
+    ctimeNs: nanoseconds.optional(),
     category: name.optional(),
     name: name.optional(),
     purpose: z.enum(purposes).default('load'),
@@ -58,6 +59,7 @@ type LookupServices = Pick<
   | 'clock'
   | 'foresight'
   | 'variants'
+  | 'tiers'
 >;
 
 /** The way of a lookup begins here: parse, ask, answer. */

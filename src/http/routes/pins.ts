@@ -12,7 +12,7 @@ import { viewOf } from '../views.ts';
 
 export const pinBody = selectBody.extend({ categories: z.array(name).max(1000).optional() });
 
-type PinServices = SelectServices & Pick<Services, 'leases' | 'clock'>;
+type PinServices = SelectServices & Pick<Services, 'leases' | 'clock' | 'tiers'>;
 
 /** Pins: single files, and directories, globs and categories with all files that come later. */
 export function pinRoutes(app: FastifyInstance, services: PinServices): void {

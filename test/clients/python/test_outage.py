@@ -61,13 +61,29 @@ class Outage(unittest.TestCase):
         self.assertEqual(self.memo.get_or_compute([1], lambda: "stored"), "stored")
         daemon.hang()
         self.patch("autocached.daemon.ANSWER_SECONDS", 0.2)
-        self.patch("autocached._common.breaker.FIRST_SECONDS", 3600.0)
+        self.patch("autocached._common.breaker.FIRST_LATE_SECONDS", 3600.0)
+        self.patch("autocached._common.breaker.LONGEST_LATE_SECONDS", 3600.0)
         asked = mock.Mock(wraps=self.memo._once().results._daemon.post)
         self.memo._once().results._daemon.post = asked
         found = [self.memo.get_or_compute([1], lambda: "computed") for _ in range(10)]
         found += asyncio.run(self.all_at_once())
         self.assertEqual(found, ["computed"] * 20)
         self.assertEqual(asked.call_count, 1)
+
+    @unittest.skipUnless(hasattr(signal, "SIGSTOP"), "only POSIX stops processes")
+    def test_a_daemon_that_was_late_is_asked_again_after_a_second(self):
+        daemon = self.start()
+        self.assertEqual(self.memo.get_or_compute([1], lambda: "stored"), "stored")
+        breaker, now = self.memo._once().results._daemon.breaker, 100.0
+        breaker._clock = lambda: now
+        daemon.hang()
+        with mock.patch("autocached.daemon.ANSWER_SECONDS", 0.2):
+            self.assertEqual(self.memo.get_or_compute([1], lambda: "computed"), "computed")
+        daemon.process.send_signal(signal.SIGCONT)
+        now = 100.9
+        self.assertEqual(self.memo.get_or_compute([1], lambda: "computed"), "computed")
+        now = 101.0
+        self.assertEqual(self.memo.get_or_compute([1], self.fail), "stored")
 
     async def all_at_once(self):
         async def compute():

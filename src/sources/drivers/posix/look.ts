@@ -49,7 +49,9 @@ function orAbsent<T>(look: () => T, absent: T): T {
   try {
     return look();
   } catch (error) {
-    if (meaningOf(error) === 'missing') return absent;
+    const meaning = meaningOf(error);
+    // No file can have a name that is too long.
+    if (meaning === 'missing' || meaning === 'bad-name') return absent;
     throw error;
   }
 }
