@@ -50,6 +50,12 @@ const orders = {
     return { path, seconds: (performance.now() - from) / 1000 };
   },
 
+  /** Has it copied while no program waits for it. @throws when there is no copy */
+  async warm(remote: string): Promise<void> {
+    const { ready } = await running().warm({ paths: [await pathOn(remote)], wait: true });
+    if (ready !== 1) throw new Error('a model could not be copied');
+  },
+
   /** Resolves when this share of it is here. */
   async untilHas(remote: string, share: number): Promise<void> {
     const path = await pathOn(remote);

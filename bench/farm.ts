@@ -1,7 +1,8 @@
 /**
- * A farm of 8 hosts in network namespaces, with a Redis and an origin of 200 Mbit: a model that all load at once, beside 8 x curl and
- * 8 x rclone; the same with a host that is killed and with one that lies; what a dead host costs; one host alone with the farm on and
- * off; hits without the Redis. Needs root on Linux, ip, tc and redis-server.
+ * A farm of 8 hosts in network namespaces, with a Redis and an origin of 200 Mbit: a model that all load at once, and one that all copy
+ * while no program waits, beside 8 x curl and 8 x rclone, with the processor time of each; the first again with a host that is killed and
+ * with one that lies; what a dead host costs; one host alone with the farm on and off; hits without the Redis. Needs root on Linux, ip, tc
+ * and redis-server.
  * `npm run bench -- farm [GiB]`
  */
 import { createHash } from 'node:crypto';
@@ -11,6 +12,7 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FarmHosts, type Host, type Loaded, type Model } from './farm-hosts.ts';
 import { median } from './figures.ts';
+import { endedSeconds } from './process-tree.ts';
 
 const count = 8;
 const bytes = Math.round(Number(process.argv[2] ?? 1) * 2 ** 30);
@@ -22,6 +24,7 @@ const links = { origin: '200mbit', host: '400mbit' };
 const chunkBytes = 8 * 2 ** 20;
 
 const together = { name: 'together', bytes };
+const warmed = { name: 'warmed', bytes };
 const killed = { name: 'killed', bytes };
 const lied = { name: 'lied', bytes };
 const dead = { name: 'dead', bytes: aloneBytes };
@@ -33,36 +36,52 @@ if (!isInstalled('redis-server')) {
   process.exit();
 }
 const dir = mkdtempSync(join(tmpdir(), 'autocached-farm-'));
-const models = [together, killed, lied, dead, ...alone];
+const models = [together, warmed, killed, lied, dead, ...alone];
 const farm = (await FarmHosts.startOrSkip({ dir, count, links, models })) ?? process.exit();
 const { hosts } = farm;
 const sums = new Map<number, Promise<string>>();
 const ideal = bytes / bytesPerSecond.origin;
+const gigabytes = (count * bytes) / 1e9;
 console.log(
   `${count} hosts of 400 Mbit, an origin of 200 Mbit, ${bytes / 2 ** 30} GiB: at the origin's rate ${ideal.toFixed(1)} s`,
 );
 
-const last = await allAtOnce();
+const waitedFor = await allAtOnce();
 await lateJoiner();
 await farm.evict(together);
+const ahead = await allWarmed();
+await farm.evict(warmed);
 await oneHostKilled();
 await oneHostLies();
 await aloneAndBesideADeadHost();
-await plainReaders(last);
+await plainReaders();
 await hitsWithoutRedis();
 process.exit();
 
-async function allAtOnce(): Promise<number> {
-  const cpuOf = () => Promise.all(hosts.map((host) => host.ask('cpu')));
-  const before = await cpuOf();
-  const loaded = await farm.load(together);
-  const after = await cpuOf();
-  const cpu = after.reduce((sum, seconds, index) => sum + seconds - (before[index] ?? 0), 0);
+async function allAtOnce(): Promise<{ seconds: number; cpu: number }> {
+  const { result: loaded, cpu } = await measured(() => farm.load(together));
   await report('all at once', together, loaded);
   const [first = Number.NaN, end = Number.NaN] = [loaded[0]?.seconds, loaded.at(-1)?.seconds];
   print('', `last / first ${ratio(end, first)}, last / ideal ${ratio(end, ideal)}`);
-  print('', `${(cpu / ((count * bytes) / 1e9)).toFixed(2)} CPU-seconds for each GB received, giving it to others included`);
-  return end;
+  print('', `${cpu.toFixed(2)} CPU-seconds for each GB received, giving it to others included`);
+  return { seconds: end, cpu };
+}
+
+/** What no program waits for stays out of the page cache. */
+async function allWarmed(): Promise<{ cpu: number }> {
+  const { cpu } = await measured(() => Promise.all(hosts.map((host) => host.ask('warm', warmed.name))));
+  const reads = await farm.originReads(warmed);
+  print('all at once, nobody waits', `origin ${reads.toFixed(3)} x; ${cpu.toFixed(2)} CPU-seconds for each GB received`);
+  return { cpu };
+}
+
+/** @returns what the work gave, and processor time of all hosts meanwhile, s for each GB that they all received */
+async function measured<T>(work: () => Promise<T>): Promise<{ result: T; cpu: number }> {
+  const cpuOf = async () =>
+    (await Promise.all(hosts.map((host) => host.ask('cpu')))).reduce((sum, seconds) => sum + seconds, 0);
+  const before = await cpuOf();
+  const result = await work();
+  return { result, cpu: ((await cpuOf()) - before) / gigabytes };
 }
 
 async function lateJoiner(): Promise<void> {
@@ -124,17 +143,24 @@ async function aloneAndBesideADeadHost(): Promise<void> {
   await farm.start(1);
 }
 
-async function plainReaders(farmSeconds: number): Promise<void> {
-  await compare('curl', (url, path) => ['curl', '-sf', '-o', path, url]);
+async function plainReaders(): Promise<void> {
+  const checked = 'curl -sf "$1" | tee "$2" | sha256sum';
+  await compare('curl, its SHA-256', (url, path) => ['bash', '-o', 'pipefail', '-c', checked, 'bash', url, path]);
   if (isInstalled('rclone')) await compare('rclone', (url, path) => ['rclone', 'copyurl', '--config', '/dev/null', url, path]);
 
   async function compare(name: string, commandOf: (url: string, path: string) => string[]): Promise<void> {
-    const before = await farm.originReads(plain);
+    const [before, cpuBefore] = [await farm.originReads(plain), endedSeconds()];
     const times = await farm.readers(plain, commandOf);
     const reads = (await farm.originReads(plain)) - before;
+    const cpu = (endedSeconds() - cpuBefore) / gigabytes;
     const end = times.at(-1) ?? Number.NaN;
     const ended = `${times.length} of ${count}, first ${times[0]?.toFixed(1)} s, last ${end.toFixed(1)} s`;
-    print(`${count} x ${name}`, `origin ${reads.toFixed(3)} x; ${ended}: the farm is ${ratio(end, farmSeconds)} times sooner`);
+    print(
+      `${count} x ${name}`,
+      `origin ${reads.toFixed(3)} x; ${ended}: the farm is ${ratio(end, waitedFor.seconds)} times sooner`,
+    );
+    const ratios = `${ratio(waitedFor.cpu, cpu)} of that in the farm, ${ratio(ahead.cpu, cpu)} where nobody waits`;
+    print('', `${cpu.toFixed(2)} CPU-seconds for each GB: ${ratios}`);
   }
 }
 

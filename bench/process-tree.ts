@@ -18,6 +18,12 @@ export function cpuSeconds(pid: number): number {
   return ticks.reduce((sum, value) => sum + value, 0) / ticksPerSecond;
 }
 
+/** Processor time of the processes that this one has started, and theirs, that have ended. */
+export function endedSeconds(): number {
+  const [user = 0, system = 0] = statOf('self').slice(13, 15);
+  return (user + system) / ticksPerSecond;
+}
+
 /** The fields behind the name: state, parent, and so on; empty for a process that has ended. */
 function statOf(pid: number | string): number[] {
   try {

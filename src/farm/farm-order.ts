@@ -3,6 +3,7 @@ import type { Priority } from '../core/types.ts';
 import type { SwarmContent } from './directory.ts';
 import type { FarmPlace } from './farm-place.ts';
 import type { Fetched, FetchNote } from './fetch-parts.ts';
+import type { GainedChunk } from './shared-files.ts';
 
 /** How a copy is helped by the farm. */
 export interface FarmOrder {
@@ -24,7 +25,7 @@ export type FarmNote =
   | FetchNote
   /** From here on others may read the unfinished file; the chunks that are there, with their SHA-256. */
   | { is: 'begun'; content: SwarmContent; temp: string; size: number; hashes: Map<number, string> }
-  | { is: 'gained'; chunk: number; sha256: string }
+  | ({ is: 'gained' } & GainedChunk)
   /** Other hosts gave bytes that are not the source's: all was thrown away, and is read from the source. */
   | { is: 'split'; why: string };
 

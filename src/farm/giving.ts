@@ -4,7 +4,7 @@ import { packageModule } from '../runtime/package.ts';
 import { type Peer, startPeer } from '../runtime/peer.ts';
 import type { FarmPlace } from './farm-place.ts';
 import type { ListenerProcess, ListenerWatcher, OwnCopy } from './listener-messages.ts';
-import type { UnfinishedFile } from './shared-files.ts';
+import type { GainedChunk, UnfinishedFile } from './shared-files.ts';
 
 export interface GivingParts {
   place: FarmPlace;
@@ -60,8 +60,8 @@ export class Giving implements Disposable {
     await this.#peer?.call.begin(file).catch(() => {});
   }
 
-  async gained(id: string, chunk: number, sha256: string): Promise<void> {
-    await this.#peer?.call.gained(id, chunk, sha256).catch(() => {});
+  async gained(id: string, chunk: GainedChunk): Promise<void> {
+    await this.#peer?.call.gained(id, chunk).catch(() => {});
   }
 
   async finish(copy: OwnCopy): Promise<void> {

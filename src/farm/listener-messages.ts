@@ -1,6 +1,6 @@
 import type { Fingerprint } from '../core/types.ts';
 import type { FarmPlace } from './farm-place.ts';
-import type { FinishedCopy, UnfinishedFile } from './shared-files.ts';
+import type { FinishedCopy, GainedChunk, UnfinishedFile } from './shared-files.ts';
 
 /** A copy that this host has, whatever it was copied by. */
 export interface OwnCopy extends Omit<FinishedCopy, 'digests'> {
@@ -19,7 +19,7 @@ export interface ListenerProcess {
   listen(place: FarmPlace, at: { host: string; port: number }): Promise<number>;
   /** Others may read what is there of an unfinished copy. */
   begin(file: UnfinishedFile): void;
-  gained(id: string, chunk: number, sha256: string): void;
+  gained(id: string, chunk: GainedChunk): void;
   /** Others may read a finished copy. @returns the content's name; null when the copy cannot be read or has no proof */
   finish(copy: OwnCopy): Promise<string | null>;
   withdraw(id: string, path: string): void;

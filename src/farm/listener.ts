@@ -20,7 +20,7 @@ import { UploadTurns } from './upload-turns.ts';
 const parent = serveParent<ListenerWatcher, ListenerProcess>({
   listen,
   begin: (file) => files.begin(file),
-  gained: (id, chunk, sha256) => files.of(id)?.gain(chunk, sha256),
+  gained: (id, chunk) => files.of(id)?.gain(chunk),
   async finish({ manifestPath, source, id, published, ...copy }) {
     const found = await idOfCopy({ ...copy, manifestPath, source, id, published });
     if (found === null) return null;

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { chunkSize } from '../codec/chunk-hash.ts';
+import { hashableMemory } from '../codec/xxh3-kernel.ts';
 import type { Priority } from '../core/types.ts';
 import type { Run } from './directory.ts';
 import { connectionKey } from './farm-key.ts';
@@ -56,7 +57,7 @@ export class PeerClient implements Disposable {
     const end = await this.#asked<RequestEnd>(url, asked, signal, async (answer, connection) => {
       if (answer.status === 503) return { is: 'refused', until: performance.now() + pauseOf(answer) };
       if (answer.status !== 200) return { is: answer.status === 404 ? 'gone' : 'silent' };
-      const memory = this.#spare.pop() ?? Buffer.allocUnsafeSlow(chunkSize);
+      const memory = this.#spare.pop() ?? chunkMemory();
       try {
         return await take(answer, connection, memory, question);
       } finally {
@@ -144,6 +145,12 @@ export class PeerClient implements Disposable {
     idle.push({ connection, since: performance.now() });
     this.#idle.set(url, idle);
   }
+}
+
+/** Hashed in place, and written past the page cache from there. */
+function chunkMemory(): Buffer {
+  const { buffer, byteOffset, byteLength } = hashableMemory(chunkSize);
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 /** Reads chunk after chunk, and gives on those that have their hash. */

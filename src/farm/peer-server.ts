@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Log } from '../runtime/log.ts';
+import { pageAligned } from '../runtime/uncached.ts';
 import type { ChunkSet } from './chunk-set.ts';
 import type { Run } from './directory.ts';
 import { connectionKey } from './farm-key.ts';
@@ -11,8 +12,11 @@ import * as wire from './peer-wire.ts';
 
 /** A content that this host gives to others. */
 export interface SharedContent {
-  /** A copy, or one that is being made: chunks that are there are final. Null when it has left. */
-  open(): Promise<FileHandle | null>;
+  /**
+   * A copy, or one that is being made: chunks that are there are final. Null when it has left. These chunks are read from it, whole pages
+   * into memory that begins at a page.
+   */
+  open(chunks: readonly number[]): Promise<FileHandle | null>;
   size: number;
   has: ChunkSet;
   /** Chunk -> SHA-256, of chunks that are there. */
@@ -63,7 +67,7 @@ export class PeerServer implements AsyncDisposable {
   readonly #connections = new Map<Socket, string>();
   #uploads = 0;
   /** Memory for pieces that is not in use. */
-  readonly #spare: Buffer[] = [];
+  readonly #spare: Uint8Array[] = [];
 
   /** Uploads and bytes given since the start. */
   readonly given = { chunks: 0, bytes: 0 };
@@ -180,7 +184,7 @@ export class PeerServer implements AsyncDisposable {
       for (const chunk of chunks) hashes.push(content.hashes.get(chunk) ?? (await content.hash?.(chunk)));
       if (hashes.includes(undefined)) return say(response, 404);
       // It stays readable when the copy leaves meanwhile.
-      file = (await content.open()) ?? undefined;
+      file = (await content.open(chunks)) ?? undefined;
       if (file === undefined) return say(response, 404);
       const { from: start } = wire.placeOf(from, content.size);
       const { end } = wire.placeOf(to - 1, content.size);
@@ -204,19 +208,17 @@ export class PeerServer implements AsyncDisposable {
   ): Promise<void> {
     const gone = once(response, 'close');
     // Two pieces of memory in turn: one is read into while the other is sent.
-    let [piece, other] = [
-      this.#spare.pop() ?? Buffer.allocUnsafeSlow(pieceSize),
-      this.#spare.pop() ?? Buffer.allocUnsafeSlow(pieceSize),
-    ];
+    let [piece, other] = [this.#spare.pop() ?? pageAligned(pieceSize), this.#spare.pop() ?? pageAligned(pieceSize)];
     let sent: Promise<unknown> = Promise.resolve();
     for (let at = start; at < end && !response.destroyed; ) {
-      await Promise.race([this.#options.turn(Math.min(pieceSize, end - at), isAwaited), gone]);
-      const { bytesRead } = await file.read(piece, 0, Math.min(pieceSize, end - at), at);
+      const most = Math.min(pieceSize, end - at);
+      await Promise.race([this.#options.turn(most, isAwaited), gone]);
+      const { bytesRead } = await file.read(piece, 0, pieceSize, at);
       if (bytesRead === 0) throw new Error('a shared copy is shorter than its chunks');
-      at += bytesRead;
-      this.given.bytes += bytesRead;
       const before = sent;
-      const bytes = piece.subarray(0, bytesRead);
+      const bytes = piece.subarray(0, Math.min(bytesRead, most));
+      at += bytes.length;
+      this.given.bytes += bytes.length;
       sent = new Promise((resolve) => response.write(bytes, resolve));
       await Promise.race([before, gone]);
       [piece, other] = [other, piece];

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
+import { constants, type FileHandle, open } from 'node:fs/promises';
 import { createXxh128 } from '../codec/xxh128.ts';
 import type { Seal } from '../core/types.ts';
 import { ChunkSet } from './chunk-set.ts';
@@ -16,6 +16,14 @@ export interface UnfinishedFile {
   path: string;
   /** The chunks that are there, with their SHA-256. */
   hashes: ReadonlyMap<number, string>;
+}
+
+/** A chunk that is there from now on. */
+export interface GainedChunk {
+  chunk: number;
+  sha256: string;
+  /** Whether it was written through the page cache. */
+  cached: boolean;
 }
 
 /** A finished copy that others may read. */
@@ -45,7 +53,7 @@ export class SharedFiles {
     // A finished copy of the same bytes, of another source, has all of it.
     if (this.#files.get(id)?.has.isFull) return;
     const file = new SharedFile(size, new ChunkSet(chunks));
-    for (const [chunk, sha256] of hashes) file.gain(chunk, sha256);
+    for (const [chunk, sha256] of hashes) file.gain({ chunk, sha256, cached: true });
     file.unfinished = [temp, path];
     this.#files.set(id, file);
   }
@@ -53,7 +61,8 @@ export class SharedFiles {
   finish(id: string, copy: FinishedCopy): void {
     const before = this.#files.get(id);
     const all = ChunkSet.all(copy.digests.length);
-    const file = new SharedFile(copy.size, all, before?.size === copy.size ? before.hashes : new Map());
+    const same = before?.size === copy.size ? before : undefined;
+    const file = new SharedFile(copy.size, all, same?.hashes, same?.uncached);
     if (before?.has.isFull) file.copies.push(...before.copies.filter(({ path }) => path !== copy.path));
     file.copies.push(copy);
     this.#files.set(id, file);
@@ -75,27 +84,34 @@ export class SharedFile implements SharedContent {
   readonly size: number;
   readonly has: ChunkSet;
   readonly hashes: Map<number, string>;
+  /** Chunks that were written past the page cache. */
+  readonly uncached: Set<number>;
   /** Where the unfinished copy lies, and where it will. */
   unfinished: readonly string[] | null = null;
   copies: FinishedCopy[] = [];
 
-  constructor(size: number, has: ChunkSet, hashes = new Map<number, string>()) {
+  constructor(size: number, has: ChunkSet, hashes = new Map<number, string>(), uncached = new Set<number>()) {
     this.size = size;
     this.has = has;
     this.hashes = hashes;
+    this.uncached = uncached;
   }
 
-  gain(chunk: number, sha256: string): void {
-    if (this.has.add(chunk)) this.hashes.set(chunk, sha256);
+  gain({ chunk, sha256, cached }: GainedChunk): void {
+    if (!this.has.add(chunk)) return;
+    this.hashes.set(chunk, sha256);
+    if (!cached) this.uncached.add(chunk);
   }
 
-  async open(): Promise<FileHandle | null> {
+  async open(chunks: readonly number[]): Promise<FileHandle | null> {
+    // What was kept out of the page cache is not read into it: that takes as much time as to write it there.
+    const uncached = chunks.every((chunk) => this.uncached.has(chunk));
     for (const path of this.unfinished ?? []) {
-      const file = await opened(path);
+      const file = await opened(path, uncached);
       if (file !== null) return file;
     }
     for (const copy of this.copies) {
-      const file = await opened(copy.path);
+      const file = await opened(copy.path, uncached);
       if (file === null) continue;
       if (await isSealed(file, copy.seal)) return file;
       await file.close();
@@ -104,7 +120,7 @@ export class SharedFile implements SharedContent {
   }
 
   async hash(chunk: number): Promise<string | undefined> {
-    const file = await this.open();
+    const file = await this.open([chunk]);
     if (file === null) return undefined;
     try {
       const { from, end } = placeOf(chunk, this.size);
@@ -122,8 +138,11 @@ export class SharedFile implements SharedContent {
   }
 }
 
-async function opened(path: string): Promise<FileHandle | null> {
-  return open(path, 'r').catch(() => null);
+/** @returns null when it cannot be opened */
+async function opened(path: string, uncached: boolean): Promise<FileHandle | null> {
+  const { O_RDONLY, O_DIRECT } = constants;
+  const past = uncached && O_DIRECT !== undefined ? await open(path, O_RDONLY | O_DIRECT).catch(() => null) : null;
+  return past ?? open(path, 'r').catch(() => null);
 }
 
 /** A program may have written to it. */

@@ -179,7 +179,7 @@ export class Traffic implements FarmTraffic, Disposable {
       const own = this.#own.get(path);
       if (own === undefined) return;
       own.has++;
-      await this.#giving?.gained(own.content.id, note.chunk, note.sha256);
+      await this.#giving?.gained(own.content.id, note);
     } else if (note.is === 'split') {
       log.warn(
         { path: file.path, why: note.why },

@@ -102,11 +102,16 @@ function startThread(module: URL, { onExit, youngGenerationMb, unref }: StartOpt
   };
 }
 
+/** With the little that V8 begins with, its heap is collected as a whole several times while the modules load, MiB. */
+const startGenerationMb = 64;
+
 function startProcess(module: URL, { onExit, env, youngGenerationMb, unref }: StartOptions): PeerPort {
   const child = fork(module, {
     execArgv: [
       '--disable-warning=ExperimentalWarning',
-      ...(youngGenerationMb === undefined ? [] : [`--max-semi-space-size=${youngGenerationMb}`]),
+      ...(youngGenerationMb === undefined
+        ? []
+        : [`--max-semi-space-size=${youngGenerationMb}`, `--initial-old-space-size=${startGenerationMb}`]),
     ],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     serialization: 'advanced',

@@ -34,6 +34,11 @@ export class BlockWriter {
     this.#uncached = size < leastUncached ? null : openUncachedToWrite(fd);
   }
 
+  /** Whether blocks are written past the page cache where they may; false for small files, and once the system has refused it. */
+  get writesUncached(): boolean {
+    return this.#uncached !== null && !this.#refused;
+  }
+
   /**
    * Resolves when the file has these bytes and all before; the bytes must not change until then.
    * @param cached whether they shall be in the page cache afterwards

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { statfsSync } from 'node:fs';
 import { chunkSize } from '../codec/chunk-hash.ts';
+import { hashableMemory } from '../codec/xxh3-kernel.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
 import { contentIdOf } from '../farm/content-id.ts';
 import type { SwarmContent } from '../farm/directory.ts';
@@ -124,9 +125,11 @@ async function copied(
       hashes,
       origin,
       async keep(chunk, bytes, sha256) {
-        await file.write(chunk, bytes, true);
+        // As any copy: a program that waits for it finds its bytes in the page cache.
+        const cached = hooks.urgent();
+        await file.write(chunk, bytes, cached);
         sums?.took(chunk, bytes);
-        await hooks.farm?.({ is: 'gained', chunk, sha256 });
+        await hooks.farm?.({ is: 'gained', chunk, sha256, cached: cached || !file.writesUncached });
         hooks.progress(file.bytes);
       },
       turn: async (bytes, from) => {
@@ -157,7 +160,7 @@ async function copied(
 /** Reads runs of the source as a plain copy reads all of it. */
 class SourceRuns implements Origin {
   readonly #open: OpenSource;
-  readonly #how: { shared: boolean };
+  readonly #how: { shared: boolean; spare: Uint8Array[] };
   readonly #onBytes: () => void;
   /** Time spent reading, ms. */
   readMs = 0;
@@ -167,7 +170,7 @@ class SourceRuns implements Origin {
     // Two runs may be read at once: the end of one is not that of the other's reads.
     const { endReads: _, ...source } = open;
     this.#open = source;
-    this.#how = how;
+    this.#how = { shared: how.shared, spare: [] };
   }
 
   async *read({ from, to }: Parameters<Origin['read']>[0], { onBytes, signal }: Parameters<Origin['read']>[1]) {
@@ -188,7 +191,7 @@ class SourceRuns implements Origin {
           const block = await reader.next(length - filled, Promise.resolve());
           if (block.length === length) yield { chunk, bytes: bufferOf(block) };
           else {
-            memory ??= Buffer.allocUnsafe(chunkSize);
+            memory ??= bufferOf(hashableMemory(chunkSize));
             memory.set(block, filled);
             if (filled + block.length === length) yield { chunk, bytes: memory.subarray(0, length) };
           }

@@ -6,14 +6,15 @@ import { type BlockReader, BusyTime, fill, inPieces, type Range, settled } from 
  * Parts of a remote object, each a request of its own, handed on in order. So many are asked for at once as the remote takes at the
  * moment, and memory is taken for those only. The parts are the file's chunks: what is lost of an interrupted copy is at most one for
  * each request.
+ * @param spare memory for parts that is not in use: taken from here, and put back
  */
 export function partsReader(
   range: Range<OpenSource>,
   { bytes: partBytes, atOnce }: NonNullable<OpenSource['parts']>,
+  spare: Uint8Array[] = [],
 ): BlockReader {
   const { file, end } = range;
   const busy = new BusyTime();
-  const spare: Uint8Array[] = [];
   const underWay: { buffer: Uint8Array; filled: Promise<Uint8Array> }[] = [];
   let asked = range.from;
   let given: Uint8Array | undefined;
@@ -22,8 +23,9 @@ export function partsReader(
     while (!isClosed && asked < end && underWay.length < atOnce()) {
       const at = asked;
       asked = Math.min(end, at - (at % partBytes) + partBytes);
-      const buffer = spare.pop() ?? pageAligned(Math.min(partBytes, end - range.from));
-      const filled = busy.during(fill(range, file, { buffer, at, length: asked - at }));
+      const buffer = spare.pop() ?? pageAligned(Math.min(partBytes, file.fingerprint.size));
+      const length = asked - at;
+      const filled = busy.during(fill(range, file, { buffer: buffer.subarray(0, length), at, length }));
       // The awaiting caller sees the failure; an unawaited read must not end the process.
       filled.catch(() => {});
       underWay.push({ buffer, filled });
@@ -49,6 +51,8 @@ export function partsReader(
       isClosed = true;
       file.endReads?.();
       await Promise.allSettled(underWay.map(({ filled }) => filled));
+      if (given) spare.push(given);
+      spare.push(...underWay.splice(0).map(({ buffer }) => buffer));
     },
   };
 }

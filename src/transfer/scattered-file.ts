@@ -77,6 +77,11 @@ export class ScatteredFile {
     return this.#digests.reduce((sum, digest, chunk) => sum + (digest === null ? 0 : this.#lengthOf(chunk)), 0);
   }
 
+  /** Whether chunks are written past the page cache, unless they shall be in it. */
+  get writesUncached(): boolean {
+    return this.#writer.writesUncached;
+  }
+
   /** Writes a whole chunk. @param cached whether it shall be in the page cache afterwards  @throws CacheError NO_SPACE, CACHE_IO */
   async write(chunk: number, bytes: Uint8Array, cached: boolean): Promise<void> {
     if (bytes.length !== this.#lengthOf(chunk)) throw new Error(`chunk ${chunk} has not ${bytes.length} bytes`);

@@ -4,11 +4,15 @@ import { partsReader } from './parts-reader.ts';
 
 /**
  * The reader that suits a source.
- * @param options `shared`: the asking program reads it at the same time; through the page cache each byte comes from the disk once
+ * @param options `shared`: the asking program reads it at the same time; through the page cache each byte comes from the disk once; `spare`:
+ *   memory that readers of the same source use one after the other
  */
-export function sourceReader(range: Range<OpenSource>, { shared }: { shared: boolean }): BlockReader {
+export function sourceReader(
+  range: Range<OpenSource>,
+  { shared, spare }: { shared: boolean; spare?: Uint8Array[] },
+): BlockReader {
   const { parts, traits } = range.file;
-  if (parts) return partsReader(range, parts);
+  if (parts) return partsReader(range, parts, spare);
   const { readsInFlight } = traits;
   if (readsInFlight > 1) return parallelReader(range, readsInFlight);
   return shared ? sequentialReader(range) : localReader(range);

@@ -136,6 +136,7 @@ export function farmOn(redis: RedisServer) {
         trust = 'members',
         small = 0,
         priority = 'background',
+        urgent = () => false,
       }: CopyOptions = {},
     ): Promise<CopyReport> => {
       const target = tier.placeOf(nas.root, source.rel);
@@ -154,10 +155,10 @@ export function farmOn(redis: RedisServer) {
           id = note.content.id;
           files.begin({ ...note, id, chunks: note.content.chunks, path: target.path });
         }
-        if (note.is === 'gained') files.of(id)?.gain(note.chunk, note.sha256);
+        if (note.is === 'gained') files.of(id)?.gain(note);
         for (const hears of heard) hears(note);
       };
-      const hooks = { ...quiet(), farm, ...(signal && { signal }), ...(ask && { ask, paced: () => true }) };
+      const hooks = { ...quiet(), farm, urgent, ...(signal && { signal }), ...(ask && { ask, paced: () => true }) };
       return runCopyJob(order, hooks, driver && (() => driver));
     };
     return {
@@ -184,6 +185,8 @@ export interface CopyOptions {
   trust?: FarmTrust;
   small?: number;
   priority?: Priority;
+  /** Whether a program waits for it. */
+  urgent?: CopyHooks['urgent'];
   /** Asked before each step. */
   ask?: CopyHooks['ask'];
 }

@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { chunkSize } from '../../src/codec/chunk-hash.ts';
 import { patience } from '../helpers/patience.ts';
 import { leftOut, noRedis, startRedis } from '../helpers/redis.ts';
+import { opensUncached } from '../helpers/temp-dir.ts';
 import { farmOn, nasWith, originBytes, slowDriver } from './farm-hosts.ts';
 
 vi.mock('../../src/farm/farm-link.ts', async () => ({ farmLink: (await import('./farm-hosts.ts')).patientLink }));
@@ -33,6 +34,26 @@ describe.skipIf(noRedis !== null)(`hosts of a farm${leftOut}`, { timeout: patien
     expect(farm?.peers[first.name]).toBe(size - (farm?.originBytes ?? 0));
     expect(second.bytes(nas).equals(nas.bytes)).toBe(true);
   });
+
+  test.runIf(opensUncached())(
+    'keep a copy that no program waits for out of the page cache, and one that is waited for in it',
+    async () => {
+      const start = farmOn(await startRedis());
+      const nas = nasWith(size);
+      const [first, second, third] = [await start(), await start(), await start()];
+      await first.copy(nas);
+      await second.copy(nas, { urgent: () => false });
+      await third.copy(nas, { urgent: () => true });
+      const isCached = ({ notes }: typeof first) =>
+        new Set(notes.flatMap((note) => (note.is === 'gained' ? [note.cached] : [])));
+      expect([isCached(first), isCached(second), isCached(third)]).toEqual([
+        new Set([false]),
+        new Set([false]),
+        new Set([true]),
+      ]);
+      for (const host of [first, second, third]) expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
+    },
+  );
 
   test('what others give waits for a turn of its own, and what the origin gives for that of the origin', async () => {
     const start = farmOn(await startRedis());

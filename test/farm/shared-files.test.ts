@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   closeSync,
+  constants,
   mkdirSync,
   openSync,
   readFileSync,
@@ -27,7 +28,7 @@ import { writeModel } from '../helpers/files.ts';
 import { quiet } from '../helpers/hooks.ts';
 import { copyOrder } from '../helpers/orders.ts';
 import { eventually } from '../helpers/redis.ts';
-import { tempDir } from '../helpers/temp-dir.ts';
+import { opensUncached, tempDir } from '../helpers/temp-dir.ts';
 import { nasWith } from './farm-hosts.ts';
 import { sha256 } from './shared-copy.ts';
 
@@ -45,7 +46,7 @@ async function finished(path = join(tempDir(), 'a.safetensors')) {
 }
 
 async function isGiven(files: SharedFiles): Promise<boolean> {
-  const file = await files.of(id)?.open();
+  const file = await files.of(id)?.open([0]);
   await file?.close();
   return file != null;
 }
@@ -83,7 +84,7 @@ test('an unfinished copy is given before, while and after it gets its name', asy
   const files = new SharedFiles();
   files.begin({ id, size, chunks: 3, temp, path, hashes: new Map([[1, 'known']]) });
   expect(files.of(id)?.has.size).toBe(1);
-  files.of(id)?.gain(0, sha256(bytes.subarray(0, chunkSize)));
+  files.of(id)?.gain({ chunk: 0, sha256: sha256(bytes.subarray(0, chunkSize)), cached: true });
   expect(await isGiven(files)).toBe(true);
   renameSync(temp, path);
   expect(await isGiven(files)).toBe(true);
@@ -91,6 +92,26 @@ test('an unfinished copy is given before, while and after it gets its name', asy
   expect(files.whole()).toEqual([id]);
   expect(files.of(id)?.hashes.get(1)).toBe('known');
 });
+
+test.runIf(opensUncached())(
+  'what was written past the page cache is read past it, while it is unfinished and after',
+  async () => {
+    const temp = join(tempDir(), 'a.safetensors');
+    const { copy } = await finished(temp);
+    const files = new SharedFiles();
+    files.begin({ id, size, chunks: 3, temp, path: `${temp}.gone`, hashes: new Map() });
+    for (const chunk of [0, 1, 2]) files.of(id)?.gain({ chunk, sha256: String(chunk), cached: chunk === 2 });
+    const isPast = async (...chunks: number[]) => {
+      const file = await files.of(id)?.open(chunks);
+      const [, flags = ''] = /^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${file?.fd}`, 'utf8')) ?? [];
+      await file?.close();
+      return (Number.parseInt(flags, 8) & constants.O_DIRECT) !== 0;
+    };
+    expect([await isPast(0, 1), await isPast(1, 2), await isPast(2)]).toEqual([true, false, false]);
+    files.finish(id, copy);
+    expect([await isPast(0, 1), await isPast(2)]).toEqual([true, false]);
+  },
+);
 
 test('of two copies with the same bytes the other one is given when one leaves', async () => {
   const [one, other] = [await finished(), await finished()];

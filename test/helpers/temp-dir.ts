@@ -1,4 +1,4 @@
-import { mkdtempSync, realpathSync, rmSync, statfsSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, realpathSync, rmSync, statfsSync } from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -13,6 +13,22 @@ export function tempDir(parent = tmpdir()): string {
 /** For tests of what a disk does: the temporary directory of the machine, where `tmpdir()` lies in memory during tests. */
 export function onDisk(): string {
   return process.env['DISK_TMPDIR'] ?? tmpdir();
+}
+
+/** Whether files of temporary directories can be opened past the page cache. */
+export function opensUncached(): boolean {
+  const { O_CREAT, O_DIRECT, O_RDWR } = constants;
+  // Absent where the system has none.
+  if (O_DIRECT === undefined) return false;
+  const dir = mkdtempSync(join(tmpdir(), 'autocached-test-'));
+  try {
+    closeSync(openSync(join(dir, 'a'), O_CREAT | O_RDWR | O_DIRECT));
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
 }
 
 const memory = '/dev/shm';
