@@ -5,8 +5,8 @@ import type { Database } from '../sqlite/database.ts';
 
 /** What the other hosts of a farm know of how wanted sources are. */
 export interface OthersDemand {
-  /** Wishes that count by now; 0 = none that are known. */
-  of(file: SourceFile): number;
+  /** Wishes that count by now; 0 = none that are known. @param own wishes of all files here: who knows much himself is told little */
+  of(file: SourceFile, own: number): number;
   /** Told of each wish that counts. */
   wished(file: SourceFile): void;
 }

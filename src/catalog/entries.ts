@@ -1,6 +1,6 @@
 import { sep } from 'node:path';
 import type { EntriesQuery, EntrySort } from '../api/entries.ts';
-import { afterUse, type Demand, demandFrom, joined } from '../core/demand.ts';
+import { afterUse, type Demand, demandFrom, joined, wishesOf } from '../core/demand.ts';
 import type { Entry, Fingerprint, SourceFile } from '../core/types.ts';
 import { noVotes, withUse } from '../core/votes.ts';
 import type { Database } from '../sqlite/database.ts';
@@ -121,9 +121,10 @@ export class Entries {
     const before = this.byId(id);
     const { votes, votedAt } = withUse(before ?? noVotes, at);
     const known = this.habits.get();
-    const { demand, habits } = afterUse(before ? demandBefore(before) : null, known ?? this.habits.first(at), at);
+    const habitsBefore = known ?? this.habits.first(at);
+    const { demand, habits } = afterUse(before ? demandBefore(before) : null, habitsBefore, at);
     // A file that nobody here has wanted yet begins with what others know.
-    const told = before?.votedAt === null && this.others ? this.others.of(before) : 0;
+    const told = before?.votedAt === null && this.others ? this.others.of(before, wishesOf(habitsBefore, at)) : 0;
     const all = told > 0 ? joined(demand, demandFrom(told, at)) : demand;
     this.#db.run(
       `UPDATE entries SET uses = uses + ?, last_use = ?, last_used_at = ?, votes = ?, voted_at = ?, demand = ?,

@@ -50,6 +50,11 @@ export function noHabits(now: number): Habits {
   return { at: now, totals: halfLifeDays.map(() => 0), shares: halfLifeDays.map(() => 1 / halfLifeDays.length) };
 }
 
+/** The wishes of all files, as they count at `now` with the usual half-life. */
+export function wishesOf(habits: Habits, now: number): number {
+  return decayed(habits.totals, now - habits.at)[usual] ?? 0;
+}
+
 /** Of a file that was only counted with the usual half-life so far. @param wishes decayed count at `at`, wall-clock ms */
 export function demandFrom(wishes: number, at: number): Demand {
   return { counts: halfLifeDays.map(() => wishes), wishedAt: at, usedAt: at, burstAt: at, bursts: 0 };

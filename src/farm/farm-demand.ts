@@ -26,6 +26,8 @@ export class FarmDemand implements AsyncDisposable {
   readonly #rounds: Periodic;
   #waiting: string[] = [];
   #known: ReadonlyMap<string, number> = new Map();
+  /** Of all files. */
+  #all = 0;
   #askedAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: FarmDemandDeps) {
@@ -42,9 +44,15 @@ export class FarmDemand implements AsyncDisposable {
     await this.#rounds[Symbol.asyncDispose]();
   }
 
-  /** How often one of the other hosts has wanted a file in the mean, as that counts by now; 0 = never, as far as is known. */
-  of(file: Wanted): number {
-    return (this.#known.get(nameOf(file)) ?? 0) / Math.max(1, this.#deps.others());
+  /**
+   * How often one of the other hosts has wanted a file in the mean, as that counts by now; 0 = never, as far as is known. A host that has
+   * wishes of its own is told the less of the others' the more it has: hosts of one farm may serve different people.
+   * @param own wishes of all files on this host
+   */
+  of(file: Wanted, own: number): number {
+    const others = Math.max(1, this.#deps.others());
+    const isNew = this.#all > 0 ? Math.max(0, 1 - (own * others) / this.#all) : 0;
+    return (isNew * (this.#known.get(nameOf(file)) ?? 0)) / others;
   }
 
   /** This host was asked for a file. */
@@ -57,6 +65,7 @@ export class FarmDemand implements AsyncDisposable {
     const { table } = this.#deps;
     if (performance.now() - this.#askedAt >= askMs) {
       this.#known = await table.all();
+      this.#all = [...this.#known.values()].reduce((sum, wishes) => sum + wishes, 0);
       this.#askedAt = performance.now();
     }
     const told = this.#waiting;

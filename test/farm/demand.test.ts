@@ -73,9 +73,12 @@ describe.skipIf(noRedis !== null)(`what the hosts of a farm want, in its Redis${
     await expect.poll(async () => [...(await table.all()).values()].map(Math.round), eventually()).toEqual([3]);
     const third = demandOf(2);
     const there = sourceAt('D:\\loras', 'a.safetensors', { category: 'loras' });
-    await expect.poll(() => third.of(there), eventually()).toBeCloseTo(1.5, 2);
-    expect(third.of({ ...there, fingerprint: { ...there.fingerprint, size: 101 } })).toBe(0);
-    expect(third.of(sourceAt('/mnt/nas/models', 'loras/b.safetensors'))).toBe(0);
+    await expect.poll(() => third.of(there, 0), eventually()).toBeCloseTo(1.5, 2);
+    expect(third.of({ ...there, fingerprint: { ...there.fingerprint, size: 101 } }, 0)).toBe(0);
+    expect(third.of(sourceAt('/mnt/nas/models', 'loras/b.safetensors'), 0)).toBe(0);
+    // The others have 1.5 wishes each.
+    expect(third.of(there, 0.75)).toBeCloseTo(0.75, 2);
+    expect(third.of(there, 2)).toBe(0);
   });
 });
 
