@@ -56,6 +56,7 @@ function readBounded(text: string, file: string, variables: PathVariables): Extr
     left: { steps: mostSteps, aliases: mostAliases },
   };
   const [error] = document.errors;
+  if (error?.code === 'RESOURCE_EXHAUSTION') throw new RangeError(error.message);
   if (error) throw bad(reading, error.pos[0], error.message.split('\n')[0]?.replace(/ at line.*$/, '') ?? 'not YAML');
   const contents = document.contents as Node | null;
   if (isEmpty(contents)) return reading.found;

@@ -50,6 +50,13 @@ describe('a paths file that makes ever more of itself', () => {
   ])('%s', (_what, text) => {
     soon(() => readExtraPaths(text, '/c/extra_model_paths.yaml', { home: '/h', environment: {}, platform: 'linux' }));
   });
+
+  test('in lists within lists is refused in words for people', () => {
+    const variables = { home: '/h', environment: {}, platform: 'linux' } as const;
+    expect(() => readExtraPaths(`${'- '.repeat(20_000)}x`, '/c/extra_model_paths.yaml', variables)).toThrow(
+      'nested too deeply',
+    );
+  });
 });
 
 /** A chunk of a PNG; nobody looks at its checksum. */
