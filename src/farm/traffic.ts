@@ -141,6 +141,11 @@ export class Traffic implements FarmTraffic, Disposable {
     return { place, slots: slots[medium], trust, small, priority: 'background', away: null };
   }
 
+  /** Whether other hosts are there now. */
+  get hasOthers(): boolean {
+    return this.hosts().length > 1;
+  }
+
   /** What is known of a source's content, so that other hosts can give it without the source; null = not enough. */
   heldByOthers(path: string): { fingerprint: Fingerprint; content: string; hash: string } | null {
     const { catalog } = this.#parts;

@@ -155,10 +155,13 @@ export class CopyMaker {
     return this.#deps.hasFailedReading(job) ? 'whole' : 'samples';
   }
 
-  /** Makes the copy another name of an equal source's copy: nothing is written, no room is needed. */
+  /**
+   * Makes the copy another name of an equal source's copy: nothing is written, no room is needed. Not in a farm, where each host would read
+   * the source for that; its copies become one file when no program has them open.
+   */
   async #link(job: Job, tier: Tier): Promise<boolean> {
     const { catalog, log } = this.#deps;
-    const mayBe = job.kind === 'copy' && tierTraits[tier.name].links;
+    const mayBe = job.kind === 'copy' && tierTraits[tier.name].links && !this.#runner.isShared(job, tier);
     const candidates = mayBe ? hardLinkCandidates(job.file, tier, catalog) : [];
     if (candidates.length === 0) return false;
     assertWanted(job);

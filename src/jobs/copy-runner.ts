@@ -42,6 +42,8 @@ export interface MeasuredSpeeds {
 export interface FarmHelp {
   /** How the farm helps with a copy of this source; null = not at all. */
   orderFor(file: SourceFile, medium: Medium): FarmOrder | null;
+  /** Whether other hosts are there now. */
+  readonly hasOthers: boolean;
   /** What is known of a source's content, so that other hosts can give it without the source; null = not enough. */
   heldByOthers(path: string): { fingerprint: Fingerprint; content: string; hash: string } | null;
   /** Told of a copy that will lie at `path`. Resolves when others can read what the note is about. */
@@ -139,6 +141,11 @@ export class CopyRunner {
     const copy = { file: job.file, path: tier.placeOf(job.file.root, job.file.rel).path };
     const helped = { ...order, away: job.others, priority: job.priority };
     return { order: helped, note: (note) => farm.note(copy, note), failed: () => farm.failed(copy) };
+  }
+
+  /** Whether other hosts may give some of its bytes, or take them from here. */
+  isShared(job: Job, tier: Tier): boolean {
+    return this.#deps.farm?.hasOthers === true && this.#help(job, tier) !== null;
   }
 
   /** Copies from the shared store; the source is not touched. */

@@ -118,7 +118,7 @@ test('a root that is named while the daemon runs is known at once, and one no lo
   expect(await known()).toEqual([more]);
   expect((await run('config', `AUTOCACHE_ROOTS=${join(daemon.dir, 'ssd')}`)).code).toBe(0);
   await daemon.restart();
-  expect((await run('status')).out).toContain(`${join(daemon.dir, 'ssd')} is left out: the cache directory`);
+  expect((await run('status')).out).toContain(`${join(daemon.dir, 'ssd')} is left out: autocached's directory`);
 });
 
 test('a limit that a file lowers says what it costs, and nothing leaves when it is set back', async () => {

@@ -9,6 +9,7 @@ const MiB = 1024 * 1024;
 function keeping(word: string): FarmHelp {
   return {
     orderFor: () => null,
+    hasOthers: true,
     heldByOthers: () => null,
     note: async () => {},
     failed: () => {},

@@ -4,11 +4,13 @@ import { isSkippedName } from '../../../weights/extensions.ts';
 /** Names that mean something else than themselves to a file system: no path stands for them. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const unnameable = /^\.{0,2}$|[\\\u0000-\u001f\u007f]/;
+/** The longest name of a file on Linux, bytes; a key may be longer. */
+const longestName = 255;
 
 /** Whether each part of a key can be a name in a folder, and the key be found again from that path. */
 export function isPlainKey(key: string): boolean {
   return (
-    key.split('/').every((name) => !unnameable.test(name)) && key.isWellFormed() && !(sep === '\\' && /^[a-z]:/i.test(key))
+    key.split('/').every((name) => !unnameable.test(name) && Buffer.byteLength(name) <= longestName) && key.isWellFormed() && !(sep === '\\' && /^[a-z]:/i.test(key))
   );
 }
 
