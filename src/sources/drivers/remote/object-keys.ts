@@ -10,7 +10,9 @@ const longestName = 255;
 /** Whether each part of a key can be a name in a folder, and the key be found again from that path. */
 export function isPlainKey(key: string): boolean {
   return (
-    key.split('/').every((name) => !unnameable.test(name) && Buffer.byteLength(name) <= longestName) && key.isWellFormed() && !(sep === '\\' && /^[a-z]:/i.test(key))
+    key.split('/').every((name) => !unnameable.test(name) && Buffer.byteLength(name) <= longestName) &&
+    key.isWellFormed() &&
+    !(sep === '\\' && /^[a-z]:/i.test(key))
   );
 }
 
