@@ -21,21 +21,13 @@ import { CopyHashes } from '../src/transfer/copy-hashes.ts';
 import { eachBlock } from '../src/transfer/each-block.ts';
 import { type RestorePlan, restoreParts } from '../src/transfer/restore-parts.ts';
 import { forget } from './slow-mount.ts';
+import { unfollowed } from './unfollowed.ts';
 import { makeModel } from './weights.ts';
 import { withFiles } from './with-files.ts';
 
 const MiB = 2 ** 20;
 const size = Number(process.argv[2] ?? 2048) * MiB;
 const rounds = Number(process.argv[3] ?? 3);
-
-const hooks = {
-  progress: () => {},
-  resuming: () => {},
-  paced: () => false,
-  ask: async () => {},
-  urgent: () => false,
-  signal: new AbortController().signal,
-};
 
 interface Taken {
   seconds: number;
@@ -65,7 +57,7 @@ async function measure(name: string, at: (file: string) => string): Promise<void
     cp: () => command(`cp ${at('model')} ${target}; sync ${target}`),
     'zstd -d': () => command(`zstd -q -d ${at('3.zst')} -o ${target}; sync ${target}`),
     'autocached, alone': () => restore(at('model.zst'), target, alone),
-    autocached: () => restore(at('model.zst'), target, async (plan) => void (await restoreParts(plan, hooks))),
+    autocached: () => restore(at('model.zst'), target, async (plan) => void (await restoreParts(plan, unfollowed))),
   };
   const best = new Map<string, Taken>();
   for (let round = 0; round < rounds; round++) {
@@ -95,7 +87,7 @@ async function alone({ from, to }: RestorePlan): Promise<void> {
   const reader = compressedReader(new CompressedFile(from.fd, from.path));
   const writer = new BlockWriter(to, size);
   const hashes = await CopyHashes.create(false);
-  await eachBlock({ reader, hashes, from: 0, end: size, file: writer }, hooks, async () => {});
+  await eachBlock({ reader, hashes, from: 0, end: size, file: writer }, unfollowed, async () => {});
   await writer.close();
   await reader.close();
 }

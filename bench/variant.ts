@@ -18,20 +18,12 @@ import type { VariantForm } from '../src/core/types.ts';
 import { deriveVariant } from '../src/transfer/derive-variant.ts';
 import type { DeriveOrder } from '../src/transfer/messages.ts';
 import { mostMemoryOf } from './figures.ts';
+import { unfollowed } from './unfollowed.ts';
 import { makeTensor } from './weights.ts';
 
 const mebibytes = Number(process.argv[2] ?? 1024);
 const rounds = Number(process.argv[3] ?? 3);
 const side = 2048;
-
-const hooks = {
-  progress: () => {},
-  resuming: () => {},
-  paced: () => false,
-  ask: async () => {},
-  urgent: () => false,
-  signal: new AbortController().signal,
-};
 
 const directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'autocached-bench-'));
 const model = join(directory, 'wan.safetensors');
@@ -89,7 +81,7 @@ async function best(to: VariantForm, sha256: string | null): Promise<{ seconds: 
   const results: { seconds: number; bytes: number }[] = [];
   for (let round = 0; round <= rounds; round++) {
     const before = process.cpuUsage();
-    const { bytes } = await deriveVariant(orderFor(to, sha256), hooks);
+    const { bytes } = await deriveVariant(orderFor(to, sha256), unfollowed);
     const { user, system } = process.cpuUsage(before);
     // The first round warms up.
     if (round > 0) results.push({ seconds: (user + system) / 1e6, bytes });
