@@ -5,6 +5,7 @@ ComfyUI waits.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 # Smaller copies come from memory that Python has.
@@ -46,12 +47,9 @@ class SpareMemory:
 
     def prepare(self) -> None:
         """Has memory at hand for the first copies. Other threads run meanwhile. Does nothing where the system cannot do it so."""
-        try:
-            # Writing from Python would hold all other threads.
-            with open("/dev/zero", "rb", buffering=0) as zeros:
-                for _ in range(_PREPARED):
-                    block = bytearray(_PREPARED_BYTES)
-                    zeros.readinto(block)
-                    self.give(block)
-        except (OSError, MemoryError):
-            return
+        with contextlib.suppress(OSError, MemoryError), open("/dev/zero", "rb", buffering=0) as zeros:
+            for _ in range(_PREPARED):
+                block = bytearray(_PREPARED_BYTES)
+                # Writing from Python would hold all other threads.
+                zeros.readinto(block)
+                self.give(block)

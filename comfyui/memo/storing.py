@@ -101,8 +101,7 @@ class Storing:
             self._work.put(self._store, output)
         except queue.Full:
             self.skipped += 1
-            self._release(output.snapshot.bytes)
-            output.snapshot.release()
+            self._let_go(output.snapshot)
 
     def find_also_by(self, key: str, value, cost_ms: float, class_name: str) -> None:
         """Has a stored result found by another key, too. `value` is its JSON."""
@@ -135,8 +134,7 @@ class Storing:
         except Exception:
             log.debug("autocached: an output of %s is not kept", output.class_name, exc_info=True)
         finally:
-            self._release(output.snapshot.bytes)
-            output.snapshot.release()
+            self._let_go(output.snapshot)
 
     def _see(self, output: Output, result: str) -> None:
         """Of a class that is seen to be unrepeatable the daemon keeps nothing."""
@@ -146,6 +144,10 @@ class Storing:
         if learned not in self._unrepeatable:
             self._unrepeatable.add(learned)
             log.warning("autocached: %s gave another output for the same inputs; its outputs are neither kept nor given", output.class_name)
+
+    def _let_go(self, snapshot: Snapshot) -> None:
+        self._release(snapshot.bytes)
+        snapshot.release()
 
     def _release(self, count: int) -> None:
         with self._lock:

@@ -1,6 +1,6 @@
 import type { JobView } from '../api/api.ts';
 import type { DailyTotals } from '../api/stats.ts';
-import type { SourceFile } from '../core/types.ts';
+import type { LeaseChange, SourceFile } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Database } from '../sqlite/database.ts';
 import { isFull } from '../sqlite/reserve.ts';
@@ -9,13 +9,6 @@ import type { Loads } from './loads.ts';
 import { TierUses } from './tier-uses.ts';
 
 type Totals = Omit<DailyTotals, 'day'>;
-
-/** A client has begun to hold a copy, or no longer does. */
-interface LeaseChange {
-  copyPath: string;
-  client: string;
-  held: boolean;
-}
 
 interface Use {
   file: SourceFile;

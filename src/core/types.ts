@@ -175,3 +175,10 @@ export interface ReadSpeed {
   sequential: number | null;
   smallReadMs: number | null;
 }
+
+/** A client has begun to hold a copy, or no longer does. */
+export interface LeaseChange {
+  copyPath: string;
+  client: string;
+  held: boolean;
+}

@@ -27,7 +27,7 @@ export interface RestorePlan {
  */
 export async function restoreParts({ from, to, size }: RestorePlan, hooks: CopyHooks): Promise<string[]> {
   const digests = new Array<string>(Math.ceil(size / chunkSize));
-  const state = { next: 0, done: 0, failed: false };
+  const state = { done: 0, failed: false };
   const rows = rowsOf(digests.length);
   const restoreRows = async ({ call }: Peer<RestoreWorker>) => {
     try {

@@ -6,7 +6,7 @@ import { CacheError, sentenceOf } from '../core/errors.ts';
 import { serveParent } from '../runtime/peer.ts';
 import { settled } from './block-readers.ts';
 import { BlockWriter } from './block-writer.ts';
-import { damaged } from './origin.ts';
+import { damaged, fromOrigin } from './origin.ts';
 
 /** Calls must not overlap. */
 export interface RestoreWorker {
@@ -50,8 +50,8 @@ class Restoring {
 
   async restore(part: number, cached: boolean): Promise<string> {
     const begin = part * chunkSize;
-    const at = (this.#turn++ % windows) * chunkSize;
-    const window = this.#memory.subarray(at, at + Math.min(chunkSize, this.#file.metadata.size - begin));
+    const free = (this.#turn++ % windows) * chunkSize;
+    const window = this.#memory.subarray(free, free + Math.min(chunkSize, this.#file.metadata.size - begin));
     let filled = 0;
     for await (const bytes of this.#decoded(begin, begin + window.length)) {
       for (let at = 0; at < bytes.length; at += hashedBytes) {
@@ -85,7 +85,7 @@ class Restoring {
     try {
       yield* this.#file.bytes(begin, end);
     } catch (error) {
-      throw error instanceof CacheError ? error : damaged(sentenceOf(error), error);
+      throw damaged(sentenceOf(error), error);
     }
   }
 }
@@ -100,7 +100,11 @@ function opened(): Restoring {
 /** The entry of a thread that restores parts of a compressed copy. */
 serveParent<object, RestoreWorker>({
   async open({ fd, path }, to) {
-    restoring = new Restoring(new CompressedFile(fd, path), await createXxh128(), to);
+    restoring = new Restoring(
+      fromOrigin(() => new CompressedFile(fd, path)),
+      await createXxh128(),
+      to,
+    );
   },
   restore: (part, cached) => opened().restore(part, cached),
   written: () => opened().written(),

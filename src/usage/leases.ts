@@ -1,4 +1,5 @@
 import type { ClientInfo } from '../api/api.ts';
+import type { LeaseChange } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 /** How long a served path stays valid without a new request or renewal, ms. */
@@ -6,13 +7,6 @@ export const leaseMs = 2 * 60_000;
 
 /** How often all leases are gone through for those that have run out, ms; whoever asks about one is told at once. */
 const sweepMs = 30_000;
-
-/** A client has begun to hold a copy, or no longer does. */
-interface LeaseChange {
-  copyPath: string;
-  client: string;
-  held: boolean;
-}
 
 /** Promises that a served copy stays in its place, by copy and client. Held in memory; the catalog keeps them over a restart. */
 export class Leases {

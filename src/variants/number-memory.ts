@@ -1,12 +1,13 @@
+import { bytesOf, type NumberType } from '../codec/number-types.ts';
 import { factsAt, type NumberKernels, numberKernels, type RoundingKernels } from './number-kernels.ts';
 
 /** The number formats that weights are read in, by the names of safetensors. */
-export type WideType = 'BF16' | 'F16' | 'F32';
+export type WideType = NumberType;
 
 /** The number formats that they are written in. */
 export type NarrowType = 'F8_E4M3' | 'I8' | 'F16' | 'BF16';
 
-export const widthOf: Readonly<Record<WideType | NarrowType, number>> = { F8_E4M3: 1, I8: 1, F16: 2, BF16: 2, F32: 4 };
+export const widthOf: Readonly<Record<WideType | NarrowType, number>> = { F8_E4M3: 1, I8: 1, ...bytesOf };
 
 /** Numbers of one chunk: what the kernels touch at once stays in the processor's cache. */
 export const mostNumbers = 128 * 1024;
