@@ -156,10 +156,16 @@ function pairsOf(written: unknown, reading: Reading, expected: string, depth = 0
     if (!isScalar(key)) throw bad(reading, node.range?.[0] ?? 0, 'a name was expected before the colon');
     const name = key.source ?? String(key.value);
     const merged =
-      name === '<<' ? pairsOf(value, reading, expected, depth + 1) : [{ key: name, value: follow(value, reading, depth) }];
+      name === '<<' ? mergedPairs(value, reading, expected, depth) : [{ key: name, value: follow(value, reading, depth) }];
     for (const pair of merged) if (name !== '<<' || !pairs.has(pair.key)) pairs.set(pair.key, pair);
   }
   return [...pairs.values()];
+}
+
+/** What `<<` brings: one section, or several in a list, of which the first goes before the next. */
+function mergedPairs(written: unknown, reading: Reading, expected: string, depth: number): Pair[] {
+  const node = follow(written, reading, depth);
+  return (isSeq(node) ? node.items : [node]).flatMap((one) => pairsOf(one, reading, expected, depth + 1));
 }
 
 /** @throws RangeError when the file makes more of itself than it may */

@@ -12,7 +12,7 @@ export interface FarmOrder {
   slots: number;
   /** Whose word on a content is taken. */
   trust: FarmTrust;
-  /** Of the copy when it was begun. */
+  /** Of the copy when it was begun, and while no program waits for it. */
   priority: Priority;
   /** Size up to which a file is shared through the farm's Redis, bytes; 0 = none is. */
   small: number;

@@ -3,8 +3,7 @@ import type { JobView } from '../api/api.ts';
 import type { EventMap } from '../api/event-map.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
-import { type Copy, defaultTier, type Entry, type Medium, type TierName } from '../core/types.ts';
-import { jobTerms } from '../core/vocabulary.ts';
+import { type Copy, defaultTier, type Entry, type Medium, type TierName, type WantedFile } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
@@ -21,6 +20,7 @@ import type { CopyOptions } from './options.ts';
 import { planOf } from './plan.ts';
 import { CopyQueue, inOrder, rank } from './queue.ts';
 import { RateLimiter } from './rate-limiter.ts';
+import { ToldStandings } from './told-standings.ts';
 import type { CopyWorkers } from './workers.ts';
 
 export interface CopierDeps extends SpaceDeps, Pick<CopyMakerDeps, 'farm' | 'sharedStore' | 'variantsLimit'> {
@@ -31,8 +31,8 @@ export interface CopierDeps extends SpaceDeps, Pick<CopyMakerDeps, 'farm' | 'sha
   active: ActiveJobs;
   speeds: MeasuredSpeeds;
   sources: {
-    /** The disks of a root by the kernel's names, joined by `+`; null when unknown. */
-    diskOf(root: string): string | null;
+    /** The disks of a source by the kernel's names, joined by `+`; null when unknown. */
+    diskOf(path: string): string | null;
     /** What a source itself lies on; null below no root. */
     mediumOf(path: string): Promise<Medium | null>;
   } & Pick<CopyMakerDeps['sources'], 'remoteOf' | 'stat'>;
@@ -48,8 +48,6 @@ export interface CopierDeps extends SpaceDeps, Pick<CopyMakerDeps, 'farm' | 'sha
 const keepEnded = 50;
 /** Errors of copies for which there was no room. */
 const noRoom: readonly string[] = ['TOO_LARGE', 'NO_SPACE', 'NOT_ADMITTED'];
-/** Below this size, bytes, a direct load finishes before its copy could slow it. */
-const leastExpected = 64 * 1024 * 1024;
 
 /** Background copies and variants: one job for a source and a tier, or a variant, for any number of requests; `CopyMaker` does the work. */
 export class Copier implements AsyncDisposable {
@@ -64,24 +62,23 @@ export class Copier implements AsyncDisposable {
   readonly #unsubscribe: () => void;
   #stopping = false;
   #willStart = false;
-  /** The last state of each running job told by events, and its reason. */
-  #told = new Map<number, string>();
+  readonly #told: ToldStandings;
 
   constructor(deps: CopierDeps) {
     this.#deps = deps;
     this.failures = new Failures(deps.clock);
+    this.#told = new ToldStandings(deps);
     const { clock, sources, options } = deps;
     this.#queue = new CopyQueue(options.limits);
-    const diskOf = (root: string) => sources.diskOf(root);
-    const foreign = new DiskContention({ clock, diskOf, onChange: () => this.reconsider() });
-    this.#foreign = foreign;
+    this.#foreign = new DiskContention({
+      clock,
+      polite: options.polite,
+      diskOf: (path) => sources.diskOf(path),
+      onChange: () => this.reconsider(),
+    });
     this.#turns = new IoScheduler(
       new RateLimiter(clock, options.rates),
-      {
-        watch: (roots) => foreign.watch(options.polite() ? roots : []),
-        givesWay: (root) => foreign.givesWay(root),
-        why: (root) => foreign.why(root),
-      },
+      this.#foreign,
       () => this.#queue.running,
       (id, paced) => deps.workers.pace(id, paced),
     );
@@ -101,10 +98,18 @@ export class Copier implements AsyncDisposable {
     const job = this.#requested(request);
     const { file, priority, tier = defaultTier } = request;
     // The program was given the source's path and reads from it. Its bytes are then copied out of the page cache.
-    const readsItself = priority === 'background' && tier === defaultTier && file.fingerprint.size >= leastExpected;
-    // The disk is watched only once the copy has begun.
-    if (readsItself) setImmediate(() => this.#foreign.expect(file.root));
+    if (priority === 'background' && tier === defaultTier) this.#foreign.expectLoad(file);
     return job;
+  }
+
+  /** Those who waited for it load the source themselves, or have ended. */
+  #givenUp(job: Job): void {
+    if (job.priority !== 'wait' || (job.state !== 'queued' && job.state !== 'running')) return;
+    job.priority = 'background';
+    this.#deps.workers.hurry(job.id, false);
+    this.reconsider();
+    this.#foreign.expectLoad(job.file);
+    this.#startSoon();
   }
 
   #requested(request: CopyRequest): Job {
@@ -115,13 +120,17 @@ export class Copier implements AsyncDisposable {
       if (active.state === 'queued') active.file = request.file;
       if (rank(request) < rank(active)) {
         active.priority = request.priority;
-        if (active.priority === 'wait') this.#deps.workers.hurry(active.id);
+        if (active.priority === 'wait') this.#deps.workers.hurry(active.id, true);
         this.#startSoon();
       }
       return active;
     }
-    const job = new Job(this.#nextId++, { ...request, disk: this.#diskOf(request.file.root) }, this.#deps.clock, (of) =>
-      this.#standingOf(of),
+    const job = new Job(
+      this.#nextId++,
+      { ...request, disk: this.#diskOf(request.file) },
+      this.#deps.clock,
+      (of) => this.#standingOf(of),
+      (given) => this.#givenUp(given),
     );
     if (variant) job.plan = { kind: 'derive', variant };
     else job.plan = request.adoption ? { kind: 'adopt', ...request.adoption } : planOf(job, this.#deps);
@@ -141,9 +150,9 @@ export class Copier implements AsyncDisposable {
   }
 
   /** Bytes left to copy before a copy from this root, or a restore, with priority `wait` can start. */
-  bytesAhead({ root, medium }: { root: string; medium: Medium }, restore = false): number {
+  bytesAhead(source: Pick<WantedFile, 'path' | 'root' | 'medium'>, restore = false): number {
     const left = this.#queue
-      .before(restore ? theCache : { medium, disk: this.#diskOf(root) })
+      .before(restore ? theCache : { medium: source.medium, disk: this.#diskOf(source) })
       .map((job) => job.file.fingerprint.size - job.bytesDone);
     return left.length === 0 ? 0 : Math.min(...left);
   }
@@ -201,15 +210,7 @@ export class Copier implements AsyncDisposable {
   /** To be called when a rate has changed, or the setting to give way. */
   reconsider(): void {
     this.#turns.reconsider();
-    for (const job of this.#queue.running) {
-      const { status, why } = job.standing;
-      const standing = why ? `${jobTerms[status].word}: ${why}` : jobTerms[status].word;
-      const before = this.#told.get(job.id) ?? standing;
-      this.#told.set(job.id, standing);
-      if (standing === before) continue;
-      this.#deps.log.info({ path: job.file.path, status: standing }, 'job-progress');
-      this.#deps.events.emit('job-progress', job.view());
-    }
+    this.#told.tell(this.#queue.running);
   }
 
   #standingOf(job: Job): Standing {
@@ -231,8 +232,8 @@ export class Copier implements AsyncDisposable {
   }
 
   /** A network share has no disk here: each of its roots counts for itself. */
-  #diskOf(root: string): string {
-    return this.#deps.sources.diskOf(root) ?? root;
+  #diskOf({ path, root }: Pick<WantedFile, 'path' | 'root'>): string {
+    return this.#deps.sources.diskOf(path) ?? root;
   }
 
   /** Once for all requests and ends of one turn of the loop: each time all waiting jobs are gone through. */
@@ -267,7 +268,6 @@ export class Copier implements AsyncDisposable {
     if (tierTraits[job.tier].wears) this.#deps.catalog.usage.add({ bytesCopied: job.written });
     this.#queue.finished(job.id);
     this.#turns.end(job);
-    this.#told.delete(job.id);
     this.#deps.active.delete(job);
     job.finish(state, error);
     if (this.#stopping) return;

@@ -139,7 +139,9 @@ export class CopyRunner {
     const order = isNetwork(job.medium) && tier.name === defaultTier ? farm?.orderFor(job.file, job.medium) : null;
     if (!farm || !order) return null;
     const copy = { file: job.file, path: tier.placeOf(job.file.root, job.file.rel).path };
-    const helped = { ...order, away: job.others, priority: job.priority };
+    // While a program waits for the copy, its worker knows.
+    const priority = job.priority === 'wait' ? 'background' : job.priority;
+    const helped = { ...order, away: job.others, priority };
     return { order: helped, note: (note) => farm.note(copy, note), failed: () => farm.failed(copy) };
   }
 

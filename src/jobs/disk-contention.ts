@@ -1,3 +1,4 @@
+import type { SourceFile } from '../core/types.ts';
 import { type DiskReads, linuxCounters, type ReadCounters } from '../media/disk-counters.ts';
 import { type ReadingProgram, ReadingPrograms } from '../media/reading-programs.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -17,6 +18,8 @@ const leastPeak = 80 * 1024 * 1024;
 const meanMs = 600;
 const leastMs = 300;
 const forgetMs = 60_000;
+/** Below this size, bytes, a direct load finishes before its copy could slow it. */
+const leastExpected = 64 * 1024 * 1024;
 /** Programs that read this share of a disk's speed are worth measuring even after useless stops. */
 const muchShare = 0.3;
 
@@ -41,8 +44,10 @@ type Since = (name: string) => DiskReads;
 
 export interface DiskContentionOptions {
   clock: Clock;
-  /** The disks of a root, joined by `+`; null when unknown. */
-  diskOf(root: string): string | null;
+  /** Whether copies yield at all; left out = they do. */
+  polite?: () => boolean;
+  /** The disks of a source, joined by `+`; null when unknown. */
+  diskOf(path: string): string | null;
   /** Called when `givesWay` or `why` may have changed. */
   onChange(): void;
   /** Null where the system has no such counters: everywhere but on Linux. */
@@ -73,9 +78,10 @@ export class DiskContention implements Disposable {
     this.#programs = options.programs ?? new ReadingPrograms();
   }
 
-  /** Watches the disks of these roots from here on, and no others. */
-  watch(roots: readonly string[]): void {
-    const names = new Set(roots.flatMap((root) => this.#namesOf(root)));
+  /** Watches the disks of these sources from here on, and no others. */
+  watch(paths: readonly string[]): void {
+    const { polite = () => true } = this.#options;
+    const names = new Set(polite() ? paths.flatMap((path) => this.#namesOf(path)) : []);
     if (names.size === this.#watched.length && this.#watched.every(({ name }) => names.has(name))) return;
     const absent = this.#options.clock.monotonic() - this.#stoppedAt;
     const before = this.#watched;
@@ -86,9 +92,9 @@ export class DiskContention implements Disposable {
     else this.#timer ??= setInterval(() => this.sample(), sampleMs).unref();
   }
 
-  /** A program was told to read from this root itself: copies yield until it proves not to. */
-  expect(root: string): void {
-    const names = this.#namesOf(root);
+  /** A program was told to read this source itself: copies yield until it proves not to. */
+  expect(path: string): void {
+    const names = this.#namesOf(path);
     const disks = this.#watched.filter(({ name, giving }) => names.includes(name) && !giving.active);
     if (disks.length === 0 || !this.#counters()) return;
     for (const disk of disks) {
@@ -98,14 +104,19 @@ export class DiskContention implements Disposable {
     this.#options.onChange();
   }
 
-  /** Whether copies from this root yield. */
-  givesWay(root: string): boolean {
-    return this.#givingOn(root) !== undefined;
+  /** The same, where that takes a while, once the copy has begun: before, its disk is not watched. */
+  expectLoad({ path, fingerprint }: Pick<SourceFile, 'path' | 'fingerprint'>): void {
+    if (fingerprint.size >= leastExpected) setImmediate(() => this.expect(path));
   }
 
-  /** The program they yield to, in a sentence; null when they do not. */
-  why(root: string): string | null {
-    const disk = this.#givingOn(root);
+  /** Whether the copy of this source yields. */
+  givesWay(path: string): boolean {
+    return this.#givingOn(path) !== undefined;
+  }
+
+  /** The program it yields to, in a sentence; null when it does not. */
+  why(path: string): string | null {
+    const disk = this.#givingOn(path);
     if (!disk) return null;
     if (disk.isTold && disk.bytes < noticedBytes) return `a program was told to read from the disk ${disk.name}`;
     const [busiest] = [...disk.readers].sort(([, a], [, b]) => b.bytes - a.bytes);
@@ -205,8 +216,8 @@ export class DiskContention implements Disposable {
     disk.readers.clear();
   }
 
-  #givingOn(root: string): Disk | undefined {
-    const names = this.#namesOf(root);
+  #givingOn(path: string): Disk | undefined {
+    const names = this.#namesOf(path);
     return this.#watched.find(({ name, giving }) => giving.active && names.includes(name));
   }
 
@@ -224,7 +235,7 @@ export class DiskContention implements Disposable {
     return disk;
   }
 
-  #namesOf(root: string): string[] {
-    return this.#options.diskOf(root)?.split('+') ?? [];
+  #namesOf(path: string): string[] {
+    return this.#options.diskOf(path)?.split('+') ?? [];
   }
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isNetwork } from '../media/medium.ts';
 import { bounded } from '../runtime/deadline.ts';
 import type { DiskContention } from './disk-contention.ts';
-import type { Job, Standing } from './job.ts';
+import { type Job, type Standing, theCache } from './job.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 
 /**
@@ -66,7 +66,7 @@ export class IoScheduler {
     if (this.paused) return { status: 'paused' };
     if (this.#isHeld(job)) return { status: 'held' };
     if (!this.#yields(job)) return { status: this.#pacer.isBound(job.medium) ? 'limited' : 'running' };
-    const why = this.#foreign?.why(job.file.root);
+    const why = this.#foreign?.why(job.file.path);
     return { status: 'giving-way', ...(why && { why }) };
   }
 
@@ -75,7 +75,7 @@ export class IoScheduler {
     this.#foreign?.watch(
       this.#running()
         .filter(mayYield)
-        .map(({ file }) => file.root),
+        .map(({ file }) => file.path),
     );
     for (const job of this.#running()) {
       const before = this.#paced.get(job.id);
@@ -102,7 +102,7 @@ export class IoScheduler {
   }
 
   #yields(job: Job): boolean {
-    return mayYield(job) && this.#foreign?.givesWay(job.file.root) === true;
+    return mayYield(job) && this.#foreign?.givesWay(job.file.path) === true;
   }
 
   /** An awaited copy holds all others from the same disk, and any compressing. */
@@ -123,6 +123,6 @@ export class IoScheduler {
 }
 
 /** A copy from the source that no program waits for. */
-function mayYield({ priority, origin }: Job): boolean {
-  return priority !== 'wait' && origin === null;
+function mayYield({ priority, disk }: Job): boolean {
+  return priority !== 'wait' && disk !== theCache.disk;
 }

@@ -12,6 +12,7 @@ import {
 } from '../core/types.ts';
 import { isMoving, type JobStatus, jobTerms } from '../core/vocabulary.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { bounded } from '../runtime/deadline.ts';
 import type { Adoption, Plan, Variant } from './plan.ts';
 import type { Queued } from './queue.ts';
 
@@ -29,6 +30,8 @@ export interface CopyRequest {
 
 /** Maximum size of a file that is copied together with others, bytes. */
 const mostSmall = 1024 * 1024;
+/** Who waits in slices asks again within this time, ms. */
+const askAgainMs = 2000;
 
 /** Stands for the source's disk when a copy is made of another copy; no disk has such a name. */
 export const theCache = { disk: 'the cache', medium: 'ssd' } as const;
@@ -83,16 +86,20 @@ export class Job implements Queued {
   readonly #medium: Medium;
   readonly #disk: string;
   readonly #standing: (job: Job) => Standing;
+  readonly #onGivenUp: (job: Job) => void;
+  #waiting = 0;
 
   /**
    * @param request with the disk of the source, by any name
    * @param standing asked while it is queued or running
+   * @param onGivenUp called when the last of those who waited for it has given up
    */
   constructor(
     id: number,
     request: CopyRequest & { disk: string },
     clock: Clock,
     standing: (job: Job) => Standing = ({ state }) => ({ status: state }),
+    onGivenUp: (job: Job) => void = () => {},
   ) {
     this.id = id;
     this.turn = id;
@@ -100,6 +107,7 @@ export class Job implements Queued {
     this.#medium = request.medium;
     this.#disk = request.disk;
     this.#standing = standing;
+    this.#onGivenUp = onGivenUp;
     this.tier = request.tier ?? defaultTier;
     this.priority = request.priority;
     this.#clock = clock;
@@ -166,6 +174,18 @@ export class Job implements Queued {
     if (this.kind === 'adopt') return 0;
     const share = this.bytesDone / Math.max(1, this.file.fingerprint.size);
     return this.#changesSize ? Math.ceil(this.reserved * (1 - share)) : this.reserved - this.bytesDone;
+  }
+
+  /** Waits for its end, at most this long, ms. */
+  async awaited(ms: number): Promise<void> {
+    this.#waiting += 1;
+    await bounded(this.ended, ms);
+    if (this.state !== 'queued' && this.state !== 'running') return;
+    const giveUp = () => {
+      this.#waiting -= 1;
+      if (this.#waiting === 0) this.#onGivenUp(this);
+    };
+    setTimeout(giveUp, askAgainMs).unref();
   }
 
   start(): void {

@@ -132,9 +132,12 @@ export class CopyWorkers implements AsyncDisposable {
     this.#running.get(id)?.worker.peer.tell.cancel(id);
   }
 
-  /** Tells a running copy that a program waits for it. */
-  hurry(id: number): void {
-    this.#running.get(id)?.worker.peer.tell.hurry(id);
+  /** Tells a running copy whether a program waits for it. */
+  hurry(id: number, urgent: boolean): void {
+    const worker = this.#running.get(id)?.worker;
+    if (!worker) return;
+    worker.low ||= !urgent;
+    worker.peer.tell.hurry(id, urgent);
   }
 
   /** Tells a running copy whether to ask before each step. */

@@ -46,6 +46,8 @@ export interface Sources {
 export interface CopyInProgress {
   readonly state: JobView['state'];
   readonly ended: Promise<void>;
+  /** Waits for its end, at most this long, ms. While nobody does, no program waits for the copy, whatever its priority was. */
+  awaited(ms: number): Promise<void>;
   view(): JobView;
 }
 

@@ -1,7 +1,6 @@
 import type { LookupAnswer, LookupRequest } from '../api/api.ts';
 import type { Priority, SourceState } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { bounded } from '../runtime/deadline.ts';
 import type { Log } from '../runtime/log.ts';
 import type {
   AskedBy,
@@ -93,7 +92,7 @@ export class Lookup {
     const job = this.#follow(request, examination, waitMs > 0 ? 'wait' : 'background');
     if (!job || waitMs <= 0) return this.#give(request, examination, job);
     const waitsFrom = this.#deps.clock.monotonic();
-    await bounded(job.ended, Math.min(waitMs, request.sliceMs ?? waitMs));
+    await job.awaited(Math.min(waitMs, request.sliceMs ?? waitMs));
     time.waited = this.#deps.clock.monotonic() - waitsFrom;
     found.located = this.#again(found.located);
     return this.#giveAfterWait(request, this.#examine(request, found), job);

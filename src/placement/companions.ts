@@ -17,6 +17,7 @@ import {
 import type { Copier } from '../jobs/copier.ts';
 import type { Job } from '../jobs/job.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { bounded } from '../runtime/deadline.ts';
 import { InFlight } from '../runtime/in-flight.ts';
 import type { Evictor } from '../space/evict.ts';
 import type { Tiers } from '../tiers/tiers.ts';
@@ -26,7 +27,7 @@ import { fitsProjector, type GgufFacts, ggufHeadBytes, readGgufFacts } from '../
 import { type Beside, companionsOf, knownBeside, nameBeside, relBeside } from './beside.ts';
 
 /** A copy in progress, as seen by a waiting caller. */
-export type CopyInProgress = Pick<Job, 'state' | 'ended' | 'view'>;
+export type CopyInProgress = Pick<Job, 'state' | 'ended' | 'awaited' | 'view'>;
 
 /** What is known to lie beside a source. The directory is not listed again before `listAgainAt`, monotonic ms. */
 interface Known {
@@ -96,11 +97,18 @@ export class Companions {
     const later = this.#list(path).then((files) => this.#requestMissing(file, priority, files));
     const [first] = jobs;
     if (!first) return null;
+    const all = later.then((more) => [...jobs, ...more]);
+    const each = async (wait: (job: Job) => Promise<void>) => void (await Promise.all((await all).map(wait)));
     return {
       get state() {
         return first.state;
       },
-      ended: later.then((more) => Promise.all([...jobs, ...more].map((job) => job.ended))).then(() => {}),
+      ended: each((job) => job.ended),
+      awaited: (ms) =>
+        bounded(
+          each((job) => job.awaited(ms)),
+          ms,
+        ),
       view: () => first.view(),
     };
   }

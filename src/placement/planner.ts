@@ -1,6 +1,6 @@
 import type { CacheError } from '../core/errors.ts';
 import type { NamedSource } from '../core/source-name.ts';
-import { defaultTier, type Fingerprint, type Medium, type Priority, type TierName, type WantedFile } from '../core/types.ts';
+import { defaultTier, type Fingerprint, type Priority, type TierName, type WantedFile } from '../core/types.ts';
 import type { Copier } from '../jobs/copier.ts';
 import type { FarmHelp } from '../jobs/copy-runner.ts';
 import type { Tiers } from '../tiers/tiers.ts';
@@ -75,7 +75,7 @@ export class CopyPlanner {
   }
 
   /** Bytes left to copy before a copy from this root, or a restore, with priority `wait` can start. */
-  bytesAhead(source: { root: string; medium: Medium }, restore: boolean): number {
+  bytesAhead(source: Pick<WantedFile, 'path' | 'root' | 'medium'>, restore: boolean): number {
     return this.#copier.bytesAhead(source, restore);
   }
 

@@ -211,7 +211,7 @@ export class Roots implements RootIndex {
     const path = spellings ? prefixOf(root.path, sep) + rel : file;
     const inner = path === file ? null : this.#nearest(path);
     if (inner && inner.directory.length > root.path.length) return this.find(path);
-    return { root, path, rel, category: this.#category(root, rel), medium: this.#mediumOf(path, root) };
+    return { root, path, rel, category: this.#category(root, rel), ...this.#diskOf(path, root) };
   }
 
   /** Where ComfyUI would look for a model, in root order. No name can leave the roots. */
@@ -258,14 +258,15 @@ export class Roots implements RootIndex {
     return null;
   }
 
-  #mediumOf(file: string, root: Root): Medium {
-    if (this.#parts.size === 0) return root.kind;
+  #diskOf(file: string, root: Root): Pick<Located, 'medium' | 'device'> {
+    const own = { medium: root.kind, device: root.device };
+    if (this.#parts.size === 0) return own;
     for (let path = file; path.length > root.path.length; path = this.rules.dirname(path)) {
       const part = this.#parts.get(this.rules.key(path));
       // A link on a network is read over it, wherever it leads.
-      if (part) return isNetwork(root.kind) && part.kind === 'hdd' ? root.kind : part.kind;
+      if (part) return isNetwork(root.kind) && part.kind === 'hdd' ? own : { medium: part.kind, device: part.device };
     }
-    return root.kind;
+    return own;
   }
 
   #category(root: Root, rel: string): string | null {

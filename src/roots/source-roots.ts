@@ -221,9 +221,9 @@ export class SourceRoots implements AsyncDisposable {
     return this.#host.head(file, bytes, { deadlineMs: readDeadlineMs });
   }
 
-  /** The kernel's names of a root's disks, joined by `+`; null when unknown. */
-  diskOf(root: string): string | null {
-    return this.#roots.get(root)?.device ?? null;
+  /** The kernel's names of the disks that a source lies on, joined by `+`; null when unknown. */
+  diskOf(path: string): string | null {
+    return this.#roots.find(path)?.device ?? null;
   }
 
   /** The place that the sources of a root are read from; null = its directory. */

@@ -34,6 +34,8 @@ export interface Located {
   category: string | null;
   /** What the file itself lies on, as far as known: a link in the root may lead to another disk. */
   medium: Medium;
+  /** The disk or share of that; null = unknown. */
+  device: string | null;
 }
 
 /** The known roots, as far as reading sources needs them. All answers are lexical: no file is touched. */

@@ -146,8 +146,8 @@ export interface CopyWorker {
   /** @throws CacheError as `probeSource` */
   probe(order: ProbeOrder): Promise<void>;
   cancel(id: number): void;
-  /** From here on a program waits for the copy. */
-  hurry(id: number): void;
+  /** From here on a program waits for the copy, or none does. */
+  hurry(id: number, urgent: boolean): void;
   /** From here on the copy asks before each step, or does not. */
   pace(id: number, paced: boolean): void;
 }

@@ -12,9 +12,9 @@ const parent = serveParent<CopyWatcher, CopyWorker>({
   run,
   probe: (order) => probeSource(order, { onRead: () => parent.tell.progress(order.id, 0) }).finally(tellSpent),
   cancel: (id) => change(id, (job) => job.abort.abort()),
-  hurry: (id) =>
+  hurry: (id, urgent) =>
     change(id, (job) => {
-      job.urgent = true;
+      job.urgent = urgent;
       giveWay();
     }),
   pace: (id, paced) =>

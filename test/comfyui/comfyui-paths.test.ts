@@ -122,6 +122,11 @@ empty:
     ['a folder that looks like a number', 'a:\n  base_path: /b\n  vae: 1.50', 'vae /b/1.50'],
     ['a repeated section', 'a: &a\n  base_path: /b\n  vae: one\nb: *a\n', 'vae /b/one,vae /b/one'],
     ['a merged section', 'a: &a\n  base_path: /b\nb:\n  <<: *a\n  vae: one\n', 'vae /b/one'],
+    [
+      'a section merged of several',
+      'a: &a\n  base_path: /b\nb: &b\n  base_path: /c\nc:\n  <<: [*a, *b]\n  vae: one\n',
+      'vae /b/one',
+    ],
   ])('understands %s', (_, text, expected) => {
     expect(read(text).join(',')).toBe(expected);
   });

@@ -8,7 +8,7 @@ import { fingerprintOf } from './files.ts';
 const legacy: Record<string, string> = { clip: 'text_encoders', unet: 'diffusion_models' };
 
 /** One root over a real folder. Tests set by hand what a registry of roots would know, and the mode. */
-export function fakeSources(root: string, diskOf: (root: string) => string | null = () => null) {
+export function fakeSources(root: string, diskOf: (path: string) => string | null = () => null) {
   const state = {
     mode: 'read-write' as Mode,
     medium: 'hdd' as Medium,

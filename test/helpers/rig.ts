@@ -52,7 +52,7 @@ export interface RigOptions {
   clock?: Clock;
   jobs?: number;
   perSource?: QueueLimits['perSource'];
-  diskOf?: (root: string) => string | null;
+  diskOf?: (path: string) => string | null;
   /** How copies are made: by threads and processes as in the daemon (the default), on the test's thread, or by this worker. */
   workers?: 'threads' | 'inline' | URL;
   rates?: RateLimits;

@@ -33,6 +33,7 @@ describe('one copy for all who ask', () => {
 test.each([
   ['one disk', () => 'sda', ['job-started', 'job-done', 'job-started', 'job-done']],
   ['disks of their own', () => null, ['job-started', 'job-started', 'job-done', 'job-done']],
+  ['disks that links in them lead to', (path: string) => path, ['job-started', 'job-started', 'job-done', 'job-done']],
 ])('folders on %s share what a source may have of copies at once, as far as it is the same', async (_, diskOf, order) => {
   const rig = createRig({ perSource: { hdd: 1 }, diskOf });
   const jobs = ['loras', 'vae'].map((folder) => {

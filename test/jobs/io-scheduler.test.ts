@@ -16,8 +16,8 @@ function arrange(priority: Priority, { polite = true, others = 0 } = {}) {
   const job = jobs[0] as Job;
   const state = { read: false, watched: [] as readonly string[], told: [] as boolean[] };
   const foreign = {
-    watch: (roots: readonly string[]) => {
-      state.watched = roots;
+    watch: (paths: readonly string[]) => {
+      state.watched = paths;
     },
     givesWay: () => state.read,
     why: () => (state.read ? 'another program reads from the disk sda' : null),
@@ -37,7 +37,7 @@ function arrange(priority: Priority, { polite = true, others = 0 } = {}) {
 describe('a copy whose disk another program reads from', () => {
   test('asks for its steps from then on, gets one a second, and runs on when the other has ended', async () => {
     const { turns, job, state, startsPaced } = arrange('background');
-    expect([startsPaced, state.watched]).toEqual([false, ['/r']]);
+    expect([startsPaced, state.watched]).toEqual([false, ['/r/a']]);
     state.read = true;
     turns.reconsider();
     expect(state.told).toEqual([true]);

@@ -46,6 +46,26 @@ describe('a copy that somebody waits for', () => {
     },
   );
 
+  test('is one of many again when all of them have given up, and hurries again for the next', async () => {
+    const rig = createRig({ perSource: { hdd: 1 }, rates: { overall: 20e6, by: {} } });
+    const hurry = vi.spyOn(rig.workers, 'hurry');
+    const other = rig.request(rig.source('checkpoints/other.safetensors', 40 * MiB).path);
+    await event(rig, other, 'job-progress');
+    const { path } = rig.source('checkpoints/wanted.safetensors', 160 * MiB);
+    const awaited = rig.request(path, 'wait');
+    await Promise.all([awaited.awaited(1), awaited.awaited(1500)]);
+    expect([awaited.state, awaited.priority, other.standing.status]).toEqual(['running', 'wait', 'held']);
+    await other.ended;
+    expect([awaited.state, awaited.priority, other.state]).toEqual(['running', 'background', 'done']);
+    expect(rig.request(path, 'wait').priority).toBe('wait');
+    expect(hurry.mock.calls).toEqual([
+      [awaited.id, false],
+      [awaited.id, true],
+    ]);
+    rig.copier.cancel(awaited.id);
+    await awaited.ended;
+  });
+
   test('does not stop a copy from another source', async () => {
     const rig = createRig();
     const other = rig.source('loras/other.safetensors', MiB);

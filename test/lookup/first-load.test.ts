@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import type { LookupAnswer } from '../../src/api/api.ts';
 import type { LookupOptions } from '../../src/lookup/collaborators.ts';
@@ -55,7 +56,7 @@ describe('the first load', () => {
   test('knows what is ahead of it in the queue', async () => {
     const { rig } = createLookups();
     vi.spyOn(rig.workers, 'run').mockReturnValue(new Promise(() => {}));
-    const place = { root: rig.root, medium: 'hdd' as const };
+    const place = { path: join(rig.root, 'loras/a.safetensors'), root: rig.root, medium: 'hdd' as const };
     expect(rig.copier.bytesAhead(place)).toBe(0);
     for (const [name, size] of [
       ['a', 2 * MiB],

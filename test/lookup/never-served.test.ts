@@ -26,6 +26,7 @@ describe('a copy is never served', () => {
     vi.mocked(rig.planner.request).mockImplementation(() => ({
       state: 'queued',
       ended: new Promise(() => {}),
+      awaited: async () => {},
       view: vi.fn(),
     }));
     await rig.ask(path);

@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import type { LookupRequest } from '../../src/api/api.ts';
 import type { CopyInProgress } from '../../src/lookup/collaborators.ts';
+import { bounded } from '../../src/runtime/deadline.ts';
 import { createLookupRig } from '../helpers/lookup-rig.ts';
 
 /** A lookup over real folders whose copies never end by themselves. */
@@ -9,7 +10,12 @@ function createSlowLookup() {
   rig.sources.medium = 'nas';
   const { path } = rig.source('loras/a.safetensors', 4096);
   const done = Promise.withResolvers<void>();
-  const job = { state: 'running' as CopyInProgress['state'], ended: done.promise, view: () => ({ id: 1 }) as never };
+  const job = {
+    state: 'running' as CopyInProgress['state'],
+    ended: done.promise,
+    awaited: (ms: number) => bounded(done.promise, ms),
+    view: () => ({ id: 1 }) as never,
+  };
   vi.mocked(rig.planner.request).mockReturnValue(job);
   const { size, mtimeNs } = rig.file(path).fingerprint;
   const ask = (how: Partial<LookupRequest>) =>

@@ -19,6 +19,7 @@ function heldJob(rig: LookupRig) {
       return state;
     },
     ended,
+    awaited: (ms) => bounded(ended, ms),
     view,
   };
   const end = (as: JobState) => {
@@ -107,10 +108,10 @@ describe('an asker that waits', () => {
   test('for the copy of an older source, which cannot end well, has a new one queued as it is told', async () => {
     const rig = createLookupRig();
     const { path } = rig.source('checkpoints/a.safetensors', MiB);
-    const { end } = heldJob(rig);
+    const { job, end } = heldJob(rig);
     const answer = rig.ask(path, { waitMs: 30_000 });
     await vi.waitUntil(() => vi.mocked(rig.planner.request).mock.calls.length > 0, soon());
-    const next = { state: 'queued' as const, ended: Promise.resolve(), view: () => ({ state: 'queued', id: 2 }) as never };
+    const next = { ...job, state: 'queued' as const, view: () => ({ state: 'queued', id: 2 }) as never };
     vi.mocked(rig.planner.request).mockImplementation(() => next);
     end('failed');
     expect(await answer).toMatchObject({ path, reason: 'QUEUED', job: { id: 2, state: 'queued' } });

@@ -171,6 +171,11 @@ test('a file or folder in a root that a link leads to another disk has the mediu
   expect(
     ['loras/one.safetensors', 'vae/a', 'vae/b/c', 'loras/plain.safetensors', 'loras/x'].map((rel) => mediumOf(`/m/${rel}`)),
   ).toEqual(['nas', 'nas', 'nas', 'hdd', 'hdd']);
+  expect(['loras/one.safetensors', 'vae/b/c', 'loras/x'].map((rel) => roots.find(`/m/${rel}`)?.device)).toEqual([
+    '//nas/x',
+    '//nas/x',
+    'sda',
+  ]);
   // The link is replaced by a file.
   roots.learnPart('/m/loras/one.safetensors', disk);
   expect(mediumOf('/m/loras/one.safetensors')).toBe('hdd');

@@ -68,7 +68,8 @@ describe('warming', () => {
     onTestFinished(() => void vi.useRealTimers());
     const rig = createLookupRig();
     const { path } = rig.source('loras/a.safetensors', MiB);
-    const job = { state: 'running' as const, ended: new Promise<void>(() => {}), view: () => ({ error: null }) as never };
+    const ended = new Promise<void>(() => {});
+    const job = { state: 'running' as const, ended, awaited: () => ended, view: () => ({ error: null }) as never };
     vi.mocked(rig.planner.request).mockReturnValue(job);
     const answer = warmOn(rig, { paths: [path], wait: true }, 5000);
     await vi.waitUntil(() => vi.getTimerCount() > 0, soon());
