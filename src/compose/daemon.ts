@@ -181,6 +181,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
     {
       ...config.listen,
       orAbove: isDefault('listen', loaded),
+      except: config.farmListen?.port,
       hosts: config.hosts,
       stateDir: config.stateDir,
       shared: config.group !== null,

@@ -166,7 +166,7 @@ export class ServedSettings implements AsyncDisposable {
     return watchConfig(loaded, files, {
       onLoaded: (again) => void this.#admit(again),
       onRefused: (error) => this.#refuse(error),
-      onError: (err) => log.warn({ err }, 'changes of the settings files may be missed until the next start'),
+      onError: (err) => log.warn({ err }, 'a change of the settings files could not be taken over'),
     });
   }
 

@@ -5,7 +5,7 @@ export interface ConfigListener {
   onLoaded(loaded: LoadedConfig): void;
   /** The files cannot be used as they are. */
   onRefused(error: unknown): void;
-  /** Changes may be missed from now on. */
+  /** One of the two above has failed. */
   onError(error: unknown): void;
 }
 
@@ -17,7 +17,7 @@ export function watchConfig(
   { options }: LoadedConfig,
   files: readonly string[],
   { onLoaded, onRefused, onError }: ConfigListener,
-): Promise<() => Promise<void>> {
+): () => Promise<void> {
   const read = () => {
     try {
       onLoaded(loadConfig(options));

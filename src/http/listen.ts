@@ -18,6 +18,8 @@ export interface ListenOptions {
   port: number;
   /** Whether the next free port above does as well: nobody has asked for this one. */
   orAbove?: boolean;
+  /** One that is not taken then: that of the farm, which other hosts' firewalls know. */
+  except?: number | undefined;
   /** Further names that it answers to; without a port, at its own one. */
   hosts?: readonly string[];
   /** Directory of the token and daemon.json. */
@@ -42,13 +44,13 @@ const dialledAs: Record<string, string | undefined> = { '0.0.0.0': '127.0.0.1', 
  */
 export async function listen(
   services: Services,
-  { host, port, orAbove = false, hosts: named = [], stateDir, directories, shared = false, keptToken }: ListenOptions,
+  { host, port, orAbove = false, except, hosts: named = [], stateDir, directories, shared = false, keptToken }: ListenOptions,
 ): Promise<AsyncDisposable & { url: string }> {
   const tokenFile = join(stateDir, 'token');
   const token = tokenOf(keptToken);
   const hosts = new Set<string>();
   const app = createApp(services, { token, hosts });
-  await open(app, { host, port, orAbove });
+  await open(app, { host, port, orAbove, except });
   const { port: bound } = app.server.address() as AddressInfo;
   for (const name of [...hostsOf(host, bound), ...furtherHosts(named, bound)]) hosts.add(name);
   const name = dialledAs[host] ?? host;
@@ -88,9 +90,10 @@ export async function listen(
 /** @throws CacheError BAD_CONFIG */
 async function open(
   app: FastifyInstance,
-  { host, port, orAbove }: { host: string; port: number; orAbove: boolean },
+  { host, port, orAbove, except }: Pick<ListenOptions, 'host' | 'port' | 'orAbove' | 'except'>,
 ): Promise<void> {
   for (let above = 0; ; above++) {
+    if (orAbove && port + above === except) continue;
     try {
       await app.listen({ host, port: port + above });
       return;

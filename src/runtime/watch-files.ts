@@ -1,42 +1,42 @@
-/** Files are checked after this time without changes, ms: editors save in several writes. */
-const settleMs = 200;
+import { stat } from 'node:fs/promises';
+import { Periodic } from './periodic.ts';
+
+/** Pause between two looks, ms. A change is told when two find the same: editors save in several writes. */
+const lookMs = 500;
 
 export interface WatchFilesOptions {
-  /** Called once all are watched (one may have changed before), and when one has appeared, changed or gone. */
+  /** Called once at first (one may have changed before), and when one has appeared, changed or gone. */
   onChange(): void;
-  /** Changes may be missed from here on. */
+  /** `onChange` has failed. */
   onError(error: unknown): void;
 }
 
 /**
- * Watches single files, including absent ones, ones in a missing directory, and ones that an editor replaces by rename. Only for
- * local disks: it calls the file system in this process, and would hang with a mount.
- * @returns a function that ends this, once all are watched
+ * Looks at single files again and again, including absent ones, ones in a missing directory, and ones that an editor replaces by
+ * rename. A watch of their directories would be told of all that happens there: of each write to the catalog. Only for local disks: it
+ * calls the file system in this process, and would hang with a mount.
+ * @returns a function that ends this
  */
-export async function watchFiles(
-  paths: readonly string[],
-  { onChange, onError }: WatchFilesOptions,
-): Promise<() => Promise<void>> {
-  // Without a path it would never be ready.
-  if (paths.length === 0) return async () => {};
-  // Loaded on demand: it takes 30 ms, which no start has to wait for.
-  const { watch } = await import('chokidar');
-  // Without `awaitWriteFinish`, which reports nothing about a file that goes before it has settled.
-  const watcher = watch([...paths], { ignoreInitial: true, persistent: false });
-  let timer: NodeJS.Timeout | undefined;
-  const settle = () => {
-    clearTimeout(timer);
-    timer = setTimeout(onChange, settleMs).unref();
+export function watchFiles(paths: readonly string[], { onChange, onError }: WatchFilesOptions): () => Promise<void> {
+  let [told, seen] = ['', ''];
+  const look = async () => {
+    const found = (await Promise.all(paths.map(stateOf))).join();
+    const isSettled = found === seen;
+    seen = found;
+    if (!isSettled || found === told) return;
+    told = found;
+    onChange();
   };
-  watcher.on('all', settle);
-  watcher.on('error', onError);
-  await new Promise<void>((resolve) => {
-    watcher.once('ready', resolve);
-  });
-  settle();
-  return async () => {
-    clearTimeout(timer);
-    await watcher.close();
-    clearTimeout(timer);
-  };
+  const looks = new Periodic(look, { everyMs: lookMs, onError });
+  if (paths.length > 0) void looks.now();
+  return () => looks[Symbol.asyncDispose]();
+}
+
+async function stateOf(path: string): Promise<string> {
+  try {
+    const { ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+    return `${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+  } catch {
+    return 'absent';
+  }
 }

@@ -8,7 +8,7 @@ import { messageOf } from '../../src/core/errors.ts';
 import { directory } from './load.ts';
 
 /** The configuration of a directory, watched; `heard` is the number of copies at once it was last read with, or what is wrong. */
-async function watched(files: Record<string, string> = {}) {
+function watched(files: Record<string, string> = {}) {
   const cwd = directory(files);
   const loaded = loadConfig({ env: {}, cwd, home: cwd });
   const heard: (number | string)[] = [];
@@ -17,10 +17,10 @@ async function watched(files: Record<string, string> = {}) {
     heard.push(what);
     wake();
   };
-  const end = await watchConfig(loaded, loaded.files, {
+  const end = watchConfig(loaded, loaded.files, {
     onLoaded: ({ config }: LoadedConfig) => hear(config.jobs),
     onRefused: (error) => hear(messageOf(error)),
-    onError: (error) => hear(`not watched: ${messageOf(error)}`),
+    onError: (error) => hear(`failed: ${messageOf(error)}`),
   });
   onTestFinished(end);
   /** Resolves when the last thing heard is this. */
@@ -37,12 +37,12 @@ async function watched(files: Record<string, string> = {}) {
 const jobs = (count: number | string) => `AUTOCACHE_JOBS=${count}\n`;
 
 test('what was edited while the daemon started is not missed', async () => {
-  const { hears } = await watched({ '.env': jobs(3) });
+  const { hears } = watched({ '.env': jobs(3) });
   await hears(3);
 });
 
 test('a .env that appears later, is edited in place, and goes again', async () => {
-  const { env, hears } = await watched();
+  const { env, hears } = watched();
   writeFileSync(env, jobs(3));
   await hears(3);
   // Of the same length.
@@ -55,7 +55,7 @@ test('a .env that appears later, is edited in place, and goes again', async () =
 });
 
 test('a .env that goes again at once', async () => {
-  const { env, hears } = await watched();
+  const { env, hears } = watched();
   for (const count of [3, 4, 5]) {
     writeFileSync(env, jobs(count));
     await hears(count);
@@ -65,7 +65,7 @@ test('a .env that goes again at once', async () => {
 });
 
 test('editors that replace the file, one after the other', async () => {
-  const { env, hears } = await watched({ '.env': jobs(3) });
+  const { env, hears } = watched({ '.env': jobs(3) });
   for (const count of [4, 5]) {
     writeFileSync(`${env}.tmp`, jobs(count));
     renameSync(`${env}.tmp`, env);
@@ -77,7 +77,7 @@ test('editors that replace the file, one after the other', async () => {
 });
 
 test('a file that is saved in pieces is read when it is whole', async () => {
-  const { env, heard, hears } = await watched({ '.env': jobs(3) });
+  const { env, heard, hears } = watched({ '.env': jobs(3) });
   await hears(3);
   writeFileSync(env, 'AUTOCACHE_JOBS=');
   appendFileSync(env, 'x');
@@ -87,7 +87,7 @@ test('a file that is saved in pieces is read when it is whole', async () => {
 });
 
 test('a file with a mistake is told, and read again when it is mended', async () => {
-  const { env, hears } = await watched({ '.env': jobs(3) });
+  const { env, hears } = watched({ '.env': jobs(3) });
   writeFileSync(env, jobs('many'));
   await hears(`the configuration cannot be used:\n  ${env}: AUTOCACHE_JOBS: expected a whole number from 1 to 64, got "many"`);
   writeFileSync(env, jobs(4));
@@ -95,7 +95,7 @@ test('a file with a mistake is told, and read again when it is mended', async ()
 });
 
 test("the user's config.env, whose directory is made later", async () => {
-  const { cwd, hears } = await watched();
+  const { cwd, hears } = watched();
   const user = userConfigFile(process.platform, {}, cwd);
   mkdirSync(dirname(user), { recursive: true });
   writeFileSync(user, jobs(7));

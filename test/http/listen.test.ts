@@ -6,13 +6,13 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { DaemonFile } from '../../src/api/daemon-file.ts';
-import { listen } from '../../src/http/listen.ts';
+import { type ListenOptions, listen } from '../../src/http/listen.ts';
 import type { Services } from '../../src/http/services.ts';
 import { createServices } from '../helpers/services.ts';
 
 const hasIpv6 = Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === '::1'));
 
-async function start(part: { host?: string; port?: number; orAbove?: boolean } = {}) {
+async function start(part: Partial<Pick<ListenOptions, 'host' | 'port' | 'orAbove' | 'except'>> = {}) {
   const rig = createServices();
   const server = await listen(rig.services, {
     host: '127.0.0.1',
@@ -187,6 +187,13 @@ test('a port that is taken, and that nobody has asked for, gives way to the next
   expect(Number(new URL(other.url).port)).toBeGreaterThan(port);
   expect((await other.get('/healthz')).status).toBe(200);
   expect(other.daemon.url).toBe(other.url);
+});
+
+test('the port of the farm is left free', async () => {
+  const { url } = await start();
+  const port = Number(new URL(url).port);
+  const other = await start({ port, orAbove: true, except: port + 1 });
+  expect(Number(new URL(other.url).port)).toBeGreaterThan(port + 1);
 });
 
 test('an address that is not of this machine is said so', async () => {
