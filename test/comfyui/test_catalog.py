@@ -17,6 +17,8 @@ CREATE VIEW resolver_v1 AS SELECT * FROM ready WHERE (SELECT serves FROM mode);
 
 
 class WithoutDaemon(ComfyTest):
+    columns = "source_path, source_size, source_mtime_ns, copy_path, copy_size, copy_mtime_ns, copy_ino, tier"
+
     def setUp(self):
         super().setUp()
         self.source, self.copy = self.make_source_and_copy()
@@ -31,8 +33,14 @@ class WithoutDaemon(ComfyTest):
 
     def seal(self, source, copy, tier="ssd"):
         s, c = os.stat(source), os.stat(copy)
-        row = (source, s.st_size, str(s.st_mtime_ns), copy, c.st_size, str(c.st_mtime_ns), str(c.st_ino), tier)
-        self.catalog.execute("INSERT INTO ready (source_path, source_size, source_mtime_ns, copy_path, copy_size, copy_mtime_ns, copy_ino, tier) VALUES (?,?,?,?,?,?,?,?)", row)
+        row = (source, s.st_size, str(s.st_mtime_ns), copy, c.st_size, str(c.st_mtime_ns), str(c.st_ino), tier, str(s.st_ino), str(s.st_ctime_ns))
+        count = len(self.columns.split(","))
+        self.catalog.execute("INSERT INTO ready (%s) VALUES (%s)" % (self.columns, ",".join("?" * count)), row[:count])
+
+    def know_files(self):
+        """The catalog's view is one of those that tell inodes and ctimes too."""
+        self.catalog.executescript("ALTER TABLE ready ADD COLUMN source_ino TEXT; ALTER TABLE ready ADD COLUMN source_ctime_ns TEXT; CREATE VIEW resolver_v2 AS SELECT * FROM ready;")
+        self.columns += ", source_ino, source_ctime_ns"
 
     def test_a_sealed_copy_is_used(self):
         self.seal(self.source, self.copy)
@@ -46,11 +54,9 @@ class WithoutDaemon(ComfyTest):
         self.assertEqual(sorted(os.listdir(self.state)), before)
 
     def test_another_file_of_the_same_size_and_mtime_is_not_taken_for_the_source(self):
-        self.catalog.executescript("ALTER TABLE ready ADD COLUMN source_ino TEXT; ALTER TABLE ready ADD COLUMN source_ctime_ns TEXT; CREATE VIEW resolver_v2 AS SELECT * FROM ready;")
+        self.know_files()
+        self.seal(self.source, self.copy)
         seen = os.stat(self.source)
-        copy = os.stat(self.copy)
-        row = (self.source, seen.st_size, str(seen.st_mtime_ns), self.copy, copy.st_size, str(copy.st_mtime_ns), str(copy.st_ino), "ssd", str(seen.st_ino), str(seen.st_ctime_ns))
-        self.catalog.execute("INSERT INTO ready VALUES (?,?,?,?,?,?,?,?,?,?)", row)
         self.assertEqual(self.load(), self.copy)
         if sys.platform != "win32":
             # Written to in place, and its mtime put back.
@@ -71,6 +77,18 @@ class WithoutDaemon(ComfyTest):
         except (OSError, NotImplementedError):
             self.skipTest("no symbolic links")
         self.folder_paths.folder_names_and_paths["checkpoints"] = ([linked], {".safetensors"})
+        self.assertEqual(self.load(), self.copy)
+
+    def test_a_model_folder_that_was_a_link_when_it_was_named_leads_to_the_same_copies(self):
+        if sys.platform == "win32":
+            self.skipTest("no ctimes there")
+        self.know_files()
+        linked, other = os.path.join(self.dir, "linked"), os.path.join(self.dir, "other")
+        for link in (linked, other):
+            os.symlink(os.path.join(self.models, "checkpoints"), link)
+        self.seal(os.path.join(linked, "a.safetensors"), self.copy)
+        self.assertEqual(self.load(), self.copy)
+        self.folder_paths.folder_names_and_paths["checkpoints"] = ([other], {".safetensors"})
         self.assertEqual(self.load(), self.copy)
 
     def test_a_copy_in_memory_comes_before_one_on_the_ssd(self):

@@ -15,10 +15,10 @@ from .private import believed_directories, check_own, is_within
 log = logging.getLogger("autocached")
 
 _TIERS = ("ram", "ssd")
-_QUERY = """
-    SELECT * FROM %s
-    WHERE source_path = ? AND source_size = ? AND source_mtime_ns = ?
-"""
+_QUERY = "SELECT * FROM %s WHERE source_size = ? AND source_mtime_ns = ? AND "
+_BY_PATH = _QUERY + "source_path = ?"
+# Two files differ in one of these four.
+_BY_FILE = _QUERY + "source_ino = ? AND source_ctime_ns = ?"
 
 
 def sealed_copy(state_dir: str, path: str, source: os.stat_result) -> str | None:
@@ -27,11 +27,13 @@ def sealed_copy(state_dir: str, path: str, source: os.stat_result) -> str | None
     without such a copy or without a readable catalog.
     """
     directories = believed_directories(state_dir)
-    found = _rows(state_dir, path, source)
+    found = _rows(state_dir, source, _BY_PATH, path)
     real = os.path.realpath(path)
     if not found and real != path:
-        # The catalog has the paths of sources without links in them.
-        found = _rows(state_dir, real, source)
+        found = _rows(state_dir, source, _BY_PATH, real)
+    if not found:
+        # The catalog has the paths by which the model folders were named first: these may lead through links that this path does not.
+        found = _rows(state_dir, source, _BY_FILE, str(source.st_ino), str(source.st_ctime_ns))
     rows = [row for row in found if row["tier"] in _TIERS and is_within(row["copy_path"], directories)]
     for row in sorted(rows, key=lambda row: _TIERS.index(row["tier"])):
         if _is_of(row, source) and _seal_holds(row["copy_path"], (row["copy_size"], row["copy_mtime_ns"], row["copy_ino"])):
@@ -57,7 +59,7 @@ def _is_of(row: dict, source: os.stat_result) -> bool:
     return (ino is None or ino == str(source.st_ino)) and same_time
 
 
-def _rows(state_dir: str, path: str, source: os.stat_result) -> list[dict]:
+def _rows(state_dir: str, source: os.stat_result, query: str, *values: str) -> list[dict]:
     file = os.path.join(state_dir, "catalog.db")
     # A reader of a catalog without other users would leave -wal and -shm files there. These would belong to ComfyUI's user
     # and could lock the daemon out. Without a -wal file nothing is being written, so the file can be read as immutable.
@@ -67,7 +69,7 @@ def _rows(state_dir: str, path: str, source: os.stat_result) -> list[dict]:
         # The directory protects the catalog: SQLite creates its files with the modes of the process.
         check_own(file, os.stat(file), 0)
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=0.05)) as catalog:
-            found = catalog.execute(_QUERY % _view(catalog), (path, source.st_size, str(source.st_mtime_ns)))
+            found = catalog.execute(query % _view(catalog), (source.st_size, str(source.st_mtime_ns), *values))
             names = [column[0] for column in found.description]
             return [dict(zip(names, row)) for row in found]
     except (sqlite3.Error, OSError, ValueError) as error:
