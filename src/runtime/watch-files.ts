@@ -13,8 +13,9 @@ export interface WatchFilesOptions {
 
 /**
  * Looks at single files again and again, including absent ones, ones in a missing directory, and ones that an editor replaces by
- * rename. A watch of their directories would be told of all that happens there: of each write to the catalog. Only for local disks: it
- * calls the file system in this process, and would hang with a mount.
+ * rename. A watch of their directories would be told of all that happens there: of each write to the catalog; and chokidar, told to look
+ * itself, misses a file that goes again at once. Only for local disks: it calls the file system in this process, and would hang with a
+ * mount.
  * @returns a function that ends this
  */
 export function watchFiles(paths: readonly string[], { onChange, onError }: WatchFilesOptions): () => Promise<void> {
