@@ -7,7 +7,7 @@ import type { Config } from '../config/types.ts';
 import type { CacheError } from '../core/errors.ts';
 import { assertLocal } from '../media/assert-local.ts';
 import { onVolumesTold } from '../media/read-volumes.ts';
-import { groupId, shareWithGroup } from '../runtime/group.ts';
+import { groupId, shareBelow, shareFile, shareWithGroup } from '../runtime/group.ts';
 import { daemonLogName, type Log } from '../runtime/log.ts';
 import { makeDirectory } from '../runtime/make-directory.ts';
 import { closeDirectory } from '../runtime/private-file.ts';
@@ -64,7 +64,7 @@ export async function openStorage(config: Config, { pauses, onLost, onUnfit, ...
   const onSetAside = (path: string) => log.warn({ path }, 'the lock of the state directory was none, and is set aside');
   opened.defer(lockDirectory(stateDir, 'state directory', { onSetAside, onLost }));
   closeDirectory(stateDir, 'all', keys.stateDir.name);
-  if (group !== null) shareWithGroup(stateDir, group);
+  if (group !== null) await shareState(stateDir, group);
   opened.defer(boundLog({ file: join(stateDir, daemonLogName), log }));
   const catalog = new Catalog(join(stateDir, 'catalog.db'), clock);
   opened.defer(() => catalog[Symbol.dispose]());
@@ -84,7 +84,11 @@ export async function openStorage(config: Config, { pauses, onLost, onUnfit, ...
     onLost,
   });
   opened.defer(() => watch[Symbol.asyncDispose]());
-  if (group !== null && tier.state() === 'here') shareWithGroup(tier.dir, group);
+  if (group !== null && tier.state() === 'here') {
+    shareWithGroup(tier.dir, group);
+    const onError = (err: unknown) => log.warn({ err }, 'older copies could not be shared with the group');
+    void shareBelow(join(tier.dir, 'files'), group).catch(onError);
+  }
   if (cold?.state() === 'here') offerRestore(cold, log);
   const ram = await openRam(config, { catalog, handedOut }, context);
   if (ram && group !== null) shareWithGroup(ram.tier.dir, group);
@@ -95,6 +99,13 @@ export async function openStorage(config: Config, { pauses, onLost, onUnfit, ...
   const accounts = new Accounts({ ...context, catalog, tiers, wasGiven, ...(pauses && { pauses }) });
   opened.defer(() => accounts[Symbol.asyncDispose]());
   return { tier, ram, tiers, catalog, handedOut, accounts, watch };
+}
+
+/** What members of the group read of the state may have been made before it was shared with them. */
+async function shareState(stateDir: string, group: number): Promise<void> {
+  shareWithGroup(stateDir, group);
+  for (const suffix of ['', '-wal', '-shm']) shareFile(join(stateDir, `catalog.db${suffix}`), group);
+  for (const name of ['variants', 'remotes']) await shareBelow(join(stateDir, name), group);
 }
 
 /** Compressed files can be restored without autocached. A missing script does not stop the start. */

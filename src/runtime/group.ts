@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { CacheError, sentenceOf } from '../core/errors.ts';
 
 const setting = 'AUTOCACHE_GROUP';
@@ -25,12 +27,30 @@ export function groupId(given: string): number {
  * @throws CacheError BAD_CONFIG when this user is not in the group
  */
 export function shareWithGroup(dir: string, group: number): void {
+  shareAs(dir, group, 0o2750);
+}
+
+function shareAs(path: string, group: number, mode: number): void {
   try {
-    chownSync(dir, -1, group);
-    chmodSync(dir, 0o2750);
+    chownSync(path, -1, group);
+    chmodSync(path, mode);
   } catch (cause) {
-    throw bad(`${dir} cannot be given to it: ${sentenceOf(cause)}`, 'start the daemon as a member of the group', cause);
+    throw bad(`${path} cannot be given to it: ${sentenceOf(cause)}`, 'start the daemon as a member of the group', cause);
   }
+}
+
+/** The same for all directories in it: those that were made before it was shared are closed to the group. */
+export async function shareBelow(dir: string, group: number): Promise<void> {
+  if (!existsSync(dir)) return;
+  shareWithGroup(dir, group);
+  for (const entry of await readdir(dir, { withFileTypes: true })) {
+    if (entry.isDirectory()) await shareBelow(join(dir, entry.name), group);
+  }
+}
+
+/** Opens a file of this user to a group, if there is one. @throws as `shareWithGroup` */
+export function shareFile(file: string, group: number): void {
+  if (existsSync(file)) shareAs(file, group, 0o640);
 }
 
 function bad(why: string, hint = 'name a group that you and the other user are in', cause?: unknown): CacheError {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { writeModel } from '../helpers/files.ts';
 import { patience } from '../helpers/patience.ts';
 import { comfyuiUser, daemonUser, environment, group, isRoot, program, startShared, stranger } from '../helpers/two-users.ts';
@@ -56,3 +56,29 @@ test.runIf(isRoot)('two users share a daemon by a group, and nobody else', { tim
   );
   expect(aboutCache.map(({ verdict }: { verdict: string }) => verdict)).not.toContain('fail');
 });
+
+test.runIf(isRoot)(
+  "what was one user's alone is read by both once a group is named",
+  { timeout: patience(60_000) },
+  async () => {
+    const alone = await startShared('077', { AUTOCACHE_GROUP: '' });
+    const { dir, state } = alone;
+    const model = join(dir, 'models', 'loras', 'a.safetensors');
+    const bytes = writeModel(model, 100_000);
+    const run = (uid: number, ...words: string[]) =>
+      spawnSync(process.execPath, [program, ...words, '--state', state], {
+        ...{ uid, gid: uid === daemonUser ? daemonUser : group, cwd: dir, encoding: 'utf8' as const },
+        env: { ...environment, HOME: dir, ...(uid === daemonUser && { AUTOCACHE_GROUP: '' }) },
+      });
+    expect(run(daemonUser, 'warm', model)).toMatchObject({ status: 0 });
+    await alone.end();
+
+    await startShared('077', {}, dir);
+    const { path, reason } = JSON.parse(run(comfyuiUser, 'lookup', model, '--json').stdout);
+    expect(reason).toBe('HIT');
+    const read = (file: string) => spawnSync('cat', [file], { uid: comfyuiUser, gid: group }).stdout;
+    await vi.waitFor(() => expect(read(path).equals(bytes)).toBe(true), { timeout: patience(10_000) });
+    expect(read(join(state, 'catalog.db')).length).toBeGreaterThan(0);
+    expect(spawnSync('cat', [path], { uid: stranger, gid: stranger }).status).not.toBe(0);
+  },
+);

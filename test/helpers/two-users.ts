@@ -20,16 +20,20 @@ interface SharedDaemon {
   dir: string;
   state: string;
   cache: string;
+  end(): Promise<void>;
 }
 
-/** Starts a daemon as a user of its own that shares with the group; it ends with the test. @param umask of its shell, in octal digits */
-export async function startShared(umask: string, more: Record<string, string> = {}): Promise<SharedDaemon> {
-  const dir = tempDir();
+/**
+ * Starts a daemon as a user of its own that shares with the group; it ends with the test.
+ * @param umask of its shell, in octal digits
+ * @param dir that of an earlier one
+ */
+export async function startShared(umask: string, more: Record<string, string> = {}, dir = tempDir()): Promise<SharedDaemon> {
   chmodSync(dir, 0o755);
   const home = join(dir, 'home');
-  mkdirSync(home);
+  mkdirSync(home, { recursive: true });
   chownSync(home, daemonUser, daemonUser);
-  mkdirSync(join(dir, 'models'));
+  mkdirSync(join(dir, 'models'), { recursive: true });
   const [state, cache] = [join(home, 'state'), join(home, 'cache')];
   const settings = {
     ...{ HOME: home, AUTOCACHE_STATE: state, AUTOCACHE_DIR: cache, AUTOCACHE_ROOTS: `${join(dir, 'models')}=hdd` },
@@ -44,11 +48,14 @@ export async function startShared(umask: string, more: Record<string, string> = 
     env: { ...environment, ...settings },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  onTestFinished(async () => {
+  const end = async () => {
     child.kill();
     if (child.exitCode === null) await once(child, 'exit');
+  };
+  onTestFinished(async () => {
+    await end();
     rmSync(dir, { recursive: true, force: true });
   });
   await once(child.stdout, 'data');
-  return { dir, state, cache };
+  return { dir, state, cache, end };
 }
