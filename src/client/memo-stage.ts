@@ -41,5 +41,7 @@ async function fill(wire: MemoWire, { path }: MemoStaged, content: Content): Pro
   const here = await wire.pathOf({ path, size: 0 });
   if (here === null) throw new Error(`${path} is not to be seen here`);
   await using file = await open(here, constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0));
-  await file.writeFile(content.open());
+  // `writeFile` writes half a MiB at a time.
+  for await (const bytes of content.open() as AsyncIterable<Uint8Array>)
+    for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
 }

@@ -5,8 +5,10 @@ import { dirname, join } from 'node:path';
 import { CacheError } from '../core/errors.ts';
 import type { Seal } from '../core/types.ts';
 import { meaningOf } from '../runtime/errnos.ts';
-import { FollowedFile, type GrowingFile, type Hashed, pieceBytes } from './followed-file.ts';
+import { FollowedFile, type GrowingFile, type Hashed, hashWhole, pieceBytes } from './followed-file.ts';
 import type { Following, HashThread } from './hash-thread.ts';
+
+const readOnly = 0o400;
 
 /** Blobs are content by its SHA-256, hexadecimal: `cas/ab/ab12…`, read-only, and for this user alone. */
 export class BlobFiles {
@@ -35,6 +37,14 @@ export class BlobFiles {
   async read(sha256: string): Promise<Buffer | null> {
     const bytes = await readFile(this.pathOf(sha256)).catch(() => null);
     return bytes !== null && hash('sha256', bytes) === sha256 ? bytes : null;
+  }
+
+  /** Makes a blob survive a loss of power. */
+  async sync(sha256: string): Promise<void> {
+    const path = this.pathOf(sha256);
+    await using file = await open(path, 'r');
+    await file.sync();
+    await syncDirectory(dirname(path));
   }
 
   /** Begins an unfinished file. */
@@ -92,6 +102,8 @@ export class UnfinishedBlob {
   /** Of a file that another program has written: another time shows that it still does. */
   #mtimeNs: bigint | null = null;
   #following: Following | null = null;
+  /** The folder that it was published in. */
+  #place: string | null = null;
 
   constructor(temp: string, file: FileHandle, pathOf: (sha256: string) => string) {
     this.temp = temp;
@@ -124,48 +136,69 @@ export class UnfinishedBlob {
     const seconds = 2 * Math.floor(Date.now() / 2000) - 2;
     await this.#file.utimes(seconds, seconds);
     this.#mtimeNs = BigInt(seconds) * 1_000_000_000n;
-    const reading = this.#following ?? new FollowedFile(readLater(this.#file), most);
-    const [hashed] = await Promise.all([reading.finish(), this.#file.sync()]);
-    this.#hashed = hashed;
+    const file = readLater(this.#file);
+    const hashing = hashWhole(this.#following ?? new FollowedFile(file, most), file);
+    [this.#hashed] = await Promise.all([hashing, this.#file.chmod(readOnly)]);
   }
 
   /** Ends the writing. */
   async finish(): Promise<Hashed> {
-    if (this.#hashed === null) await this.#file.sync();
-    await this.#file.chmod(0o400);
-    this.#hashed ??= { sha256: this.#hash.digest('hex'), size: this.#size };
+    if (this.#hashed !== null) return this.#hashed;
+    await this.#file.chmod(readOnly);
+    this.#hashed = { sha256: this.#hash.digest('hex'), size: this.#size };
     return this.#hashed;
   }
 
-  /** Puts the finished file under its name. @throws CacheError CONFLICT when another program still writes to it */
+  /** Puts the finished file under its name, and has to be synced then. @throws CacheError CONFLICT when another program still writes to it */
   async publish(sha256: string): Promise<Seal> {
-    const { size, mtimeNs, ino } = await this.#file.stat({ bigint: true });
+    const [{ size, mtimeNs, ino }] = await Promise.all([this.#file.stat({ bigint: true }), this.#leaveThread()]);
     if (this.#mtimeNs !== null && (mtimeNs !== this.#mtimeNs || size !== BigInt(this.#hashed?.size ?? 0)))
       throw new CacheError('CONFLICT', 'the file was written to while it was stored', { hint: 'Close it before.' });
-    await this.#close();
     const path = this.#pathOf(sha256);
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await rename(this.temp, path);
-    await syncDirectory(dirname(path));
+    await rename(this.temp, path).catch(async (error: unknown) => {
+      if (meaningOf(error) !== 'missing') throw error;
+      // The first of its folder.
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await rename(this.temp, path);
+    });
+    this.#place = dirname(path);
     return { size: Number(size), mtimeNs: String(mtimeNs), ino: String(ino) };
   }
 
+  /** Makes a published file and its name survive a loss of power. */
+  async sync(): Promise<void> {
+    try {
+      await this.#file.sync();
+      await syncDirectory(this.#place ?? '');
+    } finally {
+      await this.#file.close();
+    }
+  }
+
+  /** Removes what was not published. */
   async drop(): Promise<void> {
+    if (this.#place !== null) return;
     const closed = this.#close().catch(() => {});
     // A thread may only be starting: no answer waits for it.
     if (!this.#following) await closed;
     await rm(this.temp, { force: true });
   }
 
-  async #close(): Promise<void> {
+  async #leaveThread(): Promise<void> {
     await this.#following?.leave();
     this.#following = null;
+  }
+
+  async #close(): Promise<void> {
+    await this.#leaveThread();
     await this.#file.close();
   }
 
   async #assertOwn(): Promise<void> {
-    const { ino } = await this.#file.stat({ bigint: true });
-    const there = await lstat(this.temp, { bigint: true }).catch(() => null);
+    const [{ ino }, there] = await Promise.all([
+      this.#file.stat({ bigint: true }),
+      lstat(this.temp, { bigint: true }).catch(() => null),
+    ]);
     if (there?.ino !== ino) throw new CacheError('BAD_REQUEST', 'this is no longer the file that was made');
     if (there.nlink > 1n) throw new CacheError('BAD_REQUEST', 'the file has another name, by which it could be changed unseen');
   }

@@ -36,14 +36,25 @@ export class Blobs {
     return this.#db.all<Row>(sql, entryId).map(blobOf);
   }
 
-  /** @param at when its bytes were hashed, wall-clock ms */
-  put(sha256: string, { size, mtimeNs, ino }: Seal, at: number): void {
+  /** One that is not synced. @param at when its bytes were hashed, wall-clock ms */
+  put({ sha256, seal: { size, mtimeNs, ino } }: Blob, at: number): void {
     const key = Buffer.from(sha256, 'hex');
     this.#db.run(
-      `INSERT INTO blobs VALUES (?, ?, ?, ?, ?) ON CONFLICT (sha256) DO UPDATE SET
-         seal_mtime_ns = excluded.seal_mtime_ns, seal_ino = excluded.seal_ino, verified_at = excluded.verified_at`,
+      `INSERT INTO blobs VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT (sha256) DO UPDATE SET seal_mtime_ns = excluded.seal_mtime_ns,
+         seal_ino = excluded.seal_ino, verified_at = excluded.verified_at, is_synced = 0`,
       ...[key, size, mtimeNs, ino, at],
     );
+  }
+
+  /** Its file survives a loss of power; another one may have its name by now. */
+  synced({ sha256, seal }: Blob): void {
+    this.#db.run('UPDATE blobs SET is_synced = 1 WHERE sha256 = ? AND seal_ino = ?', Buffer.from(sha256, 'hex'), seal.ino);
+  }
+
+  /** The names of those that are not synced. */
+  unsynced(): string[] {
+    const rows = this.#db.all<{ sha256: Buffer }>('SELECT sha256 FROM blobs WHERE is_synced = 0');
+    return rows.map(({ sha256 }) => sha256.toString('hex'));
   }
 
   verified(sha256: string, at: number): void {

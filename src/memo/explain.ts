@@ -23,7 +23,7 @@ export async function explain(
   const deps = await Promise.all(entry.deps.map(async (dep) => ({ dep: dep.dep, state: await sources.compare(dep) })));
   const blobs = entry.blobs.map(({ sha256, seal }) => ({
     ...{ sha256, size: seal.size },
-    sound: store.files.isSealed(sha256, seal),
+    sound: store.isSound({ sha256, seal }),
     path: store.files.pathOf(sha256),
   }));
   const verdict = withShared(verdictOf(store, entry, { now, deps, blobs }), shared);

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
-import { crc32 } from 'node:zlib';
 import { CacheError } from '../core/errors.ts';
 
 /** What a file has in it; the hash is hexadecimal. */
@@ -21,11 +20,29 @@ export interface GrowingFile {
   read(buffer: Buffer, at: number): number | Promise<number>;
 }
 
+/** The hash of a file, in steps that another thread may take. */
+export interface Followed {
+  /** Follows no further. @returns checksums of the pieces that were hashed by now */
+  end(): Promise<number[]>;
+  /** Hashes what is left. @throws CacheError BAD_REQUEST when it is too large */
+  rest(): Promise<Hashed>;
+  /** Hashes all of it once more. @throws CacheError BAD_REQUEST */
+  again(): Promise<Hashed>;
+}
+
 /**
- * Hashes a file while another program writes it: of what is in it when that has ended, little is left to hash. A program may have
- * gone back to what was hashed already, so that is read once more and compared by checksums, which take a third of the time.
+ * What is in a file that is not written to any more. Its program may have gone back to what was hashed already, so that is read once
+ * more beside the hashing, and compared by checksums, which take a tenth of the time.
+ * @throws CacheError BAD_REQUEST when it is too large
  */
-export class FollowedFile {
+export async function hashWhole(followed: Followed, file: GrowingFile): Promise<Hashed> {
+  const seen = await followed.end();
+  const [hashed, isSame] = await Promise.all([followed.rest(), hasChecksums(file, seen)]);
+  return isSame ? hashed : followed.again();
+}
+
+/** Hashes a file while another program writes it: of what is in it when that has ended, little is left to hash. */
+export class FollowedFile implements Followed {
   readonly #file: GrowingFile;
   readonly #most: number;
   /** Checksums of the pieces that were hashed before the end of the writing. */
@@ -47,25 +64,28 @@ export class FollowedFile {
     this.#following.catch(() => {});
   }
 
-  /** Hashes nothing more. */
-  async end(): Promise<void> {
+  async end(): Promise<number[]> {
     this.#ended.abort();
     await this.#following.catch(() => {});
+    return this.#checksums;
   }
 
-  /** To be called when the file is written, and is not written to any more. @throws CacheError BAD_REQUEST when it is too large */
-  async finish(): Promise<Hashed> {
-    await this.end();
-    await this.#hashRest();
-    if (!(await this.#isAsFollowed())) {
-      this.#hash = createHash('sha256');
-      this.#size = 0;
-      await this.#hashRest();
+  async rest(): Promise<Hashed> {
+    for await (const bytes of piecesOf(this.#file, this.#size)) {
+      this.#update(bytes);
+      if (this.#size > this.#most) throw new CacheError('BAD_REQUEST', 'the file is larger than was said');
     }
     return { sha256: this.#hash.digest('hex'), size: this.#size };
   }
 
+  again(): Promise<Hashed> {
+    this.#hash = createHash('sha256');
+    this.#size = 0;
+    return this.rest();
+  }
+
   async #follow(): Promise<void> {
+    const { crc32 } = await checksums();
     const buffer = Buffer.allocUnsafeSlow(pieceBytes);
     const { signal } = this.#ended;
     for (let pauseMs = lookMs.often; !signal.aborted && this.#size + pieceBytes <= this.#most; ) {
@@ -83,39 +103,37 @@ export class FollowedFile {
     }
   }
 
-  async #hashRest(): Promise<void> {
-    for await (const bytes of this.#pieces(this.#size, Number.POSITIVE_INFINITY)) {
-      this.#update(bytes);
-      if (this.#size > this.#most) throw new CacheError('BAD_REQUEST', 'the file is larger than was said');
-    }
-  }
-
-  async #isAsFollowed(): Promise<boolean> {
-    let at = 0;
-    for await (const bytes of this.#pieces(0, this.#checksums.length * pieceBytes)) {
-      if (crc32(bytes) !== this.#checksums[at]) return false;
-      at += 1;
-    }
-    return at === this.#checksums.length;
-  }
-
-  /** The next piece is read while one is looked at. */
-  async *#pieces(start: number, end: number): AsyncIterable<Buffer> {
-    const buffers = [Buffer.allocUnsafeSlow(pieceBytes), Buffer.allocUnsafeSlow(pieceBytes)] as const;
-    let at = start;
-    let reading = at < end ? this.#file.read(buffers[0], at) : 0;
-    for (let turn = 0; ; turn = 1 - turn) {
-      const bytes = await reading;
-      if (bytes === 0) return;
-      at += bytes;
-      const next = buffers[1 - turn] as Buffer;
-      reading = at < end ? this.#file.read(next, at) : 0;
-      yield (buffers[turn] as Buffer).subarray(0, bytes);
-    }
-  }
-
   #update(bytes: Buffer): void {
     this.#hash.update(bytes);
     this.#size += bytes.length;
+  }
+}
+
+/** Loaded when it is needed: no start of a daemon should pay for it. */
+const checksums = () => import('../codec/crc32.ts');
+
+async function hasChecksums(file: GrowingFile, expected: readonly number[]): Promise<boolean> {
+  if (expected.length === 0) return true;
+  const { crc32 } = await checksums();
+  let at = 0;
+  for await (const bytes of piecesOf(file, 0, expected.length * pieceBytes)) {
+    if (crc32(bytes) !== expected[at]) return false;
+    at += 1;
+  }
+  return at === expected.length;
+}
+
+/** The next piece is read while one is looked at. */
+async function* piecesOf(file: GrowingFile, start: number, end = Number.POSITIVE_INFINITY): AsyncIterable<Buffer> {
+  const buffers = [Buffer.allocUnsafeSlow(pieceBytes), Buffer.allocUnsafeSlow(pieceBytes)] as const;
+  let at = start;
+  let reading = at < end ? file.read(buffers[0], at) : 0;
+  for (let turn = 0; ; turn = 1 - turn) {
+    const bytes = await reading;
+    if (bytes === 0) return;
+    at += bytes;
+    const next = buffers[1 - turn] as Buffer;
+    reading = at < end ? file.read(next, at) : 0;
+    yield (buffers[turn] as Buffer).subarray(0, bytes);
   }
 }

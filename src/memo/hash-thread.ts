@@ -1,16 +1,14 @@
 import { CacheError } from '../core/errors.ts';
 import { packageModule } from '../runtime/package.ts';
 import { type Peer, startPeer } from '../runtime/peer.ts';
-import type { Hashed } from './followed-file.ts';
+import type { Followed } from './followed-file.ts';
 import type { HashWorker } from './hash-worker.ts';
 
 /** It stays for so long after its last file, ms. */
-const idleMs = 10_000;
+const idleMs = 60_000;
 
 /** A file that is hashed while it is written. */
-export interface Following {
-  /** What is in it when it has been written. @throws CacheError BAD_REQUEST when it is too large, INTERNAL when the thread has ended */
-  finish(): Promise<Hashed>;
+export interface Following extends Followed {
   /** Resolves when it may be closed. Never rejects. */
   leave(): Promise<void>;
 }
@@ -21,7 +19,7 @@ export class HashThread implements Disposable {
   #files = 0;
   #ending: NodeJS.Timeout | undefined;
 
-  /** Begins to hash a file that grows to at most `most` bytes. @throws Error when no thread can be started */
+  /** Begins to hash a file that grows to at most `most` bytes. Its steps fail when the thread ends. @throws Error when none can be started */
   follow(fd: number, most: number): Following {
     this.#peer ??= this.#start();
     const peer = this.#peer;
@@ -29,7 +27,9 @@ export class HashThread implements Disposable {
     clearTimeout(this.#ending);
     peer.tell.follow(fd, most);
     return {
-      finish: () => peer.call.finish(fd),
+      end: () => peer.call.end(fd),
+      rest: () => peer.call.rest(fd),
+      again: () => peer.call.again(fd),
       leave: async () => {
         await peer.call.leave(fd).catch(() => {});
         this.#left();

@@ -3,12 +3,13 @@ import { CacheError } from '../core/errors.ts';
 import { serveParent } from '../runtime/peer.ts';
 import { FollowedFile, type GrowingFile, type Hashed, pieceBytes } from './followed-file.ts';
 
-/** Files are named by their descriptors, which are those of the whole process. */
+/** Files are named by their descriptors, which are those of the whole process. See `Followed`. */
 export interface HashWorker {
   /** @param most bytes that it may have */
   follow(fd: number, most: number): void;
-  /** @throws CacheError BAD_REQUEST when it has more */
-  finish(fd: number): Promise<Hashed>;
+  end(fd: number): Promise<number[]>;
+  rest(fd: number): Promise<Hashed>;
+  again(fd: number): Promise<Hashed>;
   /** Resolves when the file is not read any more. */
   leave(fd: number): Promise<void>;
 }
@@ -20,6 +21,12 @@ function fileAt(fd: number): GrowingFile {
 
 const files = new Map<number, FollowedFile>();
 
+function followed(fd: number): FollowedFile {
+  const file = files.get(fd);
+  if (!file) throw new CacheError('INTERNAL', 'the file is not followed');
+  return file;
+}
+
 /** The entry of the thread that hashes blobs. */
 serveParent<object, HashWorker>({
   follow(fd, most) {
@@ -27,11 +34,9 @@ serveParent<object, HashWorker>({
     files.set(fd, file);
     file.follow();
   },
-  async finish(fd) {
-    const file = files.get(fd);
-    if (!file) throw new CacheError('INTERNAL', 'the file is not followed');
-    return file.finish();
-  },
+  end: async (fd) => followed(fd).end(),
+  rest: async (fd) => followed(fd).rest(),
+  again: async (fd) => followed(fd).again(),
   async leave(fd) {
     await files.get(fd)?.end();
     files.delete(fd);

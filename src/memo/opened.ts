@@ -102,6 +102,7 @@ export class Opened implements AsyncDisposable {
     this.#notBefore = Number.POSITIVE_INFINITY;
     await this.#flushing[Symbol.asyncDispose]();
     await this.#tidying[Symbol.asyncDispose]();
+    await this.#store?.publisher.settled();
     this.#close();
   }
 

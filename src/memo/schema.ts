@@ -197,6 +197,11 @@ const migrations: readonly string[] = [
     UPDATE vectors_of SET bytes = bytes - length(old.vector) WHERE ns = old.ns;
   END;
   `,
+  `
+  -- Whether its file survives a loss of power.
+  ALTER TABLE blobs ADD COLUMN is_synced INTEGER NOT NULL DEFAULT 1 CHECK (is_synced IN (0, 1));
+  CREATE INDEX unsynced_blobs ON blobs (sha256) WHERE is_synced = 0;
+  `,
 ];
 
 /** The schema of `memo.db`: a file of its own, for it changes much, and losing it costs only what can be computed again. */

@@ -74,7 +74,7 @@ export async function finishBlob(store: Store, unfinished: UnfinishedBlob, expec
   const { sha256 } = await unfinished.finish();
   if (expected !== null && sha256 !== expected) throw new CacheError('HASH_MISMATCH', `the bytes have the SHA-256 ${sha256}`);
   store.uploads.keep(sha256, keptMs);
-  return soundBlob(store, sha256) ?? store.publish(unfinished, sha256);
+  return soundBlob(store, sha256) ?? store.publisher.publish(unfinished, sha256);
 }
 
 /** @throws CacheError NO_SPACE for a full disk, and else what was thrown */
@@ -84,9 +84,9 @@ export function whyNot(error: unknown): never {
 }
 
 /** A blob that is here. */
-export function soundBlob({ blobs, files }: Store, sha256: string): Blob | undefined {
-  const blob = blobs.find(sha256);
-  return blob && files.isSealed(sha256, blob.seal) ? blob : undefined;
+export function soundBlob(store: Store, sha256: string): Blob | undefined {
+  const blob = store.blobs.find(sha256);
+  return blob && store.isSound(blob) ? blob : undefined;
 }
 
 /** The same, for a result that is to come: it stays until then, or for a while. */

@@ -1,15 +1,15 @@
 import { join } from 'node:path';
 import { withUse } from '../core/votes.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { InFlight } from '../runtime/in-flight.ts';
 import { Database } from '../sqlite/database.ts';
-import { BlobFiles, type UnfinishedBlob } from './blob-files.ts';
+import { BlobFiles } from './blob-files.ts';
 import { type Blob, Blobs } from './blobs.ts';
 import { Entries } from './entries.ts';
 import { type Entry, inlineBytes, type Value } from './entry.ts';
 import { GraphRows } from './graph-rows.ts';
 import { InUse } from './in-use.ts';
 import { Namespaces } from './namespaces.ts';
+import { Publisher } from './publisher.ts';
 import { Recent } from './recent.ts';
 import { RepeatableClasses } from './repeatable.ts';
 import { Room, type RoomDeps } from './room.ts';
@@ -71,8 +71,7 @@ export class Store implements Disposable {
   readonly inUse: InUse;
   /** Blobs whose results are still to come. */
   readonly uploads: InUse;
-  /** Blobs that have their names, and get their rows in a moment. */
-  readonly publishing = new InFlight<string, Blob>();
+  readonly publisher: Publisher;
   /** Why the file of results was set aside, or null. */
   readonly damaged: string | null;
 
@@ -91,6 +90,8 @@ export class Store implements Disposable {
     this.classes = new RepeatableClasses(database, deps.clock);
     this.inUse = new InUse(deps.clock);
     this.uploads = new InUse(deps.clock);
+    const { files, blobs } = this;
+    this.publisher = new Publisher({ files, blobs, clock: deps.clock, onLost: (sha256, error) => this.#lost(sha256, error) });
     this.#recent = new Recent(deps.ramBytes);
     this.meanings = new Meanings(database, { limit: deps.ramBytes, claim: (bytes) => this.#recent.claim(bytes) });
     this.#tick = this.#totals().tick;
@@ -133,7 +134,7 @@ export class Store implements Disposable {
       this.removeBehind([entry.id]);
       return undefined;
     }
-    const damaged = entry.blobs.filter(({ sha256, seal }) => !this.files.isSealed(sha256, seal));
+    const damaged = entry.blobs.filter((blob) => !this.isSound(blob));
     if (damaged.length > 0) {
       for (const { sha256 } of damaged) this.dropDamaged(sha256).catch(this.#deps.onTrouble);
       return undefined;
@@ -191,24 +192,21 @@ export class Store implements Disposable {
     this.remove(ids).catch(this.#deps.onTrouble);
   }
 
-  /** Puts a finished file under its name, and gives it its row. Of equal files that come at the same moment one is kept. */
-  async publish(unfinished: UnfinishedBlob, sha256: string): Promise<Blob> {
-    // With both renamed, the row could be that of the file that is gone. When the first fails, the next has its turn.
-    while (this.publishing.get(sha256)) {
-      const blob = await this.publishing.get(sha256)?.catch(() => null);
-      if (blob) return blob;
-    }
-    return this.publishing.run(sha256, async () => {
-      const seal = await unfinished.publish(sha256);
-      this.blobs.put(sha256, seal, this.#deps.clock.now());
-      return { sha256, seal };
-    });
+  /** Whether its file is as it was sealed, for all that is known. */
+  isSound({ sha256, seal }: Blob): boolean {
+    return !this.publisher.isDoubtful(sha256) && this.files.isSealed(sha256, seal);
+  }
+
+  #lost(sha256: string, error?: unknown): void {
+    if (error !== undefined) this.#deps.onTrouble(error);
+    this.dropDamaged(sha256).catch(this.#deps.onTrouble);
   }
 
   /** Removes a blob that is not what its name says, with the entries that have it. @returns how many these were */
   async dropDamaged(sha256: string): Promise<number> {
     const blob = this.blobs.find(sha256);
-    if (!blob) return 0;
+    // One that is doubtful is looked at first.
+    if (!blob || this.publisher.isDoubtful(sha256)) return 0;
     const users = this.blobs.usersOf(sha256);
     // Both have left the rows when these calls return: who comes next does not find it damaged again.
     const removed = this.remove(users);

@@ -17,6 +17,7 @@ export async function tidyAfterStart(store: Store, dir: string, signal: AbortSig
   const unused = blobs.unused(Number.MAX_SAFE_INTEGER);
   files.dropUnfinished();
   dropSetAside(dir);
+  await store.publisher.check(signal);
   for (const blob of unused) await store.dropBlob(blob);
   await sweepLeftBehind(store);
   for (const folder of files.folders()) {
@@ -24,7 +25,7 @@ export async function tidyAfterStart(store: Store, dir: string, signal: AbortSig
     if (signal.aborted) return;
     const known = new Set(blobs.inFolder(folder));
     const there = new Set(files.namesIn(folder));
-    for (const name of there) if (!known.has(name) && !store.publishing.get(name)) files.discard(folder, name);
+    for (const name of there) if (!known.has(name) && !store.publisher.isPublishing(name)) files.discard(folder, name);
     for (const name of known) if (!there.has(name)) await store.dropDamaged(name);
   }
 }

@@ -61,7 +61,7 @@ function wrap(where: object, name: string): void {
 /** A file that was opened by a promise. */
 function wrapHandle(file: object, path: string): object {
   const calls = file as Record<string, AnyCall>;
-  for (const name of ['write', 'writeFile', 'sync', 'chmod']) {
+  for (const name of ['write', 'writeFile', 'sync', 'chmod', 'utimes']) {
     const original = calls[name];
     calls[name] = (...args) => {
       step(name, path);

@@ -7,19 +7,20 @@ import { type DaemonProcess, endDaemonProcess, startDaemonProcess } from '../hel
 import { tempDir } from '../helpers/temp-dir.ts';
 import { countingSteps, killAtEveryStep, type Life } from './kill-matrix.ts';
 
-const blobs = { first: Buffer.alloc(200_000, 1), second: Buffer.alloc(150_000, 2) };
+const blobs = { first: Buffer.alloc(200_000, 1), second: Buffer.alloc(150_000, 2), staged: Buffer.alloc(100_000, 3) };
 const long = 'x'.repeat(60_000);
 const limit = 500_000;
 const key = (index: number) => index.toString(16).padStart(64, '0');
 const sha = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
 /** The results that a life stores, in this order; the third replaces the first, and the last ones make others leave. */
-const results: { key: string; body: object; blob?: Buffer }[] = [
+const results: { key: string; body: object; blob?: Buffer; isStaged?: true }[] = [
   { key: key(1), body: { blob: sha(blobs.first), tags: ['t'] }, blob: blobs.first },
   { key: key(2), body: { value: long } },
   { key: key(1), body: { blob: sha(blobs.second) }, blob: blobs.second },
   ...[3, 4, 5, 6, 7].map((index) => ({ key: key(index), body: { value: `${index}${long}` } })),
   { key: key(8), body: { value: 'short', deps: ['file:/nowhere'] } },
+  { key: key(9), body: { blob: sha(blobs.staged) }, blob: blobs.staged, isStaged: true },
 ];
 
 test('a daemon that is killed at every step of storing results has none that is wrong, and nothing left over', async () => {
@@ -60,17 +61,27 @@ async function run(at: number): Promise<Life> {
   return { fired: first.child.signalCode === 'SIGKILL', steps, wrong };
 }
 
-async function store(daemon: DaemonProcess, { key: of, body, blob }: (typeof results)[number]): Promise<void> {
-  if (blob) await send(daemon, 'PUT', `/api/memo/blobs/${sha(blob)}`, blob);
+async function store(daemon: DaemonProcess, { key: of, body, blob, isStaged }: (typeof results)[number]): Promise<void> {
+  if (blob && isStaged) await stage(daemon, blob);
+  else if (blob) await send(daemon, 'PUT', `/api/memo/blobs/${sha(blob)}`, blob);
   const { status } = await send(daemon, 'POST', '/api/memo/put', Buffer.from(JSON.stringify({ ns: 'n', key: of, ...body })));
   if (status !== 200) throw new Error(`put answered ${status}`);
+}
+
+/** Gives bytes to the daemon in a file of its own. */
+async function stage(daemon: DaemonProcess, blob: Buffer): Promise<void> {
+  const ask = (path: string, body: object) => send(daemon, 'POST', path, Buffer.from(JSON.stringify(body)));
+  const { text } = await ask('/api/memo/stage', { size: blob.length });
+  const { staged, path } = JSON.parse(text) as { staged: string; path: string };
+  writeFileSync(path, blob);
+  await ask('/api/memo/blobs', { staged });
 }
 
 /** What may not be after any crash. */
 async function violations(daemon: DaemonProcess, dir: string, stored: Map<string, string>): Promise<string[]> {
   const wrong: string[] = [];
   const served = new Set<string>();
-  for (let index = 1; index <= 8; index += 1) {
+  for (let index = 1; index <= 9; index += 1) {
     const { text } = await send(daemon, 'POST', '/api/memo/get', Buffer.from(JSON.stringify({ ns: 'n', key: key(index) })));
     const found = JSON.parse(text);
     if (found.state === 'miss') continue;

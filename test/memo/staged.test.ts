@@ -16,7 +16,7 @@ import {
 import { dirname, join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { HashThread } from '../../src/memo/hash-thread.ts';
-import { Store } from '../../src/memo/store.ts';
+import { Publisher } from '../../src/memo/publisher.ts';
 import { patience } from '../helpers/patience.ts';
 import { createClient } from '../helpers/services.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
@@ -159,8 +159,8 @@ describe('a file that a program has written for the daemon', () => {
     const { staged, path } = await stage(10);
     const descriptor = openSync(path, 'r+');
     writeSync(descriptor, 'first');
-    const { publish } = Store.prototype;
-    const between = vi.spyOn(Store.prototype, 'publish').mockImplementationOnce(function (this: Store, ...args) {
+    const { publish } = Publisher.prototype;
+    const between = vi.spyOn(Publisher.prototype, 'publish').mockImplementationOnce(function (this: Publisher, ...args) {
       writeSync(descriptor, 'other', 0);
       return publish.apply(this, args);
     });
