@@ -1,7 +1,7 @@
-import { expected, parseDuration, parseShare } from '../core/units.ts';
+import { expected, parseDuration } from '../core/units.ts';
 import type { Key } from './key.ts';
 import type { Amount, Config } from './types.ts';
-import { bounds, moreThanZero, parseCategory, parseLimit } from './values.ts';
+import { bounds, moreThanZero, parseCategory, parseLimit, parseWater } from './values.ts';
 
 type SpaceField = 'quotas' | 'maxAgeMs' | 'highWater' | 'lowWater' | 'variantsLimit';
 
@@ -27,14 +27,14 @@ export const spaceKeys: { readonly [F in SpaceField]: Key<Config[F]> } = {
     meaning:
       'share of the limit above which the least valuable copies leave ahead of need, so that no copy waits for it; 100% = never',
     live: true,
-    parse: parseShare,
+    parse: parseWater,
   },
   lowWater: {
     name: 'AUTOCACHE_LOW_WATER',
     default: '90%',
     meaning: 'share of the limit down to which they then leave',
     live: true,
-    parse: parseShare,
+    parse: parseWater,
   },
   variantsLimit: {
     name: 'AUTOCACHE_VARIANTS_LIMIT',

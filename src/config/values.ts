@@ -69,6 +69,13 @@ export function parseFloor(text: string): Amount {
   return amount;
 }
 
+/** A share of the limit; zero is refused, as it would empty the tier. */
+export function parseWater(text: string): number {
+  const share = parseShare(text);
+  if (share === 0) throw expected('a share of more than 0%', text);
+  return share;
+}
+
 /** Items separated by `,` or `;`. Commas inside the braces of a glob belong to it. */
 export function parseList(text: string): string[] {
   const items: string[] = [''];

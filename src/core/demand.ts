@@ -71,7 +71,8 @@ export function afterUse(
   { windowMs, habitMs, mixing }: Counting = usualCounting,
 ): { demand: Demand; habits: Habits } {
   if (!before) {
-    const totals = oneMore(decayed(habits.totals, now - habits.at));
+    const totals = decayed(habits.totals, now - habits.at);
+    addOne(totals);
     return { demand: demandFrom(1, now), habits: { at: now, totals, shares: habits.shares } };
   }
   const since = Math.abs(now - before.usedAt);
@@ -87,10 +88,9 @@ export function afterUse(
   const counts = decayed(before.counts, sinceWish);
   const totals = decayed(habits.totals, now - habits.at);
   const shares = Math.abs(sinceWish) < habitMs ? habits.shares : judge(habits.shares, { totals, counts, mixing });
-  return {
-    demand: { ...demand, counts: oneMore(counts), wishedAt: now },
-    habits: { at: now, totals: oneMore(totals), shares },
-  };
+  addOne(counts);
+  addOne(totals);
+  return { demand: { ...demand, counts, wishedAt: now }, habits: { at: now, totals, shares } };
 }
 
 /** How wanted a file is at `now`, in wishes with the usual half-life. */
@@ -146,8 +146,8 @@ export function joined(one: Demand | null, other: Demand | null): Demand | null 
   return { ...later, counts: later.counts.map((count, k) => count + (added[k] ?? 0)) };
 }
 
-function oneMore(counts: readonly number[]): number[] {
-  return counts.map((count) => count + 1);
+function addOne(counts: number[]): void {
+  for (let k = 0; k < counts.length; k++) counts[k] = (counts[k] ?? 0) + 1;
 }
 
 function judge(

@@ -16,6 +16,7 @@ interface Group<Item> {
 /** What is still to be looked at: a node or a slot with a bound of its scores, or an item with its score. */
 interface Found<Item> extends Placed {
   group: Group<Item>;
+  bound: ReturnType<Order['bound']>;
   /** -1: an item. */
   level: number;
   node: number;
@@ -80,33 +81,21 @@ export class OrderedIndex<Item> {
     isWanted?: (label: string) => boolean,
   ): Generator<{ item: Item; score: number }> {
     const open = new MinHeap<Found<Item>>();
-    const bounds = new Map<Group<Item>, ReturnType<Order['bound']>>();
     for (const group of this.#groups.values()) {
       if (isWanted && !isWanted(group.label)) continue;
-      bounds.set(group, this.#order.bound(tick, group.like));
-      this.#look(open, bounds, { group, level: group.keys.top, node: 0 });
+      const bound = this.#order.bound(tick, group.like);
+      look(open, group, bound, group.keys.top, 0);
     }
     for (let next = open.pop(); next; next = open.pop()) {
-      const { group, level, node } = next;
+      const { group, bound, level, node } = next;
       if (level < 0) yield { item: group.items[node] as Item, score: next.score };
-      else if (level === 0) open.push({ group, level: -1, node, score: scoreOf(group.items[node] as Item), tie: next.tie });
+      else if (level === 0)
+        open.push({ group, bound, level: -1, node, score: scoreOf(group.items[node] as Item), tie: next.tie });
       else {
         const { first, last } = group.keys.below(level, node);
-        for (let child = first; child < last; child++) this.#look(open, bounds, { group, level: level - 1, node: child });
+        for (let child = first; child < last; child++) look(open, group, bound, level - 1, child);
       }
     }
-  }
-
-  #look(
-    open: MinHeap<Found<Item>>,
-    bounds: ReadonlyMap<Group<Item>, ReturnType<Order['bound']>>,
-    { group, level, node }: Pick<Found<Item>, 'group' | 'level' | 'node'>,
-  ): void {
-    const { keys } = group;
-    const tie = keys.tie(level, node);
-    if (tie === Number.POSITIVE_INFINITY) return;
-    const bound = bounds.get(group);
-    open.push({ group, level, node, score: bound?.(keys.rows(level), node * keys.stride) ?? Number.NEGATIVE_INFINITY, tie });
   }
 
   #open(pace: string, label: string, like: Candidate['entry'], width: number): Group<Item> {
@@ -114,4 +103,17 @@ export class OrderedIndex<Item> {
     this.#groups.set(pace, group);
     return group;
   }
+}
+
+function look<Item>(
+  open: MinHeap<Found<Item>>,
+  group: Group<Item>,
+  bound: Found<Item>['bound'],
+  level: number,
+  node: number,
+): void {
+  const { keys } = group;
+  const tie = keys.tie(level, node);
+  if (tie === Number.POSITIVE_INFINITY) return;
+  open.push({ group, bound, level, node, score: bound(keys.rows(level), node * keys.stride), tie });
 }

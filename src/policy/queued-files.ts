@@ -7,7 +7,7 @@ const most = 1000;
 
 interface Prompt {
   files: ReadonlySet<string>;
-  /** Those that nobody has loaded since. */
+  /** Those that nobody has loaded since; of use only where nothing tells of the queue. */
   left: Set<string>;
   /** Wall-clock ms: when it was queued, or began. */
   since: number;
@@ -30,7 +30,7 @@ export class QueuedFiles {
   /** A prompt joins the queue, as the last one. One that is known already gets these files. */
   add(id: string, files: Iterable<string>, now: number): void {
     const all = new Set(files);
-    const prompt = { files: all, left: new Set(all), since: this.#waiting.get(id)?.since ?? now };
+    const prompt = { files: all, left: new Set(this.#isTold ? [] : all), since: this.#waiting.get(id)?.since ?? now };
     if (this.#running?.id === id) this.#running.files = prompt.files;
     else this.#waiting.set(id, prompt);
     for (const oldest of [...this.#waiting.keys()].slice(0, -most)) this.#waiting.delete(oldest);

@@ -1,6 +1,6 @@
 import { LearnedWorkflows } from '../foresight/learned-workflows.ts';
 import { ForeseenFiles } from '../policy/foreseen-files.ts';
-import { beginsAtOnce, type Open, type Read, type Run } from './trace.ts';
+import { beginsAtOnce, type Read, type Run } from './trace.ts';
 
 /** How a file becomes known before it is loaded: prompts that wait, new files of the library, the workflow that likely comes next. */
 export const means = ['queue', 'arrivals', 'workflows'] as const;
@@ -77,7 +77,7 @@ export class Ahead {
   }
 
   /** What the program has in memory is known when a prompt begins at once; of one that waits, what it shares with the one before. */
-  #isSpared({ file, fromMemory }: Open, run: Run): boolean {
+  #isSpared({ file, fromMemory = false }: Read, run: Run): boolean {
     return beginsAtOnce(run) ? fromMemory : (this.#before?.opens.some((open) => open.file === file) ?? false);
   }
 

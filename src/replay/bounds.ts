@@ -29,6 +29,7 @@ export function parseBounds(name: string, text: string): Map<string, Bound[]> {
       ]),
     );
   } catch (error) {
-    throw new CacheError('BAD_REQUEST', `${name} holds no bounds: ${messageOf(error)}`);
+    const why = error instanceof z.ZodError ? error.issues[0]?.message : messageOf(error);
+    throw new CacheError('BAD_REQUEST', `${name} holds no bounds: ${why}`);
   }
 }

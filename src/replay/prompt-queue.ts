@@ -58,7 +58,11 @@ export class PromptQueue {
   #join(at: number): void {
     const before = this.#submitted;
     for (let run = this.#runs[before]; run && run.submitted <= at; run = this.#runs[++this.#submitted]) {
-      this.#queue.add(run.id, new Set(run.opens.map(({ file }) => file)), run.submitted * 1000);
+      this.#queue.add(
+        run.id,
+        run.opens.map(({ file }) => file),
+        run.submitted * 1000,
+      );
       this.#waiting.push(run);
       if (this.#running && beginsAtOnce(run)) this.#endRunning(this.#running);
     }

@@ -26,7 +26,7 @@ export class RecordedTrace {
     const ratio = this.#ratios.get(file);
     const known = { ...(run !== null && { run: String(run) }), ...(ratio !== undefined && { ratio }) };
     const read = { at: seconds(at), file, size, sourceSpeed, dtype: null, category, ...known };
-    this.#traced.add({ read, node: '', submitted: run === null ? null : seconds(queuedAt ?? at), fromMemory: false });
+    this.#traced.add({ read, node: '', submitted: run === null ? null : seconds(queuedAt ?? at) });
   }
 
   /** Wall-clock ms; null without any load. */

@@ -18,12 +18,8 @@ export interface Read {
   category: string | null;
   /** The prompt that reads it, where the trace tells. */
   run?: string;
-}
-
-/** A file that a prompt opens. */
-export interface Open extends Read {
-  /** The program has it in memory: nothing is read. */
-  fromMemory: boolean;
+  /** The program has it in memory: nothing is read, a prompt only opens it. */
+  fromMemory?: boolean;
 }
 
 /** A prompt of a trace. */
@@ -33,7 +29,7 @@ export interface Run {
   submitted: number;
   started: number;
   /** All that it opens, each with the time. */
-  opens: Open[];
+  opens: Read[];
 }
 
 /** Whether nothing ran when it joined the queue. */
@@ -54,7 +50,7 @@ export interface Trace {
 }
 
 /** Bytes per second by the trace's name for the medium of a source. */
-const sourceSpeeds: Record<string, number> = { hdd: 150e6, nas: 110e6, nas1g: 110e6, nas10g: 1e9, s3: 100e6 };
+const sourceSpeeds = new Map(Object.entries({ hdd: 150e6, nas: 110e6, nas1g: 110e6, nas10g: 1e9, s3: 100e6 }));
 
 /**
  * Reads a trace: CSV with a title line, a line for each read. Columns `ts` (seconds), `file` and `size` (bytes) are required;
@@ -98,25 +94,34 @@ export function parseArrivals(name: string, text: string): Read[] {
         throw new CacheError('BAD_REQUEST', `${name}, line ${k + 2}: expected numbers for birth and size, and a known tier`);
       return row.read.at > 0 ? row.read : [];
     })
-    .sort((a, b) => a.at - b.at);
+    .sort(byTime);
 }
 
 /** Puts a trace together, read by read. */
 export class TraceBuilder {
   readonly #hosts = new Map<string, { reads: Read[]; runs: Map<string, Run> }>();
   readonly #sizes = new Map<string, number>();
+  #latest = Number.NEGATIVE_INFINITY;
+  #isMixed = false;
 
-  add({ read, node, submitted, fromMemory }: TracedRead): void {
+  add({ read, node, submitted }: TracedRead): void {
     const host = this.#hosts.get(node) ?? { reads: [], runs: new Map<string, Run>() };
     this.#hosts.set(node, host);
-    if (read.run !== undefined && submitted !== null) noteOpen(host.runs, { ...read, fromMemory }, submitted);
-    if (fromMemory) return;
+    if (read.run !== undefined && submitted !== null) noteOpen(host.runs, read, submitted);
+    if (read.at < this.#latest) this.#isMixed = true;
+    this.#latest = read.at;
+    if (read.fromMemory) return;
     this.#sizes.set(read.file, read.size);
     host.reads.push(read);
   }
 
   trace(name: string): Trace {
     const all = [...this.#hosts.values()];
+    // Traces from elsewhere have their lines in any order.
+    for (const { reads, runs } of this.#isMixed ? all : []) {
+      reads.sort(byTime);
+      for (const { opens } of runs.values()) opens.sort(byTime);
+    }
     const runs = all.map(({ runs }) => [...runs.values()].sort((a, b) => a.submitted - b.submitted));
     return {
       name,
@@ -132,24 +137,31 @@ export interface TracedRead {
   read: Read;
   node: string;
   submitted: number | null;
-  fromMemory: boolean;
 }
 
 function rowReader(columns: string[]): (values: string[]) => TracedRead | null {
   const index = (title: string) => columns.indexOf(title);
   const [ts, file, size, tier, node, dtype] = ['ts', 'file', 'size', 'tier', 'node', 'dtype'].map(index);
   const [ram, run, submit, speed, kind, shrinks] = ['ram_hit', 'run', 'submit_ts', 'speed', 'kind', 'ratio'].map(index);
+  // One text for all reads of a file, which knows its hash.
+  const names = new Map<string, string>();
+  const nameOf = (text: string) => {
+    const known = names.get(text);
+    if (known === undefined) names.set(text, text);
+    return known ?? text;
+  };
   return (values) => {
     const at = (column = -1) => values[column];
-    const [seconds, bytes] = [Number(at(ts)), Number(at(size))];
-    const sourceSpeed = Number(at(speed)) || sourceSpeeds[at(tier) ?? 'hdd'];
+    // An empty field is no number, though it is 0 for JavaScript.
+    const [seconds, bytes] = [Number(at(ts) || undefined), Number(at(size) || undefined)];
+    const sourceSpeed = Number(at(speed)) || sourceSpeeds.get(at(tier) ?? 'hdd');
     if (!Number.isFinite(seconds) || !Number.isSafeInteger(bytes) || bytes < 0 || !sourceSpeed || sourceSpeed < 0) return null;
     const id = at(run) || undefined;
     const submitted = Number(at(submit) || undefined);
     const ratio = Number(at(shrinks) || undefined);
     const read: Read = {
       at: seconds,
-      file: at(file) ?? '',
+      file: nameOf(at(file) ?? ''),
       size: bytes,
       sourceSpeed,
       dtype: at(dtype)?.toLowerCase() ?? null,
@@ -157,16 +169,14 @@ function rowReader(columns: string[]): (values: string[]) => TracedRead | null {
     };
     if (id !== undefined) read.run = id;
     if (ratio >= 1) read.ratio = ratio;
-    return {
-      read,
-      node: at(node) ?? '',
-      submitted: Number.isFinite(submitted) ? submitted : null,
-      fromMemory: at(ram) === '1',
-    };
+    if (at(ram) === '1') read.fromMemory = true;
+    return { read, node: at(node) ?? '', submitted: Number.isFinite(submitted) ? submitted : null };
   };
 }
 
-function noteOpen(runs: Map<string, Run>, open: Open, submitted: number): void {
+const byTime = (a: Read, b: Read): number => a.at - b.at;
+
+function noteOpen(runs: Map<string, Run>, open: Read, submitted: number): void {
   const { run: id = '', at } = open;
   const run = runs.get(id) ?? { id, submitted, started: at, opens: [] };
   runs.set(id, run);

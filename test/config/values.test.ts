@@ -10,6 +10,7 @@ import {
   parseListen,
   parseLog,
   parseUrl,
+  parseWater,
   perSource,
   wholeNumber,
 } from '../../src/config/values.ts';
@@ -50,6 +51,11 @@ describe('a limit', () => {
   test.each(['0', '0GiB', '0%'])('of %s would evict everything and is refused', (text) => {
     expect(() => parseLimit(text)).toThrow(`expected more than 0, or "auto" (AUTOCACHE_MODE=off stops caching), got "${text}"`);
   });
+});
+
+test('water at the bottom would empty the cache and is refused', () => {
+  expect(parseWater('0.5%')).toBe(0.005);
+  expect(() => parseWater('0%')).toThrow('expected a share of more than 0%, got "0%"');
 });
 
 test('a floor may be nothing, but not the whole volume', () => {

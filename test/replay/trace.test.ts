@@ -39,10 +39,19 @@ test.each([
   ['a size that is none', 'ts,file,size\n0,a,much', /line 2/],
   ['a line that is cut off', 'ts,file,size\n0,a,5\n1,a', /line 3/],
   ['a medium that nobody knows', 'ts,file,size,tier\n0,a,5,tape', /known tier/],
+  ['a medium that only JavaScript knows', 'ts,file,size,tier\n0,a,5,constructor', /known tier/],
+  ['a time that was left out', 'ts,file,size\n,a,5', /line 2/],
+  ['a size that was left out', 'ts,file,size\n0,a,', /line 2/],
 ])('%s is refused, and said where', (_what, text, message) => {
   expect(() => parseTrace('t', text)).toThrow(
     expect.objectContaining({ code: 'BAD_REQUEST', message: expect.stringMatching(message) }),
   );
+});
+
+test('lines in any order are the same trace', () => {
+  const lines = ['1,a,5,r1,1', '2,b,6,r1,1', '3,a,5,r2,2', '4,c,7,r2,2'];
+  const traceOf = (ordered: string[]) => parseTrace('t', ['ts,file,size,run,submit_ts', ...ordered].join('\n'));
+  expect(traceOf(lines.toReversed())).toEqual(traceOf(lines));
 });
 
 test('a kind is a category of ComfyUI, in the singular too', () => {

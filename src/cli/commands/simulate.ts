@@ -129,8 +129,9 @@ async function arrivalsBeside(trace: string): Promise<Read[]> {
   return [];
 }
 
+/** Without the mark that spreadsheets begin a file with. */
 function textOf(bytes: Buffer): string {
-  return (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString();
+  return (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString().replace(/^\uFEFF/, '');
 }
 
 async function readTrace(path: string): Promise<Trace> {
