@@ -1,7 +1,7 @@
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { CacheError } from '../core/errors.ts';
 import { errnoOf } from '../runtime/errnos.ts';
+import { nodeHttp } from '../runtime/node-http.ts';
 
 /** Answers what is no readable HTTP, and reaches neither a route nor its errors. */
 export function answerUnreadable(thrown: Error, socket: Socket): void {
@@ -9,7 +9,7 @@ export function answerUnreadable(thrown: Error, socket: Socket): void {
   const error = unreadable(errnoOf(thrown));
   const body = JSON.stringify({ error: error.body });
   const head = [
-    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}`,
+    `HTTP/1.1 ${error.status} ${nodeHttp.STATUS_CODES[error.status]}`,
     'content-type: application/json; charset=utf-8',
     `content-length: ${Buffer.byteLength(body)}`,
     'connection: close',

@@ -18,6 +18,8 @@ const dashboard = 'src/http/dashboard';
 /** Files of the sidebar in ComfyUI, which shows the same things. They have the address that the page's modules import them by. */
 const shared = 'comfyui/web';
 const sharedFiles = ['elements.js', 'vocabulary.js', 'words.js', 'work.js'];
+/** The folders of all that is not the page itself. */
+export const staticFolders = ['/dashboard', `/${shared}`];
 const require = createRequire(import.meta.url);
 const charts = require.resolve('uplot/package.json');
 

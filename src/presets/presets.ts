@@ -95,11 +95,11 @@ export class Presets {
    */
   async warmUp(): Promise<void> {
     try {
-      const all = ltxPresets.flatMap(usualOf);
-      const files = new Map(all.flatMap((chosen) => graphOf(chosen).models.map((file) => [pathOf(file), file])));
+      const all = ltxPresets.flatMap(usualOf).map((chosen) => ({ chosen, models: graphOf(chosen).models }));
+      const files = new Map(all.flatMap(({ models }) => models.map((file) => [pathOf(file), file])));
       const items = await this.#deps.check([...files.values()]);
       const here = new Set([...files.keys()].filter((_, index) => items[index] && stateOf(items[index]) === 'here'));
-      for (const chosen of all) if (graphOf(chosen).models.every((file) => here.has(pathOf(file)))) await this.#warm(chosen);
+      for (const { chosen, models } of all) if (models.every((file) => here.has(pathOf(file)))) await this.#warm(chosen);
     } catch (err) {
       this.#deps.log.warn({ err }, 'the presets are not compiled ahead');
     }

@@ -9,13 +9,19 @@ if (!manifest) throw new Error('the package.json of autocached is missing');
 /** The directory of this package. Built files lie one directory deeper in it than sources. */
 export const packageDir: string = dirname(manifest);
 
+let startsBuilt = !import.meta.url.endsWith('.ts');
+
+/** From here on threads and processes are those that were built, also when this runs from sources. For tests: each starts five times as fast. */
+export function startBuiltModules(): void {
+  startsBuilt = true;
+}
+
 /**
  * A module that is started as a thread or a process, by its path below `src` without an extension: its source when this runs from
  * sources, else its built file. The packed program is bundled, so where the caller lies says nothing.
  */
 export function packageModule(path: string): URL {
-  const file = import.meta.url.endsWith('.ts') ? join('src', `${path}.ts`) : join('dist', 'src', `${path}.js`);
-  return pathToFileURL(join(packageDir, file));
+  return pathToFileURL(join(packageDir, startsBuilt ? join('dist', 'src', `${path}.js`) : join('src', `${path}.ts`)));
 }
 
 /** This package's version. */

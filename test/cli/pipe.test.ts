@@ -2,16 +2,15 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { program } from '../helpers/daemon-process.ts';
 import { patience } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
-const bin = join(import.meta.dirname, '..', '..', 'bin', 'autocached.ts');
-
 /** As `autocached … | head -1` does it: the reader goes after the first bytes. */
 async function leftEarly(words: string[], dir: string): Promise<{ code: number | null; err: string }> {
-  const child = spawn(process.execPath, [bin, ...words, '--state', join(dir, 'state')], {
+  const child = spawn(process.execPath, [program, ...words, '--state', join(dir, 'state')], {
     cwd: dir,
-    env: { PATH: process.env['PATH'] ?? '', HOME: dir },
+    env: { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '', HOME: dir },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let err = '';

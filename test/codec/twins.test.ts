@@ -13,15 +13,35 @@ import { CompressedTier } from './compressed-tier.ts';
 
 /** Chunks of fp32 and of fp16 end at different numbers: neither of these is a whole number of MiB in both. */
 const sizes = [700_000, 3000, 411_111, 1_000_000];
-const seeds = Object.fromEntries(sizes.map((size, k) => [`blocks.${k}.weight`, { size, seed: k + 1 }]));
+const weights = Object.fromEntries(
+  sizes.map((size, k) => [
+    `blocks.${k}.weight`,
+    new Float32Array(new Uint8Array(makeTensor('F32', size, k + 1).bytes).buffer),
+  ]),
+);
 
-function model(type: NumberType, names = Object.keys(seeds)): Uint8Array {
-  const tensors = names.map((name): NamedTensor => {
-    const { size = 1, seed = 1 } = seeds[name] ?? {};
-    const values = new Float32Array(new Uint8Array(makeTensor('F32', size, seed).bytes).buffer);
-    return { name, dtype: type, bytes: encoders[type](values) };
-  });
+function model(type: NumberType, names = Object.keys(weights)): Uint8Array {
+  const tensors = names.map(
+    (name): NamedTensor => ({ name, dtype: type, bytes: encoders[type](weights[name]?.slice() ?? new Float32Array()) }),
+  );
   return makeSafetensors(tensors);
+}
+
+let compressed: Promise<{ base: Buffer; twin: Buffer }> | undefined;
+
+/** A model in fp32 and its twin in fp16. They are compressed once; each test has files of its own. */
+async function withTwin(): Promise<CompressedTier> {
+  const tier = new CompressedTier();
+  compressed ??= compressTwins();
+  for (const [name, bytes] of Object.entries(await compressed)) writeFileSync(tier.path(name), bytes);
+  return tier;
+}
+
+async function compressTwins() {
+  const tier = new CompressedTier();
+  await tier.compress('base', model('F32'));
+  await tier.compress('twin', model('F16'), ['base']);
+  return { base: readFileSync(tier.path('base')), twin: readFileSync(tier.path('twin')) };
 }
 
 test.each([
@@ -33,7 +53,7 @@ test.each([
 ] as const)('beside its twin in %s, a model in %s is at least so much smaller: %d', async (base, type, gain) => {
   const tier = new CompressedTier();
   await tier.compress('base', model(base));
-  const twin = model(type, Object.keys(seeds).toReversed());
+  const twin = model(type, Object.keys(weights).toReversed());
   const alone = await tier.compress('alone', twin);
   const { bytes, trial } = await tier.compress('twin', twin, ['base']);
   expect(trial.bases.map(({ delta }) => delta)).toEqual([true]);
@@ -54,9 +74,7 @@ test('fine-tunes in fp32 are stored as differences too', async () => {
 });
 
 test('a file says which of its chunks need a reader that knows of numbers in other types', async () => {
-  const tier = new CompressedTier();
-  await tier.compress('base', model('F32'));
-  await tier.compress('twin', model('F16'), ['base']);
+  const tier = await withTwin();
   const fd = openSync(tier.path('twin'), 'r');
   const { requires, chunks } = readTail(fd).metadata;
   closeSync(fd);
@@ -65,9 +83,7 @@ test('a file says which of its chunks need a reader that knows of numbers in oth
 });
 
 test('nothing is made of chunks that a base has only from another one', async () => {
-  const tier = new CompressedTier();
-  await tier.compress('base', model('F32'));
-  await tier.compress('twin', model('F16'), ['base']);
+  const tier = await withTwin();
   using twin = new BaseFile(tier.path('twin'), 'files/twin.zst');
   const tensor = { name: 'blocks.0.weight', dtype: 'F32', shape: [700_000], begin: 0, end: 2_800_000 };
   expect(await twin.near(tensor, 0, 1024)).toBeNull();
@@ -89,9 +105,7 @@ test.each<[string, (from: BaseChunk, file: Metadata) => void, RegExp]>([
   ['more than a chunk to leave out', (from) => Object.assign(from, { skip: 2 ** 40 }), /from is wrong/],
   ['what it does not say to need', (_, file) => Object.assign(file, { requires: ['base'] }), /its form is not named/],
 ])('a twin that names %s is one clear error', async (_, change, message) => {
-  const tier = new CompressedTier();
-  await tier.compress('base', model('F32'));
-  await tier.compress('twin', model('F16'), ['base']);
+  const tier = await withTwin();
   const path = tier.path('twin');
   const fd = openSync(path, 'r');
   const { metadata, frames } = readTail(fd);

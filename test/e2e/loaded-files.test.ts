@@ -6,16 +6,17 @@ import { expect, test } from 'vitest';
 import { patience } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
-/** Writes the number of files that were loaded as modules, at the end, to `LOADED`. */
+/** Writes the number of files that were loaded as modules, and whether Node's `fetch` was, to `LOADED` at the end. */
 const counting = `
   import { writeFileSync } from 'node:fs';
   import { registerHooks } from 'node:module';
   let files = 0;
   registerHooks({ load(url, context, next) { files += Number(url.startsWith('file:')); return next(url, context); } });
-  process.on('exit', () => writeFileSync(process.env.LOADED, String(files)));`;
+  const fetch = () => process.moduleLoadList.some((name) => name.endsWith('undici/undici'));
+  process.on('exit', () => writeFileSync(process.env.LOADED, JSON.stringify({ files, fetch: fetch() })));`;
 
-/** @returns how many files the built program loads for a command; ends it with SIGTERM once it says `until` */
-async function loadedFor(words: string[], until?: RegExp): Promise<number> {
+/** What the built program loads for a command; ends it with SIGTERM once it says `until`. */
+async function loadedFor(words: string[], until?: RegExp): Promise<{ files: number; fetch: boolean }> {
   const dir = tempDir();
   const LOADED = join(dir, 'loaded');
   const settings = {
@@ -39,13 +40,16 @@ async function loadedFor(words: string[], until?: RegExp): Promise<number> {
     if (until?.test(out)) child.kill('SIGTERM');
   });
   await once(child, 'exit');
-  return Number(readFileSync(LOADED, 'utf8'));
+  return JSON.parse(readFileSync(LOADED, 'utf8'));
 }
 
-// Each costs a look at the disk, and on Windows one of a scanner of viruses: a start took seconds with 120 of them.
-test('a command loads few files, and so does the daemon', { timeout: patience(60_000) }, async () => {
-  expect(await loadedFor(['lookup', '/nothing'])).toBeLessThan(15);
+// Each costs a look at the disk, and on Windows one of a scanner of viruses: a start took seconds with 120 of them. To load `fetch`
+// takes a tenth of a start.
+test('a command loads few files and no fetch, and so does the daemon', { timeout: patience(60_000) }, async () => {
+  const command = await loadedFor(['lookup', '/nothing']);
+  expect(command.files).toBeLessThan(15);
   const daemon = await loadedFor(['start'], /runs at/);
-  expect(daemon).toBeGreaterThan(10);
-  expect(daemon).toBeLessThan(45);
+  expect(daemon.files).toBeGreaterThan(10);
+  expect(daemon.files).toBeLessThan(45);
+  expect([command.fetch, daemon.fetch]).toEqual([false, false]);
 });

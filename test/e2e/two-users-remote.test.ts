@@ -3,10 +3,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
+import { program } from '../helpers/daemon-process.ts';
 import { ObjectServer } from '../helpers/object-server.ts';
 import { patience } from '../helpers/patience.ts';
 import { s3Protocol } from '../helpers/s3-protocol.ts';
-import { comfyuiUser, environment, group, isRoot, program, startShared, stranger } from '../helpers/two-users.ts';
+import { comfyuiUser, environment, group, isRoot, startShared, stranger } from '../helpers/two-users.ts';
 
 const shim = join(import.meta.dirname, '..', '..', 'comfyui');
 /** As the shim looks at a file. */

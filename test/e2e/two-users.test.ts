@@ -2,9 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { program } from '../helpers/daemon-process.ts';
 import { writeModel } from '../helpers/files.ts';
 import { patience } from '../helpers/patience.ts';
-import { comfyuiUser, daemonUser, environment, group, isRoot, program, startShared, stranger } from '../helpers/two-users.ts';
+import { comfyuiUser, daemonUser, environment, group, isRoot, startShared, stranger } from '../helpers/two-users.ts';
 
 test.runIf(isRoot)('two users share a daemon by a group, and nobody else', { timeout: patience(60_000) }, async () => {
   // Where users have a group each, what they make is open to it: shared with another group, that would let its members change copies.

@@ -55,6 +55,7 @@ beforeAll(async () => {
   env = {
     PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
     HOME: dir,
+    NODE_COMPILE_CACHE: join(dir, 'compiled'),
     npm_config_registry: registry.url,
     npm_config_cache: join(dir, 'npm'),
     npm_config_fetch_retries: '0',

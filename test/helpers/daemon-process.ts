@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { Client } from '../../src/cli/client.ts';
+import { isBuilt } from './built.ts';
 import { tempDir } from './temp-dir.ts';
 
-/** The built program takes a third of the processor time to start; `npm test` and `npm run test:full` have built it. */
-const tested = process.env['npm_lifecycle_event'] === 'test' ? 'dist/bin/autocached.js' : 'bin/autocached.ts';
+/** `npm run test:full` names the built program. */
+const tested = isBuilt ? 'dist/bin/autocached.js' : 'bin/autocached.ts';
 export const program = fileURLToPath(new URL(`../../${process.env['TESTED_PROGRAM'] ?? tested}`, import.meta.url));
 
 export interface DaemonProcess {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect } from 'vitest';
+import { program } from './daemon-process.ts';
 
 const python = process.platform === 'win32' ? 'python' : 'python3';
 
@@ -12,7 +13,7 @@ export async function runPythonTests(dir: string, pattern: string): Promise<{ fo
   const run = ['-m', 'unittest', 'discover', '-v', '-s', dir, '-p', pattern];
   const child = spawn(python, run, {
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...process.env, AUTOCACHED_NODE: process.execPath },
+    env: { ...process.env, AUTOCACHED_NODE: process.execPath, AUTOCACHED_PROGRAM: program },
   });
   const [said, [status]] = await Promise.all([text(child.stderr), once(child, 'exit')]).catch((error: Error) => {
     throw new Error(`these tests need ${python}, Python 3.9 or newer, on the PATH: ${error.message}`);

@@ -2,6 +2,8 @@ import { enableCompileCache } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, vi } from 'vitest';
+import { startBuiltModules } from '../../src/runtime/package.ts';
+import { isBuilt } from './built.ts';
 import { finishFile } from './file-finished.ts';
 import { patience } from './patience.ts';
 import { roomyMemory } from './temp-dir.ts';
@@ -22,6 +24,7 @@ Object.assign(process.env, {
   NO_COLOR: '1',
 });
 enableCompileCache(process.env['NODE_COMPILE_CACHE']);
+if (isBuilt) startBuiltModules();
 
 // Tests of these rooms would wait for the disk most of the time: for databases that are made, synced and thrown away.
 const inMemory = /test[\\/](catalog|memo)[\\/]/;

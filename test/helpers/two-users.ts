@@ -2,11 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { program } from './daemon-process.ts';
 import { tempDir } from './temp-dir.ts';
 
-export const program = fileURLToPath(new URL('../../bin/autocached.ts', import.meta.url));
 export const [daemonUser, comfyuiUser, stranger] = [54_321, 54_322, 54_323];
 export const group = 54_320;
 /** Of a member of the group who says that it trusts the other user. */

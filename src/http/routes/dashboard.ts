@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { CacheError } from '../../core/errors.ts';
 import { leastBodyLimit } from '../bodies.ts';
@@ -6,7 +6,7 @@ import { Codes } from '../codes.ts';
 import { parse } from '../parse.ts';
 import type { Services } from '../services.ts';
 import { cookieName, type SignIns } from '../sign-ins.ts';
-import { readStaticFiles, staticFiles } from '../static-files.ts';
+import { readStaticFiles, staticFiles, staticFolders } from '../static-files.ts';
 
 const session = '/api/dashboard/session';
 export const sessionBody = z.strictObject({ code: z.string().max(100) });
@@ -33,9 +33,16 @@ export const signOutBody = z.strictObject({ id: z.number().int().optional(), all
 export function dashboardRoutes(app: FastifyInstance, { clock }: Pick<Services, 'clock'>, signIns: SignIns): void {
   const codes = new Codes(clock);
 
-  for (const [url, { content, type }] of readStaticFiles()) {
-    app.get(url, (_request, reply) => reply.headers(headers).type(type).send(content));
-  }
+  const files = readStaticFiles();
+  const send = (url: string, reply: FastifyReply) => {
+    const file = files.get(url);
+    if (!file) throw new CacheError('NOT_FOUND', `there is no GET ${url}`);
+    return reply.headers(headers).type(file.type).send(file.content);
+  };
+  app.get('/', (_request, reply) => send('/', reply));
+  // With a route for each file, the daemon would need a tenth more processor time to start.
+  for (const folder of staticFolders)
+    app.get<{ Params: { name: string } }>(`${folder}/:name`, ({ params }, reply) => send(`${folder}/${params.name}`, reply));
 
   app.post('/api/dashboard/code', () => ({ path: `/#${codes.issue()}` }));
 

@@ -50,9 +50,10 @@ class RealDaemon:
             "AUTOCACHE_LOG": "error",
             **self._settings,
         }
-        program = [os.environ.get("AUTOCACHED_NODE", "node"), os.path.join(PROJECT, "bin", "autocached.ts"), "start"]
+        node = os.environ.get("AUTOCACHED_NODE", "node")
+        program = os.environ.get("AUTOCACHED_PROGRAM", os.path.join(PROJECT, "bin", "autocached.ts"))
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        self.process = subprocess.Popen(program, cwd=self.dir, env=env, **pipes)
+        self.process = subprocess.Popen([node, program, "start"], cwd=self.dir, env=env, **pipes)
         if not self.process.stdout.readline():
             raise RuntimeError("the daemon did not start: " + self.process.stderr.read().decode())
 
