@@ -1,7 +1,7 @@
 import type { WarmHost } from '../api/api.ts';
 import type { FarmAnswer, FarmContentView, FarmHolder, FarmLocateAnswer } from '../api/farm.ts';
 import type { ClaimCounts, FarmFigures, PeerErrorCounts } from '../core/farm.ts';
-import type { RedisLink } from '../redis/link.ts';
+import type { LinkState, RedisLink } from '../redis/link.ts';
 import type { Directory, SwarmContent } from './directory.ts';
 import type { FarmCounts } from './farm-counts.ts';
 import type { HostWarming, WantedFile, WarmHostsOptions } from './host-warming.ts';
@@ -58,17 +58,17 @@ export class Farm {
   }
 
   get isDirectoryUp(): boolean {
-    return this.#deps.link.state.state === 'up';
+    return this.#directory.state === 'up';
   }
 
   async view(): Promise<Omit<FarmAnswer, 'shared'>> {
-    const { name, host, link, membership, counts, traffic } = this.#deps;
+    const { name, host, membership, counts, traffic } = this.#deps;
     const hosts = membership.hosts.map(({ weight, wire, ...facts }) => {
       return { ...facts, limit: weight, isThis: facts.host === host, isUnderstood: commonVersion(wire) !== null };
     });
     const contents = traffic.contents().slice(0, mostContents);
     const { figures, claims, peerErrors } = counts;
-    const directory = link.state;
+    const directory = this.#directory;
     return {
       ...{ on: true, name, host, url: traffic.url, directory, hosts, figures, claims, peerErrors },
       contents: await Promise.all(contents.map((one) => this.#contentView(one))),
@@ -90,14 +90,21 @@ export class Farm {
     return this.#deps.warming.ask(files, options);
   }
 
+  /** A server that is reached may refuse what hosts say: it is full, or a replica. */
+  get #directory(): LinkState {
+    const { link, membership } = this.#deps;
+    const why = membership.whyLost;
+    return link.state.state === 'up' && why !== null ? { state: 'away', why } : link.state;
+  }
+
   async #contentView({ path, content, size, has }: ReturnType<FarmTraffic['contents']>[number]): Promise<FarmContentView> {
     return { path, content: content.id, size, chunks: content.chunks, has, hosts: await this.#holders(content) };
   }
 
   /** Other hosts; none while the directory does not answer. */
   async #holders(content: SwarmContent): Promise<FarmHolder[]> {
-    const { directory, host, link } = this.#deps;
-    if (link.state.state !== 'up') return [];
+    const { directory, host } = this.#deps;
+    if (!this.isDirectoryUp) return [];
     try {
       const { holders } = await directory.join(content, host).holders();
       return holders.map((one) => ({ host: one.host, has: one.has.size }));

@@ -26,7 +26,7 @@ export class Membership implements AsyncDisposable {
   readonly #deps: MembershipDeps;
   readonly #beats: Periodic;
   #hosts: HostFacts[] = [];
-  #isLost = false;
+  #whyLost: string | null = null;
 
   constructor(deps: MembershipDeps) {
     this.#deps = deps;
@@ -39,6 +39,11 @@ export class Membership implements AsyncDisposable {
   /** The hosts that were there last, this one among them, by name. */
   get hosts(): readonly HostFacts[] {
     return this.#hosts;
+  }
+
+  /** Why the directory does not take this host's word; null while it does. */
+  get whyLost(): string | null {
+    return this.#whyLost;
   }
 
   begin(): void {
@@ -62,8 +67,8 @@ export class Membership implements AsyncDisposable {
     const letters = await directory.beat(own);
     if (letters.length > 0) this.#deps.onLetters?.(letters);
     const hosts = await directory.hosts();
-    if (this.#isLost) {
-      this.#isLost = false;
+    if (this.#whyLost !== null) {
+      this.#whyLost = null;
       log.info('the directory of the farm answers again');
       events.emit('farm-trouble', { code: 'DIRECTORY_BACK', host: null, path: null, why: null });
     } else {
@@ -78,9 +83,10 @@ export class Membership implements AsyncDisposable {
   }
 
   #lost(error: unknown): void {
-    if (this.#isLost) return;
-    this.#isLost = true;
     const why = messageOf(error);
+    const before = this.#whyLost;
+    this.#whyLost = why;
+    if (before !== null) return;
     this.#deps.log.warn({ why }, 'the directory of the farm does not answer: origins are read without it');
     this.#deps.events.emit('farm-trouble', { code: 'DIRECTORY_LOST', host: null, path: null, why });
   }

@@ -44,22 +44,23 @@ const longestPause = 3000;
 export class WriteBehind {
   readonly #parts: WriteBehindParts;
   readonly #turns = new Serial();
-  /** Sources whose copies are still to be written; the latest last. */
-  readonly #unwritten: Set<string>;
+  /** Sources whose copies are still to be written, each with the number of its latest copy; the latest last. */
+  readonly #unwritten: Map<string, number>;
+  #copies = 0;
   readonly #host = randomBytes(4).toString('hex');
   /** Of a host whose ledger is its own: what the others are told about the write that is under way, and when it was told. */
   #claim: (RoomClaim & { toldAt: number }) | null = null;
 
   constructor(parts: WriteBehindParts) {
     this.#parts = parts;
-    this.#unwritten = new Set(kept(parts.catalog));
+    this.#unwritten = new Map(kept(parts.catalog).map((path) => [path, 0]));
   }
 
   /** A copy of this source was made. */
   add(path: string): void {
     this.#unwritten.delete(path);
-    this.#unwritten.add(path);
-    const [oldest] = this.#unwritten;
+    this.#unwritten.set(path, ++this.#copies);
+    const [oldest] = this.#unwritten.keys();
     if (this.#unwritten.size > mostKept && oldest !== undefined) this.#unwritten.delete(oldest);
     this.#keep();
     void this.#turns.run(() => this.#write(path));
@@ -72,7 +73,7 @@ export class WriteBehind {
 
   /** Tries again what could not be written: the store was away, or this daemon ended meanwhile. */
   goOn(): void {
-    for (const path of this.#unwritten) void this.#turns.run(() => this.#write(path));
+    for (const path of this.#unwritten.keys()) void this.#turns.run(() => this.#write(path));
   }
 
   /** Does something between two writes. */
@@ -98,9 +99,11 @@ export class WriteBehind {
 
   /** Never rejects: a copy that is not in the store is read from its origin. */
   async #write(path: string): Promise<void> {
-    if (!this.#unwritten.has(path) || !this.#parts.mayWrite()) return;
+    const copy = this.#unwritten.get(path);
+    if (copy === undefined || !this.#parts.mayWrite()) return;
     try {
-      if (!(await this.#writeCopy(path))) return;
+      // One that was made meanwhile has a turn of its own.
+      if (!(await this.#writeCopy(path)) || this.#unwritten.get(path) !== copy) return;
       this.#unwritten.delete(path);
       this.#keep();
     } catch (error) {
@@ -193,7 +196,7 @@ export class WriteBehind {
 
   #keep(): void {
     const { catalog, log } = this.#parts;
-    const text = JSON.stringify([...this.#unwritten]);
+    const text = JSON.stringify([...this.#unwritten.keys()]);
     catalog
       .write(() => catalog.settings.set(settingKey, text, ''))
       .catch((err: unknown) => log.debug({ err }, 'what is to be written to the shared store was not kept'));

@@ -196,5 +196,12 @@ describe('doctor on a farm', () => {
       { verdict: 'ok', says: expect.stringContaining('the Redis of the farm answers') },
       { verdict: 'warn', says: expect.stringContaining('other hosts cannot reach https://127.0.0.1:1') },
     ]);
+    await redis.cli('config', 'set', 'maxmemory', '1');
+    const [, full] = await farmFindings(configOf(env));
+    expect(full).toMatchObject({
+      verdict: 'fail',
+      says: expect.stringContaining('OOM'),
+      todo: expect.stringContaining('maxmemory'),
+    });
   });
 });

@@ -72,4 +72,20 @@ describe.skipIf(noRedis !== null)(`daemons in a farm${leftOut}`, { timeout: pati
     await expect.poll(async () => (await client.farm()).directory?.state, eventually()).toBe('away');
     expect((await client.farm()).hosts).toHaveLength(1);
   });
+
+  test('a Redis that answers and takes no word of a host is shown as away, with its reason, until it does', async () => {
+    const redis = await startRedis();
+    const { client } = await hostOf(redis.url);
+    const directory = async () => (await client.farm()).directory;
+    await expect.poll(async () => (await client.farm()).hosts.length, eventually()).toBe(1);
+    for (const [is, code, was] of [
+      ['config set maxmemory 1', 'OOM', 'config set maxmemory 0'],
+      ['replicaof 127.0.0.1 1', 'READONLY', 'replicaof no one'],
+    ] as const) {
+      expect(await redis.cli(...is.split(' '))).toBe('OK');
+      await expect.poll(directory, eventually()).toEqual({ state: 'away', why: `it refuses: ${code}` });
+      expect(await redis.cli(...was.split(' '))).toBe('OK');
+      await expect.poll(directory, eventually()).toEqual({ state: 'up', why: null });
+    }
+  });
 });

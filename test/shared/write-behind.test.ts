@@ -1,15 +1,19 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseRedis } from '../../src/config/redis-servers.ts';
+import type { SharedStore } from '../../src/core/remote.ts';
 import { makeFarmKey } from '../../src/farm/farm-key.ts';
 import { RedisLink } from '../../src/redis/link.ts';
 import { createLog } from '../../src/runtime/log.ts';
+import { CatalogLedger } from '../../src/shared/catalog-ledger.ts';
 import { RedisLedger, storeNameOf } from '../../src/shared/redis-ledger.ts';
 import { claimKey, contentKey } from '../../src/shared/store-names.ts';
 import { StoreProcess } from '../../src/shared/store-process.ts';
+import { WriteBehind } from '../../src/shared/write-behind.ts';
 import { patience } from '../helpers/patience.ts';
 import { leftOut, noRedis, startRedis } from '../helpers/redis.ts';
+import { createRig } from '../helpers/rig.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 import { noVersitygw } from '../helpers/versitygw.ts';
 import { begunIn, bytesOf, eventually, hostOf, MiB, model, newStore, sha256Of } from './hosts.ts';
@@ -120,6 +124,43 @@ describe.skipIf(noVersitygw !== null)('a host that is killed while it writes', {
     expect(await writer.sizeOf(key)).toBe(bytes.length);
     expect(await begunIn(server)).toBe(0);
   });
+});
+
+test('a copy that is made while an earlier one of its source is written has its turn too', async () => {
+  const rig = createRig();
+  const orders: { sha256: string }[] = [];
+  const [begun, written] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const worker = {
+    sha256Of: async (path: string) => sha256Of(readFileSync(path)),
+    async write(order: { sha256: string }) {
+      orders.push(order);
+      begun.resolve();
+      await written.promise;
+    },
+    note: async () => {},
+    claim: async () => [],
+    unclaim: async () => {},
+  };
+  const now = () => Date.now();
+  const writes = new WriteBehind({
+    ...{ ...rig, now, ledger: new CatalogLedger(rig.catalog, now), worker: () => worker, mayWrite: () => true },
+    store: { limit: MiB } as SharedStore,
+    ...{ list: async () => {}, remove: async () => {}, onWritten: () => {}, onEvicted: () => {}, onFailed: () => {} },
+  });
+  const copy = async () => {
+    const { path, bytes } = rig.source(model, 1000);
+    const seconds = 1_700_000_000 + orders.length;
+    utimesSync(path, seconds, seconds);
+    await rig.copy(path);
+    writes.add(path);
+    return sha256Of(bytes);
+  };
+  const first = await copy();
+  await begun.promise;
+  const second = await copy();
+  written.resolve();
+  await writes.settled();
+  expect(orders.map(({ sha256 }) => sha256)).toEqual([first, second]);
 });
 
 describe.skipIf(noVersitygw !== null)('a copy that could not be written', { timeout: patience(120_000) }, () => {

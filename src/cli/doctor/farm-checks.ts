@@ -15,7 +15,9 @@ import { type Finding, fail, ok, warn } from './finding.ts';
 const deadlineMs = 10_000;
 /** Hosts compare no clocks, but people compare their logs. */
 const mostSkewMs = 60_000;
+/** One that is full, or a replica, answers and takes no word of a host. */
 const timeScript = `local moment = redis.call('TIME')
+redis.call('SET', KEYS[1], moment[1], 'PX', 1000)
 return moment[1] * 1000 + math.floor(moment[2] / 1000)`;
 
 /** Whether a host can take part in its farm: its key, the Redis, the clock, and the way to its own listener. */
@@ -58,13 +60,17 @@ async function redisFindings(servers: NonNullable<Config['farm']>): Promise<Find
       close();
     }
   } catch (error) {
-    return [silent(troubleOf(error).message)];
+    const { message, isRefusal } = troubleOf(error);
+    return [
+      silent(message, isRefusal ? 'look at its password and ACL, its maxmemory, and whether it is a replica' : undefined),
+    ];
   }
 }
 
-function silent(why = 'no answer in time'): Finding {
-  const says = `the Redis of the farm cannot be asked: ${why}; origins are read without the farm`;
-  return fail('farm', says, 'check AUTOCACHE_FARM, and that the server listens on an address that all hosts reach');
+const unreachable = 'check AUTOCACHE_FARM, and that the server listens on an address that all hosts reach';
+
+function silent(why = 'no answer in time', todo = unreachable): Finding {
+  return fail('farm', `the Redis of the farm cannot be asked: ${why}; origins are read without the farm`, todo);
 }
 
 /** Asks the own listener at the address that the others use. */

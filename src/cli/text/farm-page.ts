@@ -38,7 +38,7 @@ export function leavingPage({ file, redis }: FarmLeaving): string {
     ...(file === null ? [] : [`  the key ${file}; the code is needed to join again`]),
     ...(redis === null ? [] : [`  AUTOCACHE_FARM=${redis}, which becomes off`]),
   ];
-  return ['would be taken away:', ...lines, 'Copies, settings and models stay.'].join('\n');
+  return ['would be taken away:', ...lines, '  copies, settings and models stay'].join('\n');
 }
 
 /** The page of `farm status`. */
