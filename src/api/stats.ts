@@ -51,6 +51,8 @@ interface VariantUse {
 export interface StatsAnswer {
   version: string;
   pid: number;
+  /** What calls the program in a shell, in any directory: `autocached`, or by its file. */
+  command: string;
   mode: Mode;
   policy: string;
   dir: string;

@@ -1,8 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { delimiter, dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { environmentVariable } from '../config/environment-variable.ts';
-import { commandNames } from './commands.ts';
-import type { Host } from './session.ts';
 import { shellWord } from './text/shell-word.ts';
 
 const isWindows = process.platform === 'win32';
@@ -11,15 +9,17 @@ const isWindows = process.platform === 'win32';
  * How a person calls this program in a shell: `autocached` where the PATH leads to it; otherwise by its file, as after `npm start` in a
  * clone or in an unpacked archive.
  * @param self the command line that runs it: Node, its options, the script
+ * @param cwd where it is typed; null = anywhere
  */
-function ownCommand(self: readonly string[], cwd: string): string {
-  const [node = 'node', script = ''] = [self[0], self.at(-1)];
+export function ownCommand(self: readonly string[], cwd: string | null): string {
+  const [node, script] = [self[0], self.at(-1)];
+  if (node === undefined || script === undefined) return 'autocached';
   const found = onPath('autocached');
   // On Windows npm puts a script there that names ours.
   if (found !== null && (isWindows || realOf(found) === realOf(script))) return 'autocached';
   if (environmentVariable('npm_command') === 'exec') return 'npx autocached';
   // npm runs its scripts in the directory of the package, wherever the person is.
-  const from = environmentVariable('INIT_CWD') ?? cwd;
+  const from = cwd === null ? null : (environmentVariable('INIT_CWD') ?? cwd);
   const unpacked = join(dirname(node), 'autocached.cmd');
   if (isWindows && existsSync(unpacked)) return asWord(unpacked, from, `.${sep}`);
   return `${onPath('node') === null ? asWord(node, from) : 'node'} ${asWord(script, from)}`;
@@ -45,16 +45,10 @@ function realOf(path: string): string | null {
   }
 }
 
-/** A path as a shell reads it from this directory. @param here what stands before a relative one */
-function asWord(path: string, from: string, here = ''): string {
+/** A path as a shell reads it from this directory, or from any. @param here what stands before a relative one */
+function asWord(path: string, from: string | null, here = ''): string {
+  if (from === null) return shellWord(path);
   const below = relative(from, path);
   const short = below === '' || below.startsWith('..') || isAbsolute(below) ? path : here + below;
   return shellWord(short);
-}
-
-const named = new RegExp(`(?<![\\w./\\\\-])autocached(?= (?:${commandNames.join('|')}|--help)\\b)`, 'g');
-
-/** Puts a call of this program in the place of `autocached` in each command that a text names, so that it can be typed. */
-export function withOwnCommand(text: string, { self, cwd }: Pick<Host, 'self' | 'cwd'>): string {
-  return self.length === 0 ? text : text.replace(named, () => ownCommand(self, cwd));
 }

@@ -2,9 +2,10 @@ import { Command, CommanderError } from 'commander';
 import { CacheError } from '../core/errors.ts';
 import { addCommands } from './commands.ts';
 import { describe } from './describe.ts';
-import { withOwnCommand } from './own-command.ts';
+import { assertNotEmpty } from './not-empty.ts';
 import { type Answer, exitCodes, printAnswer, printError } from './print.ts';
 import { type Host, openSession, type Run } from './session.ts';
+import { withOwnCommand } from './with-own-command.ts';
 
 /** Runs one command line and answers the exit code. Never throws: errors have been printed. */
 export async function runProgram(args: string[], host: Host): Promise<number> {
@@ -33,7 +34,8 @@ export async function runProgram(args: string[], host: Host): Promise<number> {
       // It is said with its exit code, in the way of all errors.
       outputError: () => {},
     })
-    .exitOverride();
+    .exitOverride()
+    .hook('preAction', (_, command) => assertNotEmpty(command));
   await addCommands(program, run, args);
 
   try {

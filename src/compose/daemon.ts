@@ -66,22 +66,28 @@ export interface Overrides {
 
 /**
  * THE composition root: opens every part in order, gives each what it needs, and closes them in reverse.
+ * @param options `command`: what calls the program in a shell
  * @throws CacheError ALREADY_RUNNING or BAD_CONFIG; nothing stays open then.
  */
 export async function startDaemon(
   loaded: LoadedConfig,
-  { overrides = {} }: { overrides?: Partial<Overrides> } = {},
+  { command = 'autocached', overrides = {} }: { command?: string; overrides?: Partial<Overrides> } = {},
 ): Promise<Daemon> {
   const opened = new Disposal();
   try {
-    return await compose(loaded, overrides, opened);
+    return await compose(loaded, command, overrides, opened);
   } catch (error) {
     await opened[Symbol.asyncDispose]();
     throw error;
   }
 }
 
-async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, opened: Disposal): Promise<Daemon> {
+async function compose(
+  loaded: LoadedConfig,
+  command: string,
+  overrides: Partial<Overrides>,
+  opened: Disposal,
+): Promise<Daemon> {
   const { config, environment } = loaded;
   const { clock = systemClock, log = createLog(config.log), events = new Events() } = overrides;
   const context = { clock, log, events, opened };
@@ -174,7 +180,7 @@ async function compose(loaded: LoadedConfig, overrides: Partial<Overrides>, open
       farm,
       variants,
       sharedStore,
-      daemon: { version, startedAt: clock.monotonic(), cacheDir: tier.dir, stop: stopped.resolve },
+      daemon: { version, command, startedAt: clock.monotonic(), cacheDir: tier.dir, stop: stopped.resolve },
       settings,
       roots,
     },

@@ -131,6 +131,8 @@ interface SharedStore {
 export interface Services {
   daemon: {
     version: string;
+    /** See `StatsAnswer`. */
+    command: string;
     /** By the monotonic clock, ms. */
     startedAt: number;
     cacheDir: string;

@@ -38,6 +38,7 @@ export function statsOf(services: StatsServices): StatsAnswer {
   return {
     version: daemon.version,
     pid: process.pid,
+    command: daemon.command,
     mode: settings.mode(),
     policy: settings.current.policy,
     dir: daemon.cacheDir,

@@ -2,10 +2,11 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { addCommands, commandNames } from '../../src/cli/commands.ts';
-import { withOwnCommand } from '../../src/cli/own-command.ts';
+import { ownCommand } from '../../src/cli/own-command.ts';
 import { allFacts } from '../../src/cli/reference/all.ts';
 import { allCommands } from '../../src/cli/reference/tree.ts';
 import { shellWord } from '../../src/cli/text/shell-word.ts';
+import { withOwnCommand } from '../../src/cli/with-own-command.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 /** A clone with its built program, beside a directory of the PATH with a Node. */
@@ -31,7 +32,10 @@ describe.skipIf(process.platform === 'win32')('a command in a text', () => {
     expect(withOwnCommand('autocached status', { self, cwd })).toBe(`node ${script.slice(1)} status`);
     vi.stubEnv('INIT_CWD', '/var/empty');
     expect(withOwnCommand('autocached status', { self, cwd })).toBe(`node ${script} status`);
+    vi.stubEnv('INIT_CWD', dir);
+    expect(ownCommand(self, null)).toBe(`node ${script}`);
     vi.stubEnv('PATH', '/var/empty');
+    vi.stubEnv('INIT_CWD', undefined);
     expect(withOwnCommand('autocached status', { self, cwd: '/var/empty' })).toBe(`${self[0]} ${script} status`);
   });
 

@@ -53,6 +53,10 @@ describe('wrong use ends with exit code 2 and says what was meant', () => {
     [['purge', '--larger-than', 'huge'], 'expected a size'],
     [['status', 'now'], "too many arguments for 'status'"],
     [['mode', 'readonly'], 'Allowed choices are off, read-only, read-write'],
+    [['init', '--yes', '--dir', ''], '--dir is empty'],
+    [['status', '--state', ' '], '--state is empty'],
+    [['evict', 'a', ''], 'file is empty'],
+    [['uninstall', '--comfyui', 'a', '--comfyui', '', '--dry-run'], '--comfyui is empty'],
   ])('%s', async (args, message) => {
     const { code, out, err } = await runCli(args);
     expect(code).toBe(2);

@@ -32,6 +32,7 @@ export const hddAway: RootView = {
 export const stats: StatsAnswer = {
   version: '0.1.0',
   pid: 4711,
+  command: 'autocached',
   mode: 'read-write',
   policy: 'lru',
   dir: '/home/me/.cache/autocached',

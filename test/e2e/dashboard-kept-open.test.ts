@@ -40,6 +40,7 @@ describe.skipIf(noBrowser !== null)(
       await page.hover('.toast');
       await installed.end('SIGKILL');
       await page.waitForSelector('.away', { timeout: patience(20_000) });
+      expect(await page.$eval('.away code', ({ textContent }) => textContent)).toMatch(/node \S+\/bin\/autocached\.js start$/);
       expect(await page.$eval('#toasts', ({ textContent }) => textContent)).toBe('1 file pinned.UndoClose');
       await page.locator('.toast ::-p-text(Undo)').click();
       await page.waitForSelector('.toast ::-p-text(The daemon is not running.)');

@@ -81,7 +81,7 @@ export function createServices({ settings: keys, ...options }: ServicesOptions =
       mode: () => settings.mode(),
       variantsLimit: () => rig.bound.limit / 2,
     }),
-    daemon: { version: '1.2.3', startedAt: rig.clock.monotonic(), cacheDir: rig.tier.dir, stop },
+    daemon: { version: '1.2.3', command: 'autocached', startedAt: rig.clock.monotonic(), cacheDir: rig.tier.dir, stop },
     bound: () => rig.bound,
     quotas: () => new Map(),
     variantsLimit: () => rig.bound.limit / 2,

@@ -6,6 +6,7 @@ import { loadConfig } from '../../config/config.ts';
 import { boundOldGeneration } from '../../runtime/heap.ts';
 import { daemonLogName, isOpenAs } from '../../runtime/log.ts';
 import { startDetached } from '../detach.ts';
+import { ownCommand } from '../own-command.ts';
 import { type Answer, printAnswer } from '../print.ts';
 import { notifySystemd } from '../service/notify.ts';
 import type { Host, Run, Session } from '../session.ts';
@@ -40,7 +41,7 @@ async function start(session: Session, { detach, ...options }: StartOptions & { 
   process.umask((process.umask() & kept) | 0o022);
   const { startDaemon } = await import('../../compose/daemon.ts');
   using end = awaitSignal(signals);
-  await using daemon = await startDaemon(loaded);
+  await using daemon = await startDaemon(loaded, { command: ownCommand(self, null) });
   boundOldGeneration();
   using _ = notifySystemd();
   printAnswer(await answerOf(daemon, loaded.notices), session);

@@ -10,6 +10,7 @@ import * as folders from './folders.js';
 import * as library from './library.js';
 import { Live } from './live.js';
 import * as overview from './overview.js';
+import { keepCommand } from './own-command.js';
 import { showProgress } from './progress.js';
 import * as prompts from './prompts.js';
 import * as results from './results.js';
@@ -115,6 +116,7 @@ async function pulse() {
   try {
     const [stats, { jobs, paused }] = await Promise.all([ask('/api/cache/stats'), ask('/api/jobs?limit=500')]);
     Object.assign(app, { stats, jobs, paused });
+    keepCommand(stats.command);
     const work = workOf(jobs, paused);
     showStatus(stats, work);
     showProgress(work, at('icon'));

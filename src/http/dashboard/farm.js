@@ -3,6 +3,7 @@ import { counted, formatBytes } from '../../../comfyui/web/words.js';
 import { ask } from './api.js';
 import { contentRow, farmFacts, hostRow, stateText } from './farm-rows.js';
 import { showKeyed } from './keyed.js';
+import { typed } from './own-command.js';
 import { section } from './section.js';
 import { rowsBy, tableOf } from './tables.js';
 
@@ -10,8 +11,8 @@ export const title = 'Farm';
 
 const hostHeads = ['Host', '~Address', '#Origin', '#Received', '#Given', '~#Limit', '~Version'];
 const contentHeads = ['Model', '#Size', '#Here', 'Other hosts'];
-const alone =
-  'This machine shares with no other one. With several machines, "autocached farm init" begins a farm: its hosts read the origin once, and give each other what they have read (docs/FARM.md).';
+const alone = () =>
+  `This machine shares with no other one. With several machines, "${typed('farm init')}" begins a farm: its hosts read the origin once, and give each other what they have read (docs/FARM.md).`;
 
 /** The hosts that share, what they have read from where, and who has what. */
 export function show(main, _app) {
@@ -31,7 +32,7 @@ export function show(main, _app) {
   return {
     async refresh() {
       const answer = await ask('/api/farm');
-      setText(state, answer.on ? stateText(answer) : alone);
+      setText(state, answer.on ? stateText(answer) : alone());
       farm.hidden = !answer.on;
       showKeyed(facts, answer.on ? farmFacts(answer) : [], { keyOf: ([name]) => name, make: factOf, update: showFact });
       showKeyed(

@@ -3,6 +3,7 @@ import { counted, formatBytes } from '../../../comfyui/web/words.js';
 import { ask, send } from './api.js';
 import { attempt, confirmed } from './dialogs.js';
 import { showKeyed } from './keyed.js';
+import { typed } from './own-command.js';
 import { filesRow, graphRow, keptRow, presetRow, runRow, showRun } from './prompt-rows.js';
 import { section } from './section.js';
 import { rowsBy, tableOf } from './tables.js';
@@ -116,7 +117,7 @@ function presetItem({ key, preset, files, isOpen, absent }, toggle) {
 }
 
 function keptText(total, shown) {
-  if (total === 0) return 'None yet: what "autocached run" and POST /api/prompts/run give is kept.';
+  if (total === 0) return `None yet: what "${typed('run')}" and POST /api/prompts/run give is kept.`;
   return total > shown ? `The last ${shown} of ${counted(total, 'prompt')}` : counted(total, 'prompt');
 }
 

@@ -1,6 +1,7 @@
 import { rootTerms } from '../../../comfyui/web/vocabulary.js';
 import { counted, formatBytes } from '../../../comfyui/web/words.js';
 import { copiesText, splitPath } from './figures.js';
+import { typed } from './own-command.js';
 
 /**
  * What is wrong, and what to do about it, the gravest first.
@@ -35,7 +36,7 @@ function diskTroubles({ tiers, dir, orphans }) {
   const bytes = orphans.reduce((sum, orphan) => sum + orphan.bytes, 0);
   if (orphans.length > 0) {
     const text = `${counted(orphans.length, 'file')} in the cache directory ${orphans.length === 1 ? 'is no copy' : 'are no copies'} (${formatBytes(bytes)}) and count towards the limit.`;
-    found.push({ grave: false, text, todo: 'autocached doctor names them.' });
+    found.push({ grave: false, text, todo: `${typed('doctor')} names them.` });
   }
   return found;
 }
@@ -66,7 +67,7 @@ function copyTroubles({ stuck, mismatched, written }) {
   const found = [];
   if (mismatched > 0) {
     const text = `${counted(mismatched, 'source')} ${mismatched === 1 ? 'differs' : 'differ'} from the SHA-256 that was published with ${mismatched === 1 ? 'it' : 'them'}.`;
-    found.push({ grave: true, text, todo: 'Download again what autocached verify --all names.' });
+    found.push({ grave: true, text, todo: `Download again what ${typed('verify --all')} names.` });
   }
   if (stuck.length > 0) {
     const text = `${stuck[0].app} still reads ${counted(stuck.length, 'model')} from a slow disk although copies are ready.`;
@@ -79,7 +80,7 @@ function copyTroubles({ stuck, mismatched, written }) {
   }
   if (written.files > 0) {
     const text = `Programs wrote ${counted(written.files, 'file')} (${formatBytes(written.bytes)}) beside copies.`;
-    found.push({ grave: false, text, todo: 'autocached bring-back puts them beside their sources.' });
+    found.push({ grave: false, text, todo: `${typed('bring-back')} puts them beside their sources.` });
   }
   return found;
 }

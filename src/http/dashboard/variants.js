@@ -4,13 +4,14 @@ import { ask, send } from './api.js';
 import { attempt, confirmed } from './dialogs.js';
 import { splitPath } from './figures.js';
 import { showKeyed } from './keyed.js';
+import { typed } from './own-command.js';
 import { number, rowsBy, tableOf } from './tables.js';
 
 export const title = 'Variants';
 
 const heads = ['Variant', '~Made of', '#Size', '~#Model', '~#Worst layer', 'State', ''];
-const none =
-  'No variants. "autocached variant make MODEL --to auto8" makes a smaller file of a model, under a name of its own (docs/VARIANTS.md).';
+const none = () =>
+  `No variants. "${typed('variant make MODEL --to auto8')}" makes a smaller file of a model, under a name of its own (docs/VARIANTS.md).`;
 
 /** The smaller models that were made on purpose, and those on their way. */
 export function show(main, app) {
@@ -23,7 +24,7 @@ export function show(main, app) {
     async refresh() {
       const { variants, bytes, limit, directory } = await ask('/api/variants');
       const sum = `${counted(variants.length, 'variant')} in ${directory}, ${formatBytes(bytes)} of the cache's limit (at most ${formatBytes(limit)}).`;
-      setText(state, variants.length === 0 ? none : sum);
+      setText(state, variants.length === 0 ? none() : sum);
       table.hidden = variants.length === 0;
       const row = (variant) => rowOf(variant, remove);
       showKeyed(

@@ -153,6 +153,7 @@ const quotaUse: z.ZodType<QuotaUse> = z.strictObject({ category: z.string(), byt
 export const stats: z.ZodType<StatsAnswer> = z.strictObject({
   version: z.string(),
   pid: z.int(),
+  command: z.string(),
   mode: z.enum(modes),
   policy: z.string(),
   dir: path,

@@ -12,6 +12,7 @@ describe('GET /api/cache/stats', () => {
     expect(body).toEqual({
       version: '1.2.3',
       pid: process.pid,
+      command: 'autocached',
       mode: 'read-write',
       policy: expect.any(String),
       dir: tier.dir,
