@@ -4,8 +4,8 @@ import { VerifyThread } from '../transfer/verify-thread.ts';
 import type { BlobFiles, UnfinishedBlob } from './blob-files.ts';
 import type { Blob, Blobs } from './blobs.ts';
 
-/** Most files that are being synced; with more, the next one waits to be published. */
-const mostSyncing = 2;
+/** Who comes while so many files are being synced waits for one of them: programs do not run ahead of the disk. */
+const manySyncing = 2;
 
 export interface PublisherDeps {
   files: BlobFiles;
@@ -41,7 +41,7 @@ export class Publisher {
 
   /** Of equal files that come at the same moment one is kept. */
   async publish(unfinished: UnfinishedBlob, sha256: string): Promise<Blob> {
-    while (this.#syncing.size >= mostSyncing) await Promise.race(this.#syncing);
+    while (this.#syncing.size >= manySyncing) await Promise.race(this.#syncing);
     // With both renamed, the row could be that of the file that is gone. When the first fails, the next has its turn.
     while (this.#publishing.get(sha256)) {
       const blob = await this.#publishing.get(sha256)?.catch(() => null);
@@ -58,14 +58,14 @@ export class Publisher {
     });
   }
 
-  /** Hashes what is doubtful. */
+  /** Hashes what is doubtful. @throws CacheError CANCELLED */
   async check(signal: AbortSignal): Promise<void> {
     if (this.#doubtful.size === 0) return;
     const { files, blobs, onLost } = this.#deps;
     using thread = new VerifyThread();
+    signal.addEventListener('abort', () => thread[Symbol.dispose](), { once: true });
     for (const sha256 of this.#doubtful) {
       const found = await thread.sha256(files.pathOf(sha256));
-      if (signal.aborted) return;
       // It may have been published anew meanwhile.
       if (!this.#doubtful.delete(sha256)) continue;
       const blob = blobs.find(sha256);
