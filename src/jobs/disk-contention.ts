@@ -99,7 +99,7 @@ export class DiskContention implements Disposable {
     if (disks.length === 0 || !this.#counters()) return;
     for (const disk of disks) {
       disk.giving.expect(this.#options.clock.monotonic());
-      if (disk.giving.active) this.#began(disk, true);
+      if (disk.giving.active) this.#began(disk, { isTold: true });
     }
     this.#options.onChange();
   }
@@ -166,7 +166,7 @@ export class DiskContention implements Disposable {
       disk.giving.sample({ at, ms, bytes, waitMs: isWaitedFor ? ms : waitMs, busyMs }, disk.peak, suspicion);
       if (disk.giving.active === was) continue;
       changed = true;
-      if (!was) this.#began(disk);
+      if (!was) this.#began(disk, { seen: programs.filter(({ waits }) => waits) });
       else if (!disk.giving.wasWorthIt) for (const pid of disk.readers.keys()) this.#useless.set(pid, at + uselessMs);
     }
     if (!changed) return;
@@ -208,12 +208,14 @@ export class DiskContention implements Disposable {
     disk.peak = Math.max(leastPeak, disk.mean, disk.peak - (disk.peak - disk.mean) * Math.min(1, ms / forgetMs));
   }
 
-  #began(disk: Disk, isTold = false): void {
+  /** @param seen the programs that were seen to wait: they may be why */
+  #began(disk: Disk, { isTold = false, seen = [] }: { isTold?: boolean; seen?: readonly ReadingProgram[] }): void {
     disk.isTold = isTold;
     disk.mean = 0;
     disk.ms = 0;
     disk.bytes = 0;
     disk.readers.clear();
+    for (const { pid, name } of seen) disk.readers.set(pid, { name, bytes: 0 });
   }
 
   #givingOn(path: string): Disk | undefined {

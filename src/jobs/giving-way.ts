@@ -47,6 +47,7 @@ interface Stand {
   /** The time counted so far, ms, and the mean share used by others in it. */
   ms: number;
   used: number;
+  isTold: boolean;
 }
 
 /**
@@ -80,7 +81,7 @@ export class GivingWay {
 
   /** To be called when a program was told to read from the disk itself. @param at monotonic ms */
   expect(at: number): void {
-    if (!this.#stand && !this.#inTurn && at >= this.#pardonedUntil) this.#begin(at, at);
+    if (!this.#stand && !this.#inTurn && at >= this.#pardonedUntil) this.#begin(at, at, true);
   }
 
   /** Takes a sample. @param peak known maximum speed of the disk, bytes per second */
@@ -105,9 +106,10 @@ export class GivingWay {
     }
   }
 
-  #release({ since }: Stand, at: number): void {
+  #release({ since, isTold }: Stand, at: number): void {
     this.#stand = null;
-    this.#releasedAt = at;
+    // Who was told to read may begin only now.
+    this.#releasedAt = isTold ? Number.NEGATIVE_INFINITY : at;
     this.wasWorthIt = at - since >= worthMs;
     this.#pardonedUntil = this.wasWorthIt ? at : at + this.#pardonMs;
     this.#pardonMs = this.wasWorthIt ? pardonMs : Math.min(longestPardonMs, 2 * this.#pardonMs);
@@ -129,8 +131,8 @@ export class GivingWay {
     return suspicion === 'much' ? !isPardoned : at >= this.#pardonedUntil;
   }
 
-  #begin(since: number, from: number): void {
-    this.#stand = { since, from, ms: 0, used: 0 };
+  #begin(since: number, from: number, isTold = false): void {
+    this.#stand = { since, from, ms: 0, used: 0, isTold };
   }
 }
 

@@ -16,7 +16,7 @@ function arrange() {
     ['sda', 0],
     ['sdb', 0],
   ]);
-  const state = { own: 0, changes: 0, programs: [] as ReadingProgram[] };
+  const state = { own: 0, changes: 0, programs: [] as ReadingProgram[], waiting: [] as ReadingProgram[], busy: 1 };
   const foreign = new DiskContention({
     clock,
     diskOf: (root) => (root === '/a' ? 'sda' : root === '/b' ? 'sdb' : null),
@@ -24,10 +24,13 @@ function arrange() {
       state.changes += 1;
     },
     counters: () => ({
-      disks: new Map([...disks].map(([name, bytes]) => [name, { bytes, waitMs: 0, busyMs: clock.monotonic() }])),
+      disks: new Map([...disks].map(([name, bytes]) => [name, { bytes, waitMs: 0, busyMs: state.busy * clock.monotonic() }])),
       own: state.own,
     }),
-    programs: { next: () => state.programs, these: () => [] },
+    programs: {
+      next: () => state.programs,
+      these: (pids) => [...pids].flatMap((pid) => state.waiting.filter((program) => program.pid === pid)),
+    },
   });
   onTestFinished(() => foreign[Symbol.dispose]());
   /** Lets time pass in which `ours` and `others` read from a disk, MiB a second. */
@@ -65,6 +68,22 @@ describe('a disk that copies come from', () => {
     const { foreign, pass } = arrange();
     pass(400, [{ disk: 'sda', ours: 75, others: 75 }]);
     expect(foreign.givesWay('/a')).toBe(true);
+  });
+
+  test('by a program that was seen to wait for it, is so from then on, though its reads are held up before the disk', () => {
+    const { foreign, pass, state } = arrange();
+    state.busy = 0.16;
+    pass(1000, [{ disk: 'sda', ours: 150 }]);
+    const program = { pid: 4711, name: 'python3', bytes: 10 * MiB, waits: true };
+    state.programs = [program];
+    pass(200, [{ disk: 'sda', ours: 100, others: 50 }]);
+    // All programs are looked at in turn, and those that may be the reason each time.
+    state.programs = [];
+    state.waiting = [program];
+    for (let at = 0; at < 2000; at += sampleMs) {
+      expect(foreign.givesWay('/a')).toBe(true);
+      pass(sampleMs, [{ disk: 'sda', others: 140 }]);
+    }
   });
 
   test('stays so while it is read, and is free a second after; another reader is noticed again', () => {

@@ -53,6 +53,13 @@ describe('another program has its time and hardly more', () => {
     expect(disk.until(() => disk.read >= bytes) / aloneMs).toBeLessThanOrEqual(goal);
   });
 
+  test('when it was told to read a source, and begins half a second later', () => {
+    const startsAt = 500;
+    using disk = new SharedDisk((ms) => (ms >= startsAt ? 1 : 0), { told: 'once', waits: true, seen: true });
+    const aloneMs = (400 * MiB) / 150e3;
+    expect((disk.until(() => disk.read >= 400 * MiB) - startsAt) / aloneMs).toBeLessThanOrEqual(1.1);
+  });
+
   test('and copies go on within a second after it has ended', () => {
     using disk = new SharedDisk((ms) => (ms < 5000 ? 1 : 0), { told: 'once' });
     disk.until(() => disk.ms >= 5000);
