@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import re
 import sys
 
 from .browser import Browser
@@ -17,6 +16,7 @@ from .node import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS, AutocachedPat
 from .offline import OfflineFolders
 from .placeholder import NoCopy, is_placeholder, no_copy
 from .prefetch import Prefetch
+from .printable import escape
 from .remote_embeddings import RemoteEmbeddings
 from .remote_headers import RemoteHeaders
 from .remotes import RemoteFolders
@@ -24,8 +24,6 @@ from .resolver import Resolver
 from .state import state_directory
 
 log = logging.getLogger("autocached")
-# Control characters and marks of writing direction: names of files may contain them.
-_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 _prefetch: Prefetch | None = None
 _browser: Browser | None = None
@@ -37,7 +35,7 @@ def install(folder_paths, here: str):
     original = folder_paths.get_full_path
     if hasattr(original, "autocached"):
         return original
-    log.addFilter(_escape)
+    log.addFilter(escape)
     def own_folders():
         added = offline.folders | remotes.folders
         return [folder for folder in model_folders(folder_paths) if folder["path"] not in added]
@@ -95,12 +93,6 @@ def install(folder_paths, here: str):
     heard()
     resolver.registration.offer()
     return get_full_path
-
-
-def _escape(record: logging.LogRecord) -> bool:
-    """Escapes control characters in every log line of the shim."""
-    record.msg, record.args = _STEERING.sub(lambda found: "\\u%04x" % ord(found.group()), record.getMessage()), None
-    return True
 
 
 def nodes_are_loading() -> tuple[dict, dict]:

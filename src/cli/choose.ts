@@ -32,10 +32,10 @@ export function chooseOne<T>(word: string, items: readonly T[], kind: Kind<T>): 
   const [only, ...more] = found;
   if (only === undefined) throw unknown(word, items, kind);
   if (more.length === 0) return only;
-  const shown = found.slice(0, mostShown).map((item) => `\n  ${shownAs(item, kind)}`);
-  const rest = found.length > mostShown ? `\n  and ${found.length - mostShown} more` : '';
-  const message = `${counted(found.length, kind.noun, kind.plural)} match "${word}":${shown.join('')}${rest}`;
-  throw new CacheError('BAD_REQUEST', message, { hint: 'give more of the name' });
+  const shown = found.slice(0, mostShown).map((item) => shownAs(item, kind));
+  const rest = found.length > mostShown ? [`and ${found.length - mostShown} more`] : [];
+  const message = `${counted(found.length, kind.noun, kind.plural)} match "${word}":`;
+  throw new CacheError('BAD_REQUEST', message, { lines: [...shown, ...rest], hint: 'give more of the name' });
 }
 
 /** The same; undefined when no thing matches. @throws CacheError BAD_REQUEST as `chooseOne` */

@@ -31,7 +31,7 @@ import type { BroughtBackRequest, WrittenAnswer } from '../api/written.ts';
 import { CallTimeout, NotTheDaemon } from '../client/connection.ts';
 import { type Call, type CallAnswer, DaemonCalls } from '../client/daemon-call.ts';
 import { type FoundDaemon, findDaemon } from '../client/daemon-file.ts';
-import { CacheError, type ErrorBody, messageOf } from '../core/errors.ts';
+import { CacheError, type ErrorBody, linesOf, messageOf } from '../core/errors.ts';
 import { parseForPrinting } from '../core/json.ts';
 import { readEvents } from './sse.ts';
 
@@ -284,7 +284,8 @@ function parse<T>({ status, text }: CallAnswer): T {
   }
   if (status >= 200 && status < 300) return answer as T;
   const { code, message, hint } = (answer as { error?: Partial<ErrorBody> } | null)?.error ?? {};
-  throw new CacheError(code ?? 'INTERNAL', message ?? `the daemon answered ${status}`, { ...(hint && { hint }) });
+  const [first, lines] = linesOf(message ?? `the daemon answered ${status}`);
+  throw new CacheError(code ?? 'INTERNAL', first, { lines, ...(hint && { hint }) });
 }
 
 /** A stream that breaks because one of the two sides went away is a stream that has ended. */

@@ -41,7 +41,7 @@ export async function startDetached({ self, flags, cwd }: Detached): Promise<{ c
     const client = await poll(longestMs, async () => (hasEnded(child) ? 'ended' : await answering(stateDir, child)));
     if (client instanceof Client) return { client, log: logPath };
     const what = client === 'ended' ? 'the daemon did not start' : `the daemon (pid ${child.pid}) does not answer yet`;
-    throw new CacheError('INTERNAL', `${what}; the end of ${logPath}:\n${await tail(logPath, logStart)}`);
+    throw new CacheError('INTERNAL', `${what}; the end of ${logPath}:`, { lines: await tail(logPath, logStart) });
   } finally {
     await log.close();
   }
@@ -72,13 +72,12 @@ async function answering(stateDir: string, child: ChildProcess): Promise<Client 
   return (await client?.healthy().catch(() => false)) ? client : null;
 }
 
-async function tail(path: string, start: number): Promise<string> {
+async function tail(path: string, start: number): Promise<string[]> {
   const bytes = await readFile(path);
   // Shorter than before: the old log has been put aside.
   const text = bytes
     .subarray(bytes.length < start ? 0 : start)
     .toString()
     .trimEnd();
-  const lines = text.split('\n').slice(-logLines);
-  return lines.map((line) => `  ${line}`).join('\n');
+  return text.split('\n').slice(-logLines);
 }

@@ -1,5 +1,5 @@
 import { type CacheError, toCacheError } from '../core/errors.ts';
-import { escapedJson, plainLines } from '../core/printable.ts';
+import { escapedJson, plain, plainLines } from '../core/printable.ts';
 import { wrap } from './text/fit.ts';
 import { type Look, lookOf, type Screen } from './text/look.ts';
 
@@ -38,17 +38,16 @@ export function printError(thrown: unknown, to: Output): number {
     to.out.write(`${jsonOf({ error: error.body })}\n`);
   } else {
     const { paint, width } = lookOf(to.err);
-    to.err.write(`${paint('red', 'autocached:')} ${hanging(to.named(error.message), 12, width)}\n`);
-    if (error.hint) to.err.write(`  ${paint('dim', 'hint:')} ${hanging(to.named(error.hint), 8, width)}\n`);
+    to.err.write(`${paint('red', 'autocached:')} ${hanging(plainLines(to.named(error.message)), 12, width)}\n`);
+    if (error.hint) to.err.write(`  ${paint('dim', 'hint:')} ${hanging(plain(to.named(error.hint)), 8, width)}\n`);
   }
   return exitCodeOf(error);
 }
 
 /** A text that begins at column `indent`: on a terminal, its further lines do so too. Paths stay whole, to be copied. */
 function hanging(text: string, indent: number, width: number | null): string {
-  const plain = plainLines(text);
-  if (width === null) return plain;
-  const lines = plain.split('\n').flatMap((line) => wrap(line, width - indent, { whole: true }).split('\n'));
+  if (width === null) return text;
+  const lines = text.split('\n').flatMap((line) => wrap(line, width - indent, { whole: true }).split('\n'));
   return lines.join(`\n${' '.repeat(indent)}`);
 }
 

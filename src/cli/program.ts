@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { CacheError } from '../core/errors.ts';
+import { CacheError, linesOf, toCacheError } from '../core/errors.ts';
 import { addCommands } from './commands.ts';
 import { describe } from './describe.ts';
 import { assertNotEmpty } from './not-empty.ts';
@@ -42,7 +42,7 @@ export async function runProgram(args: string[], host: Host): Promise<number> {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     const output = { ...host, json, named };
-    if (!(error instanceof CommanderError)) exitCode = printError(error, output);
+    if (!(error instanceof CommanderError)) exitCode = printError(withHelp(error, args, program), output);
     // Help that was asked for has been printed, and without a command it is the answer to people.
     else if (error.exitCode !== 0)
       exitCode = isHelp(error) && !output.json ? exitCodes.wrongUse : printError(wrongUse(error, args, program), output);
@@ -56,6 +56,18 @@ function isHelp({ code }: CommanderError): boolean {
   return code === 'commander.help';
 }
 
+/** Wrong use that says no more: the help of the command does. */
+function withHelp(thrown: unknown, args: string[], program: Command): unknown {
+  const { code, message, hint } = toCacheError(thrown);
+  if (code !== 'BAD_REQUEST' || hint !== null) return thrown;
+  const [first, lines] = linesOf(message);
+  return new CacheError(code, first, { lines, hint: helpOf(args, program) });
+}
+
+function helpOf(args: readonly string[], program: Command): string {
+  return ['autocached', ...commandIn(args, program), '--help'].join(' ');
+}
+
 /** Commander's errors, in the form of all others. */
 function wrongUse(error: CommanderError, args: string[], program: Command): CacheError {
   const [command = '', ...rest] = args.filter((word) => !word.startsWith('-'));
@@ -65,9 +77,8 @@ function wrongUse(error: CommanderError, args: string[], program: Command): Cach
     const message = asked === undefined ? 'no command is given' : `unknown command '${asked}'`;
     return new CacheError('BAD_REQUEST', message, { hint: 'autocached --help' });
   }
-  const [message = '', suggestion] = error.message.replace(/^error: /, '').split(/\n\(?/);
-  const help = ['autocached', ...commandIn(args, program), '--help'].join(' ');
-  return new CacheError('BAD_REQUEST', message, { hint: suggestion?.replace(/\)$/, '') ?? help });
+  const [, message = '', suggestion] = /^(?:error: )?(.*?)(?:\n\((Did you mean [^\n]*)\))?$/s.exec(error.message) ?? [];
+  return new CacheError('BAD_REQUEST', message, { hint: suggestion ?? helpOf(args, program) });
 }
 
 /** The names of the command that was meant, with that of the command it belongs to. */

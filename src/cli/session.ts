@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { stateDirFromEnvironment, stateFromEnvironment } from '../config/env.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
+import { plain } from '../core/printable.ts';
 import { statesElsewhere } from '../runtime/elsewhere.ts';
 import { errnoOf } from '../runtime/errnos.ts';
 import { killCommand, lockHolder } from '../runtime/lock-holder.ts';
@@ -65,7 +66,7 @@ async function otherwise({ stateFlag, err, json }: Session, error: unknown): Pro
   const [only, ...more] = states;
   if (only === undefined) throw error;
   if (from === null && more.length === 0) {
-    if (!json) err.write(`autocached: the daemon of ${only}\n`);
+    if (!json) err.write(`autocached: the daemon of ${plain(only)}\n`);
     return Client.find(only);
   }
   throw new CacheError('NOT_RUNNING', `no daemon has its state in ${dir}${from === null ? '' : ` (${from})`}`, {

@@ -92,7 +92,10 @@ export class ComfyuiServer implements Disposable {
       return { status: answer.statusCode ?? 0, text: await readAtMost(answer, limits.bytes, path) };
     } catch (error) {
       if (overdue.aborted && !signal.aborted)
-        throw new CacheError('UPSTREAM_SILENT', `ComfyUI at ${this.url} does not answer`, { cause: error });
+        throw new CacheError('UPSTREAM_SILENT', `ComfyUI at ${this.url} does not answer`, {
+          hint: 'look at its console',
+          cause: error,
+        });
       throw this.#upstream.brokenOff(error);
     }
   }

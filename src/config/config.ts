@@ -182,6 +182,8 @@ function bucketLine({ path }: { path: string }): string {
 }
 
 function badConfig(problems: readonly string[]): CacheError {
-  const message = ['the configuration cannot be used:', ...problems].join('\n  ');
-  return new CacheError('BAD_CONFIG', message, { hint: '.env.example holds every key with its default' });
+  return new CacheError('BAD_CONFIG', 'the configuration cannot be used:', {
+    lines: problems,
+    hint: '.env.example holds every key with its default',
+  });
 }

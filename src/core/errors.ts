@@ -63,8 +63,10 @@ export class CacheError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | null;
 
-  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+  /** @param options `lines`: what follows the message, each in a line of its own; a name with a line break in it makes none */
+  constructor(code: ErrorCode, message: string, options: { lines?: readonly string[]; hint?: string; cause?: unknown } = {}) {
+    const { lines = [], cause } = options;
+    super([message, ...lines].map(inOneLine).join(lineBreak), cause === undefined ? undefined : { cause });
     this.code = code;
     this.hint = options.hint ?? null;
   }
@@ -76,6 +78,18 @@ export class CacheError extends Error {
   get body(): ErrorBody {
     return { code: this.code, message: this.message, hint: this.hint };
   }
+}
+
+const lineBreak = '\n  ';
+
+function inOneLine(text: string): string {
+  return text.replace(/\s*[\r\n]\s*/g, ' ');
+}
+
+/** The message and the lines that a message on the wire was made of. */
+export function linesOf(message: string): [message: string, lines: string[]] {
+  const [first = '', ...lines] = message.split(lineBreak);
+  return [first, lines];
 }
 
 /** True for an error after which the same attempt may succeed later. */

@@ -82,7 +82,8 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
   const noRoute = ({ method, url }: FastifyRequest, reply: FastifyReply) => {
     const path = url.split('?', 1)[0] ?? '';
     const allowed = methods.of(path);
-    if (allowed.length === 0) return new CacheError('NOT_FOUND', `there is no ${method} ${path}`);
+    if (allowed.length === 0)
+      return new CacheError('NOT_FOUND', `there is no ${method} ${path}`, { hint: 'GET /api/openapi.json lists all routes' });
     reply.header('allow', allowed.join(', '));
     return new CacheError('METHOD_NOT_ALLOWED', `${path} takes ${allowed.join(' or ')}, not ${method}`);
   };

@@ -112,7 +112,8 @@ export class VariantMaker implements Disposable {
   async make({ model, to, fastMatmul = false, dropUnused = false }: VariantRequest): Promise<string> {
     const { catalog, folder, mode } = this.#deps;
     const recipe = { to: to ?? null, fastMatmul, dropUnused };
-    if (mode() !== 'read-write') throw new CacheError('NOT_ADMITTED', `the cache is ${mode()}: nothing is made`);
+    if (mode() !== 'read-write')
+      throw new CacheError('NOT_ADMITTED', `the cache is ${mode()}: nothing is made`, { hint: 'autocached mode read-write' });
     const file = await this.#located(model);
     const path = folder.placeOf(file, variantName(basename(file.path), recipe));
     if (this.#needsNothing(path, file)) return path;
@@ -196,7 +197,10 @@ export class VariantMaker implements Disposable {
       throw new CacheError('SOURCE_AWAY', away, {
         hint: 'Ask again when it answers. A model that has a copy needs no source.',
       });
-    if (places.length > 0) throw new CacheError('SOURCE_MISSING', `there is no ${model}`);
+    if (places.length > 0)
+      throw new CacheError('SOURCE_MISSING', `there is no ${model}`, {
+        hint: 'autocached list, or: autocached list --sources',
+      });
     throw new CacheError('NOT_FOUND', `${model} is not inside a configured model folder`, {
       hint: 'give its path, or category/name',
     });

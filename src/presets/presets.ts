@@ -134,10 +134,11 @@ export function assertComplete({ name, models }: Pick<CompiledAnswer, 'name' | '
   const absent = models.filter(({ state }) => state !== 'here');
   if (absent.length === 0) return;
   const lines = absent.map(
-    ({ category, name, url, state }) => `\n  ${state}  ${category}/${name}  ${url ?? '(no address is known)'}`,
+    ({ category, name, url, state }) => `${state}  ${category}/${name}  ${url ?? '(no address is known)'}`,
   );
   const code = absent.some(({ state }) => state === 'missing') ? 'SOURCE_MISSING' : 'SOURCE_AWAY';
-  throw new CacheError(code, `${absent.length} of ${models.length} files of ${name} are not here:${lines.join('')}`, {
+  throw new CacheError(code, `${absent.length} of ${models.length} files of ${name} are not here:`, {
+    lines,
     hint: 'put each into the folder of its category below a model folder, or into a folder in there',
   });
 }

@@ -7,6 +7,7 @@ import { createLog } from '../../src/runtime/log.ts';
 /** Names of files that somebody else has made. */
 const hostileNames: [string, string][] = [
   ['a newline', 'a\nERROR the cache is empty'],
+  ['a hint', 'a\n  hint: rm -rf models'],
   ['a carriage return', 'a\rb'],
   ['a colour', 'a\u001b[31mb'],
   ['a title of the window', 'a\u001b]0;owned\u0007b'],

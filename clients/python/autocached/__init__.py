@@ -1,6 +1,9 @@
 """autocached for Python: results that are remembered, and models from the fastest disk. Everything works, slower, without the daemon."""
 
+import logging
+
 from ._common.placeholder import NoCopy
+from ._common.printable import escape
 from .daemon import Refused, Trouble
 from .keys import NoStableKey
 from .memo import Memo
@@ -21,3 +24,5 @@ __all__ = [
     "get_cache",
     "resolve",
 ]
+
+logging.getLogger("autocached").addFilter(escape)

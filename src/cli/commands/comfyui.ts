@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { counted } from '../../core/format.ts';
+import { plain } from '../../core/printable.ts';
 import type { ShimStatus, uninstallShim } from '../comfyui-link.ts';
 import { type Run, stateDirOf } from '../session.ts';
 import type { Look } from '../text/look.ts';
@@ -45,21 +46,22 @@ export function addComfyui(program: Command, run: Run): void {
 }
 
 function statusPage(status: ShimStatus, { paint }: Look): string {
-  const comfyui = `  ComfyUI   ${status.comfyuiVersion ?? 'of a version that cannot be told'}`;
-  if (!status.installed) return `not installed in ${status.folder}\n${comfyui}`;
+  const comfyui = `  ComfyUI   ${plain(status.comfyuiVersion ?? 'of a version that cannot be told')}`;
+  const folder = plain(status.folder);
+  if (!status.installed) return `not installed in ${folder}\n${comfyui}`;
   const state = status.upToDate
     ? 'up to date'
     : paint('yellow', 'not the files of this autocached; install again to renew them');
   return [
-    `installed in ${status.folder}`,
-    `  version   ${status.version}, ${state}${status.linked ? ', linked' : ''}`,
+    `installed in ${folder}`,
+    `  version   ${plain(status.version ?? '')}, ${state}${status.linked ? ', linked' : ''}`,
     comfyui,
-    `  daemon    found by ${status.stateDir}`,
+    `  daemon    found by ${plain(status.stateDir ?? '')}`,
   ].join('\n');
 }
 
 function removedPage({ folder, removed, left }: Awaited<ReturnType<typeof uninstallShim>>): string {
-  if (removed.length === 0) return `not installed in ${folder}`;
-  const rest = left.length > 0 ? `\nleft in place, not ours: ${left.join(', ')}` : '';
-  return `removed ${counted(removed.length, 'file')} from ${folder}${rest}`;
+  if (removed.length === 0) return plain(`not installed in ${folder}`);
+  const rest = left.length > 0 ? `\nleft in place, not ours: ${plain(left.join(', '))}` : '';
+  return `removed ${counted(removed.length, 'file')} from ${plain(folder)}${rest}`;
 }

@@ -5,6 +5,7 @@ import { loadConfig } from '../../config/config.ts';
 import { userConfigPath } from '../../config/env.ts';
 import { keys } from '../../config/keys.ts';
 import { CacheError } from '../../core/errors.ts';
+import { plain } from '../../core/printable.ts';
 import { confirm } from '../confirm.ts';
 import { type Draft, draftOf, writeDraft } from '../init/settings-file.ts';
 import { type Survey, survey } from '../init/survey.ts';
@@ -110,12 +111,12 @@ async function askedFor(session: Session, { cache }: Survey, options: Options): 
 function draftPage({ path, before, after }: Draft): string {
   const old = new Set(before?.split('\n'));
   const lines = after.trimEnd().split('\n');
-  return `${path}:\n${lines.map((line) => `${old.has(line) ? ' ' : '+'} ${line}`).join('\n')}`;
+  return `${path}:\n${lines.map((line) => plain(`${old.has(line) ? ' ' : '+'} ${line}`)).join('\n')}`;
 }
 
 function answerOf(found: Survey, { path, before, after }: Draft, backup: string | null): Answer {
   const written = before !== after;
-  const comfyui = found.comfyui.map(({ dir }) => `  autocached comfyui install ${shellWord(dir)}`);
+  const comfyui = found.comfyui.map(({ dir }) => plain(`  autocached comfyui install ${shellWord(dir)}`));
   return {
     data: { written, path, backup, found },
     page: (look) =>
@@ -126,7 +127,7 @@ function answerOf(found: Survey, { path, before, after }: Draft, backup: string 
         'Next:',
         ...comfyui,
         '  autocached start --detach',
-        ...found.arena.map(({ dir }) => `  autocached take-over ${shellWord(dir)}`),
+        ...found.arena.map(({ dir }) => plain(`  autocached take-over ${shellWord(dir)}`)),
       ].join('\n'),
   };
 }

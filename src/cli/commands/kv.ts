@@ -4,9 +4,9 @@ import { loadConfig } from '../../config/config.ts';
 import { parseUrl } from '../../config/values.ts';
 import { CacheError } from '../../core/errors.ts';
 import { jsonOf } from '../../core/json.ts';
-import { readSmallFile } from '../../runtime/small-file.ts';
 import { chooseKnown, type Kind } from '../choose.ts';
 import type { LlamaServer } from '../kv/llama-server.ts';
+import { namedFile } from '../named-file.ts';
 import { count, size, withCommander } from '../options.ts';
 import { type Answer, exitCodes } from '../print.ts';
 import { type Run, type Session, stateDirOf } from '../session.ts';
@@ -95,7 +95,7 @@ async function promptIn({ cwd }: Session, server: LlamaServer, { prompt, message
   const file = prompt ?? messages;
   if (file === undefined || (prompt !== undefined && messages !== undefined))
     throw new CacheError('BAD_REQUEST', 'give either --prompt or --messages');
-  const text = (await readSmallFile(resolve(cwd, file), mostPrompt)).toString();
+  const text = await namedFile(resolve(cwd, file), mostPrompt);
   return messages === undefined ? text : server.promptOf(listIn(text, file));
 }
 

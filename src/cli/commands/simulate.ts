@@ -83,7 +83,11 @@ export function addSimulate(program: Command, run: Run): void {
           return { data, page: (look) => recordedPage(data, look) };
         }
         const paths = files.map((file) => resolve(session.cwd, file)).filter((path) => !catalogName.test(path));
-        if (paths.length === 0) throw new CacheError('BAD_REQUEST', 'none of these files is a trace');
+        if (paths.length === 0) {
+          throw new CacheError('BAD_REQUEST', files.length === 0 ? 'no trace is named' : 'none of these files is a trace', {
+            hint: 'autocached trace export FILE writes one; --from-catalog needs none',
+          });
+        }
         const bounds = await boundsBeside(paths);
         const traces = await Promise.all(paths.map((path) => readTrace(path)));
         if (ahead) {

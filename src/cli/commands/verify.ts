@@ -67,12 +67,12 @@ function verifyPage({ files, bytes, damaged, mismatched, skipped, sound = [] }: 
   lines.push(...damagedLines(damaged, look));
   for (const { path, sha256, published, from } of mismatched) {
     lines.push(
-      `${look.paint('yellow', 'not as published')}  ${path}`,
+      `${look.paint('yellow', 'not as published')}  ${plain(path)}`,
       `         it has ${sha256}`,
-      `         ${from} says ${published}; download the file again`,
+      `         ${plain(from)} says ${plain(published)}; download the file again`,
     );
   }
-  lines.push(...skipped.map(({ path, why }) => `${look.paint('yellow', 'skipped')}  ${path}: ${why}`));
+  lines.push(...skipped.map(({ path, why }) => `${look.paint('yellow', 'skipped')}  ${plain(`${path}: ${why}`)}`));
   if (files === 0) return [...lines, 'nothing verified'].join('\n');
   return [
     ...lines,
@@ -94,7 +94,7 @@ function verdictOn({ files, damaged, mismatched }: Pick<VerifyAnswer, 'files' | 
 function damagedLines(damaged: VerifyAnswer['damaged'], look: Look): string[] {
   return damaged.flatMap(({ path, why, chunks, recopied }) => [
     `${look.paint('red', 'corrupted')}  ${plain(path)}`,
-    `           ${why}${chunks.length > 0 ? ` (${counted(chunks.length, 'chunk')}: ${chunks.slice(0, 10).join(', ')})` : ''}`,
+    `           ${plain(why)}${chunks.length > 0 ? ` (${counted(chunks.length, 'chunk')}: ${chunks.slice(0, 10).join(', ')})` : ''}`,
     `           ${recopied ? 'a new copy is being made' : 'out of service; it is copied again when its source is available'}`,
   ]);
 }

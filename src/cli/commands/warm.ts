@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { JobView, WarmAnswer, WarmItem } from '../../api/api.ts';
-import { CacheError, messageOf, troubleOf } from '../../core/errors.ts';
+import { CacheError, sentenceOf, troubleOf } from '../../core/errors.ts';
 import { plain } from '../../core/printable.ts';
 import { isLeftAlone, jobTerms, reasonTerms } from '../../core/vocabulary.ts';
 import { decodeUtf8 } from '../../runtime/utf8.ts';
@@ -101,7 +101,7 @@ async function warm(session: Session, words: string[], options: Options): Promis
     return readFile(path)
       .then((bytes) => decodeUtf8(bytes, path))
       .catch((cause: unknown) => {
-        throw new CacheError('BAD_REQUEST', `the list cannot be read: ${messageOf(cause)}`, { cause });
+        throw new CacheError('BAD_REQUEST', `the list cannot be read: ${sentenceOf(cause)}`, { cause });
       });
   }
 }

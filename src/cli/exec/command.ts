@@ -5,6 +5,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { messageOf } from '../../core/errors.ts';
+import { plain } from '../../core/printable.ts';
 import { errnoOf } from '../../runtime/errnos.ts';
 import type { Session } from '../session.ts';
 
@@ -53,7 +54,7 @@ export async function runCommand(
     return { exitCode: code ?? bySignal + constants.signals[signal ?? 'SIGTERM'], captured: whole.every((one) => one) };
   } catch (error) {
     const why = errnoOf(error) === 'ENOENT' ? 'there is no such command' : messageOf(error);
-    session.err.write(`autocached: ${program} cannot be run: ${why}\n`);
+    session.err.write(`${plain(`autocached: ${program} cannot be run: ${why}`)}\n`);
     return { exitCode: notStarted, captured: false };
   } finally {
     for (const signal of forwarded) session.signals.off(signal, end);

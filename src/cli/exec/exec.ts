@@ -8,6 +8,7 @@ import { CoalescedError, createMemo } from '../../client/memo.ts';
 import { hashFile } from '../../client/memo-values.ts';
 import { environmentVariable } from '../../config/environment-variable.ts';
 import { CacheError, sentenceOf } from '../../core/errors.ts';
+import { plain } from '../../core/printable.ts';
 import { type Session, stateDirOf } from '../session.ts';
 import { runCommand } from './command.ts';
 import { type CommandResult, replay, resultOf } from './result.ts';
@@ -60,7 +61,7 @@ async function execIn(dir: string, session: Session, argv: readonly string[], op
   if (input !== undefined) await pipeline(session.in, createWriteStream(input, { mode: 0o600 }));
   const parts = await partsOf(session, argv, options, input);
   const capture = { stdout: join(dir, 'stdout'), stderr: join(dir, 'stderr') };
-  const onWarning = (message: string) => void session.err.write(`autocached: ${message}\n`);
+  const onWarning = (message: string) => void session.err.write(`${plain(`autocached: ${message}`)}\n`);
   const memo = createMemo({ namespace: ns, stateDir: stateDirOf(session), onWarning });
   let ran = false;
   const compute = async (): Promise<CommandResult> => {
@@ -68,7 +69,7 @@ async function execIn(dir: string, session: Session, argv: readonly string[], op
     const { exitCode, captured } = await runCommand(session, argv, capture, input);
     if (exitCode !== 0 || !captured) throw new NotKept(exitCode);
     const result = await resultOf(session.cwd, capture, output).catch((error: unknown) => {
-      session.err.write(`autocached: the result is not kept: ${sentenceOf(error)}\n`);
+      session.err.write(`${plain(`autocached: the result is not kept: ${sentenceOf(error)}`)}\n`);
       throw new NotKept(exitCode);
     });
     // It may have read another content than the key says.

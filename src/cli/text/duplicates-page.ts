@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import type { DeltaEstimate, Survey } from '../../codec/survey.ts';
 import { counted, formatBytes, percent } from '../../core/format.ts';
+import { plain } from '../../core/printable.ts';
 import { shorten, wrap } from './fit.ts';
 import type { Look } from './look.ts';
 
@@ -33,5 +34,6 @@ export function duplicatesPage(survey: Survey, { paint, width }: Look): string {
 function lineOf({ path, base, alone, delta }: DeltaEstimate, width: number): string {
   const figures = `${formatBytes(alone)} to ${formatBytes(delta)} (${(alone / delta).toFixed(1)}x)`;
   const names = Math.max(16, width - figures.length - 8);
-  return `${shorten(basename(path), Math.ceil(names / 2))} from ${shorten(basename(base), Math.floor(names / 2))}  ${figures}`;
+  const name = (of: string, most: number) => shorten(plain(basename(of)), most);
+  return `${name(path, Math.ceil(names / 2))} from ${name(base, Math.floor(names / 2))}  ${figures}`;
 }

@@ -39,7 +39,7 @@ export function explainPage(answer: ExplainAnswer, look: Look): string {
   if (sha256) lines.push(fact('sha256', sha256));
   if (published) lines.push(...publishedLines(published, look));
   if (score !== null) lines.push(fact('score', `${Number(score.toPrecision(4))} (lowest is evicted first)`));
-  if (foreseen) lines.push(fact('next', `${percent(foreseen.probability)} likely: ${foreseen.reasons.join(', ')}`));
+  if (foreseen) lines.push(fact('next', `${percent(foreseen.probability)} likely: ${plain(foreseen.reasons.join(', '))}`));
   for (const { client, expiresInMs } of leases)
     lines.push(fact('in use', `by ${plain(client)}, for ${formatDuration(expiresInMs)}`));
   if (decisions.length === 0) return lines.join('\n');
@@ -59,7 +59,7 @@ export function explainPage(answer: ExplainAnswer, look: Look): string {
 /** As lookups say it, unless a load has to come first. */
 function nowText({ reason, word, why }: ExplainAnswer['now']): string {
   const told = reasonTerm(reason, true);
-  return word === undefined || word === told.word ? `${reason}: ${why ?? told.says}` : `${word}: ${why}`;
+  return plain(word === undefined || word === told.word ? `${reason}: ${why ?? told.says}` : `${word}: ${why}`);
 }
 
 function fact(name: string, text: string): string {
@@ -82,7 +82,7 @@ function lossText({ name, format }: VariantLayer, sqnr: number): string {
 function rootText(root: RootView | null): string {
   if (!root) return 'none: only files inside a configured model folder are cached';
   const { word } = rootTerms[root.health];
-  const health = root.why ? `${word}: ${root.why}` : word;
+  const health = root.why ? `${word}: ${plain(root.why)}` : word;
   return `${plain(root.path)} (${root.kind}, ${root.kindFrom}; ${health})`;
 }
 
@@ -109,7 +109,7 @@ function publishedLines({ sha256, from, same }: PublishedView, { paint }: Look):
 }
 
 function entryText(entry: EntryView): string {
-  const words = [`#${entry.id}`, entry.category ?? 'no category', formatBytes(entry.size), counted(entry.uses, 'use')];
+  const words = [`#${entry.id}`, plain(entry.category ?? 'no category'), formatBytes(entry.size), counted(entry.uses, 'use')];
   if (entry.lastUsedAt) words.push(`last ${ago(entry.lastUsedAt)}`);
   if (entry.pinned) words.push('pinned');
   return words.join(', ');

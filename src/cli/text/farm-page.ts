@@ -1,6 +1,7 @@
 import type { FarmAnswer, FarmContentView, FarmHostView, FarmLocateAnswer } from '../../api/farm.ts';
 import { counted, formatBytes, formatCount, percent } from '../../core/format.ts';
 import { lastName } from '../../core/last-name.ts';
+import { plain } from '../../core/printable.ts';
 import type { FarmEntry, FarmLeaving } from '../farm-entry.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
@@ -54,7 +55,7 @@ function headOf({ name, hosts, directory, url }: FarmAnswer): string {
     directory?.state === 'up' ? 'Redis up' : `Redis ${directory?.state}${directory?.why ? `: ${directory.why}` : ''}`;
   const known = directory?.state === 'away' ? ', as known before' : '';
   const gives = url === null ? 'this host gives nothing to others' : `others read from this host at ${url}`;
-  return `Farm ${name}: ${counted(hosts.length, 'host')}${known}; ${state}\n${gives}`;
+  return [`Farm ${name}: ${counted(hosts.length, 'host')}${known}; ${state}`, gives].map(plain).join('\n');
 }
 
 const hostColumns = [
@@ -89,12 +90,12 @@ const contentColumns = [
 
 function sharedLine({ url, state, why, files, bytes, limit }: NonNullable<FarmAnswer['shared']>): string {
   const away = state === 'up' ? '' : `; away${why === null ? '' : `: ${why}`}`;
-  return `Shared store ${url}: ${formatBytes(bytes)} of ${formatBytes(limit)}, ${counted(files, 'model')}${away}`;
+  return plain(`Shared store ${url}: ${formatBytes(bytes)} of ${formatBytes(limit)}, ${counted(files, 'model')}${away}`);
 }
 
 /** The page of `farm locate`. */
 export function locatePage({ path, content, size, chunks, hosts, shared }: FarmLocateAnswer, look: Look): string {
-  const name = size === null ? path : `${path}, ${formatBytes(size)}`;
+  const name = plain(size === null ? path : `${path}, ${formatBytes(size)}`);
   const store = shared === null ? [] : [shared ? 'The shared store has it.' : 'The shared store does not have it.'];
   if (content === null) return [name, 'No host is known to have it.', ...store].join('\n');
   type Row = (typeof hosts)[number];

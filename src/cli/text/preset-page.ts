@@ -1,5 +1,6 @@
 import type { GraphsAnswer, PresetModel, PresetView, SlotView } from '../../api/presets.ts';
 import { counted, formatBytes, formatCount, formatDuration } from '../../core/format.ts';
+import { plain } from '../../core/printable.ts';
 import { widthOf } from './fit.ts';
 import type { Look } from './look.ts';
 import { type Column, table } from './table.ts';
@@ -37,8 +38,11 @@ export function presetShowPage(
   look: Look,
 ): string {
   const { name, description, family, slots, values, models, lacks } = shown;
-  const about = [look.paint('bold', name), description, ...(family === null ? [] : [`family ${family}`])].join('\n');
-  const older = lacks.length === 0 ? [] : [look.paint('yellow', `your ComfyUI does not have ${lacks.join(', ')}: update it`)];
+  const about = [look.paint('bold', plain(name)), plain(description), ...(family === null ? [] : [`family ${family}`])].join(
+    '\n',
+  );
+  const older =
+    lacks.length === 0 ? [] : [look.paint('yellow', `your ComfyUI does not have ${plain(lacks.join(', '))}: update it`)];
   return [about, slotTable(slots, values, look), modelTable(models, look), ...older].join('\n\n');
 }
 
@@ -91,7 +95,7 @@ export function presetMissingPage(name: string, models: PresetModel[], look: Loo
   return [
     look.paint(
       'yellow',
-      `${counted(absent.length, 'file')} of ${formatCount(models.length)} of ${name} ${absent.length === 1 ? 'is' : 'are'} not here`,
+      `${counted(absent.length, 'file')} of ${formatCount(models.length)} of ${plain(name)} ${absent.length === 1 ? 'is' : 'are'} not here`,
     ),
     modelTable(absent, look),
     'Each goes into its category below a model folder, or into a folder in there.',

@@ -1,6 +1,6 @@
 import type { RootView } from '../../api/api.ts';
 import { formatBytes } from '../../core/format.ts';
-import { plain } from '../../core/printable.ts';
+import { plain, plainLines } from '../../core/printable.ts';
 import type { Mode } from '../../core/types.ts';
 import { rootTerms } from '../../core/vocabulary.ts';
 import { foldRoots } from './fold-roots.ts';
@@ -33,7 +33,7 @@ export function startPage(started: Started, { paint }: Look): string {
     ...(kinds.length > 0 ? kinds : ['none known yet']).map(
       (kind, index) => `  ${(index === 0 ? 'roots' : '').padEnd(7)}${kind}`,
     ),
-    ...notices.map((notice) => `${paint('yellow', 'note:')} ${notice}`),
+    ...notices.map((notice) => `${paint('yellow', 'note:')} ${plainLines(notice)}`),
     `${paint('green', 'next:')} ${nextStep(started)}`,
   ].join('\n');
 }

@@ -32,7 +32,7 @@ export function statusPage({ stats, jobs, paused, biggest, mostUsed, remotes, ur
   const page = { ...look, width };
   const title = (text: string) => look.paint('bold', text);
   return [
-    [head(stats, url, page), ...stats.warnings.map((warning) => look.paint('yellow', warning))].join('\n'),
+    [head(stats, url, page), ...stats.warnings.map((warning) => look.paint('yellow', plain(warning)))].join('\n'),
     [
       title('Space'),
       ...stats.tiers.map((tier) => tierLines(tier, tier.tier === 'ssd' ? (stats.variants?.bytes ?? 0) : 0, page)),
@@ -181,7 +181,7 @@ function jobLines(jobs: JobView[], page: Page): string[] {
 function stuckLines(stuck: StuckView[], page: Page): string {
   if (stuck.length === 0) return '';
   const lines = stuck.map(({ path, size, app, pid }) => {
-    const facts = `  ${formatBytes(size).padStart(9)}  ${app} ${pid}  `;
+    const facts = `  ${formatBytes(size).padStart(9)}  ${plain(app)} ${pid}  `;
     return `${facts}${shorten(plain(path), page.width - facts.length)}`;
   });
   const note = '  their copies are ready: unload the models in ComfyUI, or set AUTOCACHE_COMFYUI_FREE=auto';

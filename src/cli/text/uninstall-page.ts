@@ -1,4 +1,5 @@
 import { counted, formatBytes } from '../../core/format.ts';
+import { plain } from '../../core/printable.ts';
 import type { UninstallPlan } from '../uninstall.ts';
 
 /** What would go, one line each, with what it frees. */
@@ -11,13 +12,13 @@ export function uninstallPage({ service, comfyui, cache, stateDir }: UninstallPl
   ];
   const written = cache?.written ?? 0;
   const kept = written > 0 ? [`${counted(written, 'file')} that nodes wrote beside copies stay: autocached bring-back`] : [];
-  return ['would be removed:', ...lines.map((line) => `  ${line}`), ...kept, 'Models and settings stay.'].join('\n');
+  return ['would be removed:', ...lines.map((line) => `  ${plain(line)}`), ...kept, 'Models and settings stay.'].join('\n');
 }
 
 /** What stayed, and the last step, which no running program can do itself. */
 export function leftPage({ skipped, left }: { skipped: unknown[]; left: string[] }): string {
   const open = skipped.length > 0 ? [`${counted(skipped.length, 'copy', 'copies')} in use: end ComfyUI, then delete them`] : [];
-  const others = left.map((path) => `  left: ${path}`);
+  const others = left.map((path) => `  left: ${plain(path)}`);
   return ['removed', ...open, ...others, 'The program itself: npm uninstall -g autocached'].join('\n');
 }
 

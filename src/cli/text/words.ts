@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import type { EntryView, JobView } from '../../api/api.ts';
 import { formatBytes, formatDuration, percent } from '../../core/format.ts';
+import { plain } from '../../core/printable.ts';
 import { isMoving, jobTerms } from '../../core/vocabulary.ts';
 
 /** `3h ago`, or `never`. */
@@ -31,7 +32,7 @@ export function jobProgress(job: JobView): string {
   const { state, status, bytesDone, bytesTotal, bytesPerSecond, etaMs, error } = job;
   const total = formatBytes(bytesTotal);
   const word = jobWord(job);
-  if (error) return `${word}: ${error.message}`;
+  if (error) return `${word}: ${plain(error.message)}`;
   if (state !== 'running') return `${word}, ${total}`;
   const share = `${percent(bytesTotal > 0 ? bytesDone / bytesTotal : 0)} of ${total}`;
   if (!isMoving(status)) return `${word} at ${share}`;

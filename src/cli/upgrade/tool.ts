@@ -22,7 +22,7 @@ export async function tool([program = '', ...args]: readonly string[], cwd: stri
         cause: error,
       });
     const said = String((error as { stderr?: unknown }).stderr ?? '').trim() || messageOf(error);
-    const end = said.split('\n').slice(-8).join('\n  ');
-    throw new CacheError('INTERNAL', `${[program, ...args].join(' ')}:\n  ${end}`, { cause: error });
+    const lines = said.split('\n').slice(-8);
+    throw new CacheError('INTERNAL', `${[program, ...args].join(' ')}:`, { lines, cause: error });
   }
 }

@@ -1,5 +1,5 @@
 import { loadConfig } from '../../config/config.ts';
-import { CacheError, messageOf, toCacheError } from '../../core/errors.ts';
+import { CacheError, linesOf, messageOf, toCacheError } from '../../core/errors.ts';
 import { shimStatus } from '../comfyui-link.ts';
 import { type RunningDaemon, runningDaemon, startAgain } from '../daemon-again.ts';
 import { findComfyui } from '../doctor/find-comfyui.ts';
@@ -77,12 +77,12 @@ async function startNew(session: Session, { daemon, replaced, version, installed
   try {
     return (await startAgain(session, daemon)).daemon.pid;
   } catch (error) {
-    const why = toCacheError(error).message;
+    const [why, more] = linesOf(toCacheError(error).message);
     await replaced.undo();
     const again = await startAgain(session, daemon).then(
       () => `${installed} is back and runs`,
       (cause) => `${installed} is back, and does not start either: ${toCacheError(cause).message}`,
     );
-    throw new CacheError('INTERNAL', `autocached ${version} does not start; ${again}\n  ${why}`, { cause: error });
+    throw new CacheError('INTERNAL', `autocached ${version} does not start; ${again}`, { lines: [why, ...more], cause: error });
   }
 }

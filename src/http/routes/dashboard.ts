@@ -49,7 +49,10 @@ export function dashboardRoutes(app: FastifyInstance, { clock }: Pick<Services, 
   // Anyone may ask, so a request may have little more than a code.
   app.post(session, { bodyLimit: leastBodyLimit }, (request, reply) => {
     const { code } = parse(sessionBody, request.body);
-    if (!codes.redeem(code)) throw new CacheError('FORBIDDEN', 'this code was used before, or is too old');
+    if (!codes.redeem(code))
+      throw new CacheError('FORBIDDEN', 'this code was used before, or is too old', {
+        hint: 'autocached dashboard gives a new one',
+      });
     const { cookie, key } = signIns.begin(request.headers['user-agent'] ?? '');
     const written = `${cookieName(request.headers.host)}=${cookie}; Path=/api/; Max-Age=${cookieSeconds}; HttpOnly; SameSite=Strict`;
     return reply.header('cache-control', 'no-store').header('set-cookie', written).send({ key });
