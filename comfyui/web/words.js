@@ -132,6 +132,11 @@ export function costText(copies, of, bytes) {
   return `frees ${formatBytes(bytes)}, removes ${copies.toLocaleString('en-US')} of ${of.toLocaleString('en-US')} ${of === 1 ? 'copy' : 'copies'}`;
 }
 
+/** The same of results. */
+export function resultCostText(results, of, bytes) {
+  return `frees ${formatBytes(bytes)}, removes ${results.toLocaleString('en-US')} of ${counted(of, 'result')}`;
+}
+
 /** How far, how fast, how long. */
 export function progressOf({ bytesDone, bytesTotal, bytesPerSecond, etaMs }) {
   const parts = [`${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}`];

@@ -16,6 +16,15 @@ export async function agreed(session: Session, cost: string, question: string): 
   return confirm(question, session);
 }
 
+/**
+ * The same for what was asked for by name: a script that has no terminal is not asked, and hears the cost before it is done.
+ */
+export async function agreedOrTold(session: Session, cost: string, question: string): Promise<boolean> {
+  if (session.in.isTTY === true && !session.json) return agreed(session, cost, question);
+  if (!session.json) session.err.write(`${cost}\n`);
+  return true;
+}
+
 /** Asks on the terminal; only `y` and `yes` agree. The end of the input is a no. */
 export async function confirm(question: string, { in: input, err }: Host): Promise<boolean> {
   const lines = createInterface({ input, output: err });

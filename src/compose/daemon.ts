@@ -1,5 +1,6 @@
 import type { RootView } from '../api/api.ts';
 import { watchComfyuiQueue } from '../comfyui/queue.ts';
+import { boundFields } from '../config/bound.ts';
 import { isDefault, type LoadedConfig } from '../config/config.ts';
 import { remoteFromEnvironment } from '../config/env.ts';
 import type { Config } from '../config/types.ts';
@@ -153,14 +154,14 @@ async function compose(
   const mode = () => settings.mode();
   const variants = openVariants({ ...shared, ...copying, tier, stateDir: config.stateDir, mode });
   const { limitKeeper } = copying;
-  settings.guardLimit((of) => limitKeeper.leavingUnder(rules.bounds.under(of.limit), rules.bounds.quotasUnder(of)));
+  settings.guardLimit((of) => limitKeeper.leavingUnder(rules.bounds.under(of)));
   settings.onChange((changed) => {
     copying.copier.reconsider();
     traffic?.reconsider();
     if (changed.has('scrubMs')) upkeep.scrub.reconsider();
     if (changed.has('roots') || changed.has('comfyui')) void roots.update(settings.current);
     // A user who changes it has seen the cost.
-    void (changed.has('limit') || changed.has('quotas') ? limitKeeper.settle() : limitKeeper.keep());
+    void (boundFields.some((field) => changed.has(field)) ? limitKeeper.settle() : limitKeeper.keep());
     void copying.roomAhead.look();
   });
 

@@ -73,7 +73,7 @@ export function rulesOf(
     quotas: () => bounds.quotas(),
     water: () => bounds.water(),
     variantsLimit: () => bounds.variants(),
-    maxAgeMs: () => settings.current.maxAgeMs,
+    maxAgeMs: () => bounds.maxAgeMs(),
     ramSoft: () => settings.current.ramSoft,
     bounds,
   };

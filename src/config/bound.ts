@@ -1,4 +1,8 @@
-import type { Amount } from './types.ts';
+import type { Amount, Config } from './types.ts';
+
+/** Settings under which copies may have to leave, and that may change while the daemon runs. */
+export const boundFields = ['limit', 'quotas', 'highWater', 'lowWater', 'maxAgeMs'] as const;
+export type BoundSettings = Pick<Config, (typeof boundFields)[number]>;
 
 /** Share of the free space (the cache included) that `auto` takes; the rest is the user's. */
 const autoShare = 0.8;

@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ConfigChange, Leaving } from '../api/api.ts';
 import { costText } from '../core/format.ts';
+import type { boundFields } from './bound.ts';
 import type { LoadedConfig } from './config.ts';
 import { fields, shortName } from './keys.ts';
 import type { Config, Setting } from './types.ts';
 
-type Limit = 'limit' | 'quotas' | 'memoLimit' | 'memoItems';
+type Limit = (typeof boundFields)[number] | 'memoLimit' | 'memoItems';
 
 export interface LimitGraceOptions {
   field: Limit;

@@ -5,6 +5,7 @@ import type { Medium, Mode } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import { adjustLog, type Log } from '../runtime/log.ts';
 import { Serial } from '../runtime/serial.ts';
+import { type BoundSettings, boundFields } from './bound.ts';
 import { type LoadedConfig, parseChange } from './config.ts';
 import { keys } from './keys.ts';
 import { LimitGrace } from './limit-grace.ts';
@@ -24,7 +25,6 @@ export interface ServedSettingsDeps {
 /** Receives the changed fields. */
 type Listener = (changed: ReadonlySet<keyof Config>) => void;
 
-type CopyBounds = Pick<Config, 'limit' | 'quotas'>;
 type MemoLimits = Pick<Config, 'memoLimit' | 'memoItems'>;
 
 /** Whether programs may read the catalog themselves while no daemon answers. */
@@ -39,7 +39,7 @@ export class ServedSettings implements AsyncDisposable {
   readonly #turns = new Serial();
   #newest: LoadedConfig | null = null;
   readonly #graces: LimitGrace[] = [];
-  #copiesUnder: ((bounds: CopyBounds) => Promise<Leaving>) | null = null;
+  #copiesUnder: ((bounds: BoundSettings) => Promise<Leaving>) | null = null;
   #resultsUnder: ((limits: MemoLimits) => LeavingResults) | null = null;
   /** The warnings of the last change. */
   #told: string[] = [];
@@ -86,23 +86,21 @@ export class ServedSettings implements AsyncDisposable {
     return [...this.#live.warnings, ...this.#graces.flatMap(({ warning }) => warning ?? [])];
   }
 
-  /** A file's lower limit or quota then waits `graceMs` if copies must leave for it. @param leavingUnder the copies that would leave */
-  guardLimit(leavingUnder: (bounds: CopyBounds) => Promise<Leaving>, graceMs = 60_000): void {
+  /** A file's narrower bound then waits `graceMs` if copies must leave for it. @param leavingUnder the copies that would leave */
+  guardLimit(leavingUnder: (bounds: BoundSettings) => Promise<Leaving>, graceMs = 60_000): void {
     this.#copiesUnder = leavingUnder;
-    const costOf = async (bounds: CopyBounds) => {
+    const costOf = async (bounds: BoundSettings) => {
       const leaving = await leavingUnder(bounds);
       return leaving.copies === 0 ? null : costText(leaving);
     };
-    for (const field of ['limit', 'quotas'] as const)
-      this.#graces.push(new LimitGrace({ field, graceMs, costOf, onOver: this.#admitAgain }));
+    for (const field of boundFields) this.#graces.push(new LimitGrace({ field, graceMs, costOf, onOver: this.#admitAgain }));
   }
 
-  /** The copies that a change would evict, null when it touches neither the limit nor a quota. Changes nothing. @throws CacheError BAD_CONFIG */
+  /** The copies that a change would evict, null when it touches no bound of copies. Changes nothing. @throws CacheError BAD_CONFIG */
   async leavingAfter(change: ConfigChange): Promise<Leaving | null> {
-    const { current } = this;
-    const { limit = current.limit, quotas = current.quotas } = parseChange(change, this.#live.loaded.context);
-    if (limit === current.limit && quotas === current.quotas) return null;
-    return (await this.#copiesUnder?.({ limit, quotas })) ?? null;
+    const changed = parseChange(change, this.#live.loaded.context);
+    if (!boundFields.some((field) => field in changed)) return null;
+    return (await this.#copiesUnder?.({ ...this.current, ...changed })) ?? null;
   }
 
   /** The same for the limits of results. @param leavingUnder the results that would leave under other limits */

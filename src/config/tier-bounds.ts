@@ -2,12 +2,12 @@ import type { Leaving } from '../api/api.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { TierName } from '../core/types.ts';
 import type { Log } from '../runtime/log.ts';
-import { boundOf, quotasOf, variantsLimitOf } from './bound.ts';
+import { type BoundSettings, boundFields, boundOf, quotasOf, variantsLimitOf } from './bound.ts';
 import { warningOf } from './limit-grace.ts';
 import type { SavedSettings } from './live-settings.ts';
 import type { ServedSettings } from './served-settings.ts';
 import { SinceLastRun } from './since-last-run.ts';
-import type { Amount, Config } from './types.ts';
+import type { Amount } from './types.ts';
 
 export interface TierBoundsDeps {
   settings: Pick<ServedSettings, 'current' | 'describe' | 'onChange'>;
@@ -29,12 +29,12 @@ interface Bound {
 export class TierBounds {
   readonly #deps: TierBoundsDeps;
   #onSsd: Bound;
-  readonly #lastRun: SinceLastRun<'limit' | 'minFree' | 'quotas'>;
+  readonly #lastRun: SinceLastRun<(typeof boundFields)[number] | 'minFree'>;
 
   constructor(deps: TierBoundsDeps) {
     this.#deps = deps;
     this.#onSsd = this.#read();
-    this.#lastRun = new SinceLastRun({ ...deps, savedKey: 'bounds', fields: ['limit', 'minFree', 'quotas'] });
+    this.#lastRun = new SinceLastRun({ ...deps, savedKey: 'bounds', fields: [...boundFields, 'minFree'] });
     deps.settings.onChange(() => this.renew());
   }
 
@@ -57,11 +57,6 @@ export class TierBounds {
     return this.#lastRun.differs;
   }
 
-  /** The bounds of the settings, held or not. */
-  get onSsd(): Bound {
-    return this.#onSsd;
-  }
-
   /** The cost of the settings changed since the last run. */
   warning(leaving: Leaving, graceMs: number): string {
     return warningOf(this.#lastRun.changed(), leaving, graceMs);
@@ -74,17 +69,12 @@ export class TierBounds {
 
   /** Most bytes of each category that has a quota; none until `settle`. */
   quotas(): ReadonlyMap<string, number> {
-    return this.isHeld ? new Map() : this.quotasOfSettings();
+    return this.isHeld ? new Map() : this.ofSettings().quotas;
   }
 
-  /** The same, held or not. */
-  quotasOfSettings(): ReadonlyMap<string, number> {
-    return this.quotasUnder(this.#deps.settings.current);
-  }
-
-  /** The same by other settings. */
-  quotasUnder({ limit, quotas }: Pick<Config, 'limit' | 'quotas'>): ReadonlyMap<string, number> {
-    return quotasOf(quotas, this.under(limit).limit);
+  /** Copies unused for so long leave, ms; null = never, or not until `settle`. */
+  maxAgeMs(): number | null {
+    return this.isHeld ? null : this.#deps.settings.current.maxAgeMs;
   }
 
   /** Most bytes of variants. */
@@ -99,8 +89,27 @@ export class TierBounds {
     return { high: highWater < 1 && !this.isHeld ? highWater * limit : null, low: Math.min(lowWater, highWater) * limit };
   }
 
-  /** The bounds of the SSD tier under another limit. */
-  under(limit: Amount): Bound {
+  /** What copies on the SSD have to keep to by the settings, held or not. */
+  ofSettings(): ReturnType<TierBounds['under']> {
+    return this.under(this.#deps.settings.current);
+  }
+
+  /** The same by other settings. Above high water, copies leave down to low water. */
+  under({ limit, quotas, highWater, lowWater, maxAgeMs }: BoundSettings): {
+    bound: Bound;
+    quotas: ReadonlyMap<string, number>;
+    maxAgeMs: number | null;
+  } {
+    const bound = this.#boundUnder(limit);
+    const isAbove = highWater < 1 && this.#deps.volume().used > highWater * bound.limit;
+    return {
+      bound: isAbove ? { ...bound, limit: Math.min(lowWater, highWater) * bound.limit } : bound,
+      quotas: quotasOf(quotas, bound.limit),
+      maxAgeMs,
+    };
+  }
+
+  #boundUnder(limit: Amount): Bound {
     const { settings, volume } = this.#deps;
     return boundOf({ limit, minFree: settings.current.minFree }, volume());
   }
@@ -108,7 +117,7 @@ export class TierBounds {
   #read(): Bound {
     const { log, settings } = this.#deps;
     const { limit } = settings.current;
-    const bound = this.under(limit);
+    const bound = this.#boundUnder(limit);
     if (limit.kind === 'bytes' && limit.bytes > bound.limit) {
       log.warn({ asked: limit.bytes, limit: bound.limit }, 'AUTOCACHE_LIMIT is more than the volume can hold; less is used');
     }

@@ -4,16 +4,24 @@ import type { Log } from '../runtime/log.ts';
 import { type Bound, leavingUnder, type RoomDeps, roomIn, trim } from '../space/make-room.ts';
 import type { Tier } from '../tiers/tier.ts';
 import type { Demoter } from './demoter.ts';
+import { type RoomAheadDeps, unusedFor } from './room-ahead.ts';
 
-export interface LimitKeeperDeps extends RoomDeps {
+/** What copies on the SSD have to keep to. */
+export interface AllBounds {
+  bound: Bound;
+  /** Most bytes of each category that has a quota. */
+  quotas: ReadonlyMap<string, number>;
+  /** Copies unused for so long leave; null = never. */
+  maxAgeMs: number | null;
+}
+
+export interface LimitKeeperDeps extends RoomDeps, Pick<RoomAheadDeps, 'clock' | 'tiers'> {
   /** The SSD tier. */
   tier: Tier;
   bounds: {
     /** The settings differ from the bounds of the last run; until `settle`, all present copies may stay. */
     readonly isHeld: boolean;
-    /** The bounds of the settings. */
-    readonly onSsd: Bound;
-    quotasOfSettings(): ReadonlyMap<string, number>;
+    ofSettings(): AllBounds;
     warning(leaving: Leaving, graceMs: number): string;
     settle(): void;
   };
@@ -54,7 +62,7 @@ export class LimitKeeper implements Disposable {
    */
   async begin(): Promise<void> {
     const { bounds, log, graceMs = usualGraceMs } = this.#deps;
-    const leaving = bounds.isHeld ? await this.leavingUnder(bounds.onSsd, bounds.quotasOfSettings()).catch(() => null) : null;
+    const leaving = bounds.isHeld ? await this.leavingUnder(bounds.ofSettings()).catch(() => null) : null;
     // The daemon may have been stopped meanwhile, and its catalog closed.
     if (this.#ended) return;
     if (!bounds.isHeld || !leaving?.copies) return this.settle();
@@ -84,11 +92,13 @@ export class LimitKeeper implements Disposable {
     void demoter?.consider();
   }
 
-  /** The copies that other bounds would evict, of all copies under them. @param quotas most bytes of categories */
-  async leavingUnder(bound: Bound, quotas: ReadonlyMap<string, number>): Promise<Leaving> {
+  /** The copies that other bounds would evict, of all copies under them. */
+  async leavingUnder({ bound, quotas, maxAgeMs }: AllBounds): Promise<Leaving> {
     const { tier, catalog } = this.#deps;
-    const of = sharingQuota(tier.name).reduce((sum, name) => sum + catalog.placements.totals(name).files, 0);
-    return { ...(await leavingUnder({ ...this.#deps, quotas: () => quotas }, tier, bound)), of };
+    const names = sharingQuota(tier.name);
+    const of = names.reduce((sum, name) => sum + catalog.placements.totals(name).files, 0);
+    const unused = (await unusedFor(maxAgeMs, this.#deps)).filter(({ copy }) => names.includes(copy.tier));
+    return { ...(await leavingUnder({ ...this.#deps, quotas: () => quotas }, tier, bound, unused)), of };
   }
 
   [Symbol.dispose](): void {

@@ -1,4 +1,5 @@
-import type { Copy, Entry, Mode } from '../core/types.ts';
+import type { Placed } from '../catalog/copy-rows.ts';
+import type { Copy, Mode } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
@@ -71,25 +72,29 @@ export class RoomAhead implements AsyncDisposable {
   }
 
   async #dropUnused(): Promise<void> {
-    const { catalog, clock, evictor, maxAgeMs, tiers } = this.#deps;
-    const age = maxAgeMs();
-    if (age === null) return;
-    catalog.usage.flush();
-    const since = clock.now() - age;
-    // A copy that was never used is as old as itself.
-    const isOld = ({ state, createdAt }: Copy) => state === 'ready' && createdAt !== null && createdAt < since;
-    const unused: { copy: Copy; entry: Entry }[] = [];
-    const pauses = new Pauses();
-    for (const { copy, entry } of catalog.copies.placed({ usedBefore: since })) {
-      if (isOld(copy)) unused.push({ copy, entry });
-      if (pauses.isDue) await pauses.take();
-    }
-    if (unused.length === 0) return;
-    const open = await Promise.all(tiers.all().map((tier) => tier.openFiles()));
-    const inUse = new Set(open.flatMap((paths) => [...paths]));
-    for (const { copy, entry } of unused) {
-      if (evictor.mayBeOpenedAgain(copy) || evictor.obstacle(copy, entry, inUse) !== null) continue;
-      await evictor.evict(copy, entry, 'unused');
-    }
+    const { evictor, maxAgeMs } = this.#deps;
+    for (const { copy, entry } of await unusedFor(maxAgeMs(), this.#deps)) await evictor.evict(copy, entry, 'unused');
   }
+}
+
+/** The copies that no program has used for so long, ms, and that may leave; null = none. */
+export async function unusedFor(
+  ageMs: number | null,
+  { catalog, clock, evictor, tiers }: Pick<RoomAheadDeps, 'catalog' | 'clock' | 'evictor' | 'tiers'>,
+): Promise<Placed[]> {
+  if (ageMs === null) return [];
+  catalog.usage.flush();
+  const since = clock.now() - ageMs;
+  // A copy that was never used is as old as itself.
+  const isOld = ({ state, createdAt }: Copy) => state === 'ready' && createdAt !== null && createdAt < since;
+  const unused: Placed[] = [];
+  const pauses = new Pauses();
+  for (const placed of catalog.copies.placed({ usedBefore: since })) {
+    if (isOld(placed.copy)) unused.push(placed);
+    if (pauses.isDue) await pauses.take();
+  }
+  if (unused.length === 0) return [];
+  const open = await Promise.all(tiers.all().map((tier) => tier.openFiles()));
+  const inUse = new Set(open.flatMap((paths) => [...paths]));
+  return unused.filter(({ copy, entry }) => !evictor.mayBeOpenedAgain(copy) && evictor.obstacle(copy, entry, inUse) === null);
 }

@@ -137,13 +137,27 @@ export async function trim(deps: RoomDeps, tier: Tier): Promise<void> {
   await release(deps, tier, -roomIn(deps, tier));
 }
 
-/** The copies that other bounds would evict, and their bytes; none leave. */
-export async function leavingUnder(deps: RoomDeps, tier: Tier, bound: Bound): Promise<{ copies: number; bytes: number }> {
+/** The copies that other bounds would evict, and their bytes; none leave. @param before copies that leave before these, and count too */
+export async function leavingUnder(
+  deps: RoomDeps,
+  tier: Tier,
+  bound: Bound,
+  before: readonly Placed[] = [],
+): Promise<{ copies: number; bytes: number }> {
+  const freed = (category?: string) =>
+    before
+      .filter(({ entry }) => category === undefined || entry.category === category)
+      .reduce((sum, { copy }) => sum + deps.evictor.frees(copy), 0);
   const short = -roomIn({ ...deps, bound: () => bound }, tier);
-  const needs = [...overQuotas(deps, tier), { bytes: short }];
-  if (needs.every((need) => need.bytes <= 0)) return { copies: 0, bytes: 0 };
-  const { victims, bytes } = await chooseVictims(deps, tier, needs, { entry: null, stuck: new Set() });
-  return { copies: victims.length, bytes };
+  const needs = [...overQuotas(deps, tier), { bytes: short }].map((need: Need) => ({
+    ...need,
+    bytes: need.bytes - freed(need.category),
+  }));
+  const gone = { copies: before.length, bytes: freed() };
+  if (needs.every((need) => need.bytes <= 0)) return gone;
+  const stuck = new Set(before.map(({ copy }) => copy.id));
+  const { victims, bytes } = await chooseVictims(deps, tier, needs, { entry: null, stuck });
+  return { copies: gone.copies + victims.length, bytes: gone.bytes + bytes };
 }
 
 /** Bytes that a copy may take without displacing another one; negative when the tier is overfull. */

@@ -134,6 +134,19 @@ test('a limit that a file lowers says what it costs, and nothing leaves when it 
   expect(tiers[0]).toMatchObject({ files: 2 });
 });
 
+test('an age that a file lowers says what it costs, and nothing leaves when it is set back', async () => {
+  const { daemon, env, edit, warm } = await daemonWith({ 'loras/a.safetensors': 600_000 });
+  await warm('loras/a.safetensors');
+  const cost = `AUTOCACHE_MAX_AGE=1ms (${env}) frees 586 KiB, removes 1 of 1 copy after 60 s; set it back to keep them`;
+  expect(await edit('AUTOCACHE_MAX_AGE=1ms\nAUTOCACHE_POLICY=lru\n')).toEqual({
+    changed: ['AUTOCACHE_POLICY'],
+    warnings: [cost],
+  });
+  await edit('AUTOCACHE_MAX_AGE=none\n');
+  const { tiers } = await daemon.client.stats();
+  expect(tiers[0]).toMatchObject({ files: 1 });
+});
+
 test('copies are read again once a period is set', async () => {
   const { heard, run, warm } = await daemonWith({ 'loras/a.safetensors': 1000 }, { AUTOCACHE_SCRUB: 'off' });
   await warm('loras/a.safetensors');

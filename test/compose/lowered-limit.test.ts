@@ -23,6 +23,8 @@ const hour = 3_600_000;
 test.each([
   ['AUTOCACHE_LIMIT', '1MiB', 'frees 586 KiB, removes 1 of 2 copies'],
   ['AUTOCACHE_MIN_FREE', '99%', 'frees 1.14 MiB, removes 2 of 2 copies'],
+  ['AUTOCACHE_MAX_AGE', '1ms', 'frees 1.14 MiB, removes 2 of 2 copies'],
+  ['AUTOCACHE_QUOTAS', 'loras=1MiB', 'frees 586 KiB, removes 1 of 2 copies'],
 ])(
   '%s that was narrowed before a restart says what it costs, and costs nothing when it is set back',
   async (key, value, cost) => {
@@ -32,11 +34,42 @@ test.each([
       .poll(warnings, soon())
       .toEqual([`${key}=${value} (environment) ${cost} after 3600 s; set it back to keep them`]);
     expect(await held()).toBe(2);
-    await daemon.restart({ [key]: key === 'AUTOCACHE_LIMIT' ? 'auto' : '1' });
+    const usual =
+      { AUTOCACHE_LIMIT: 'auto', AUTOCACHE_MIN_FREE: '1', AUTOCACHE_MAX_AGE: 'none', AUTOCACHE_QUOTAS: '' }[key] ?? '';
+    await daemon.restart({ [key]: usual });
     await expect.poll(warnings, soon()).toEqual([]);
     expect(await held()).toBe(2);
   },
 );
+
+test.each([
+  ['AUTOCACHE_QUOTAS=loras=1MiB', 'frees 586 KiB, removes 1 of 2 copies'],
+  ['AUTOCACHE_MAX_AGE=1ms', 'frees 1.14 MiB, removes 2 of 2 copies'],
+  ['AUTOCACHE_HIGH_WATER=99%', null],
+  ['AUTOCACHE_MAX_AGE=30d', null],
+])('config %s says what leaves, and asks; nothing has left before', async (change, cost) => {
+  const { daemon, held } = await withCopies(hour);
+  const refused = await runCli(['config', change], { stateDir: daemon.stateDir });
+  if (cost === null) expect(refused.err).not.toContain('removes');
+  else
+    expect(refused).toMatchObject({
+      code: 2,
+      err: expect.stringContaining(`${change} ${cost}, and there is nobody to ask here`),
+    });
+  expect(await held()).toBe(2);
+});
+
+test('config says what leaves above a lower high water mark, together with what is too old', async () => {
+  const daemon = await runDaemon(files, { AUTOCACHE_LIMIT: '2MiB' });
+  const paths = Object.keys(files).map((name) => join(daemon.root, name));
+  while ((await daemon.client.warm({ paths, wait: true })).ready < paths.length);
+  const run = (...words: string[]) => runCli(['config', ...words], { stateDir: daemon.stateDir });
+  expect((await run('AUTOCACHE_HIGH_WATER=50%', 'AUTOCACHE_LOW_WATER=40%')).err).toContain(
+    'AUTOCACHE_HIGH_WATER=50% AUTOCACHE_LOW_WATER=40% frees 586 KiB, removes 1 of 2 copies',
+  );
+  expect((await run('AUTOCACHE_HIGH_WATER=50%', 'AUTOCACHE_MAX_AGE=1ms')).err).toContain('removes 2 of 2 copies');
+  expect((await daemon.client.stats()).tiers[0]?.files).toBe(2);
+});
 
 test('a limit that was lowered before a restart counts when its time is over, and at once after the next restart', async () => {
   const { daemon, held, warnings } = await withCopies(50);
@@ -137,6 +170,13 @@ async function keepResults(stateDir: string, keys: readonly number[]): Promise<v
 async function resultsOf(stateDir: string): Promise<number> {
   return JSON.parse((await runCli(['memo', 'list', '--json'], { stateDir })).out).total;
 }
+
+test('evict in a script says what it frees before it deletes', async () => {
+  const { daemon } = await withCopies(hour);
+  const { code, out, err } = await runCli(['evict', daemon.root], { stateDir: daemon.stateDir });
+  expect({ code, err }).toEqual({ code: 0, err: 'frees 1.14 MiB, removes 2 of 2 copies\n' });
+  expect(out).toContain('deleted 2 copies, 1.14 MiB');
+});
 
 test('evict on a terminal says what it frees, and asks', async () => {
   const { daemon, held } = await withCopies(hour);

@@ -43,7 +43,7 @@ describe.skipIf(noBrowser !== null)(
         await page.click('#limit-form button');
       };
       expect(await answerNext(page, false, lower)).toBe(
-        'A limit of 7MiB frees 3 MiB, removes 1 of 3 copies. Sources are kept.',
+        'AUTOCACHE_LIMIT=7MiB frees 3 MiB, removes 1 of 3 copies. Sources are kept.',
       );
       expect(await limitOf(client)).toBe(100 * MiB);
       await answerNext(page, true, lower);
@@ -120,11 +120,13 @@ describe.skipIf(noBrowser !== null)(
         await page.locator('#tag').fill('model:sdxl');
         await page.locator('#tag-form ::-p-text(Invalidate)').click();
       };
-      expect(await answerNext(page, false, invalidate)).toMatch(/^Results with the tag model:sdxl: removes 1 result, 3 B\./);
+      expect(await answerNext(page, false, invalidate)).toMatch(
+        /^Results with the tag model:sdxl: frees 3 B, removes 1 of 3 results\./,
+      );
       await answerNext(page, true, invalidate);
       await count('#entries', 3);
       const clear = () => page.locator('#namespaces ::-p-aria(Clear other)').click();
-      expect(await answerNext(page, true, clear)).toMatch(/^All results of other: removes 1 result, 3 B\./);
+      expect(await answerNext(page, true, clear)).toMatch(/^All results of other: frees 3 B, removes 1 of 2 results\./);
       await count('#entries', 2);
       expect((await client.stats()).memo.current_items).toBe(1);
       expect(troubles).toEqual([]);

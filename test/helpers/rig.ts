@@ -140,7 +140,12 @@ export function createRig(options: RigOptions = {}) {
     },
     farm: options.farm,
     compress: extra.includes('cold'),
-    bounds: { isHeld: false, onSsd: bound, quotasOfSettings: () => new Map(), warning: () => '', settle: () => {} },
+    bounds: {
+      isHeld: false,
+      ofSettings: () => ({ bound, quotas: new Map(), maxAgeMs: null }),
+      warning: () => '',
+      settle: () => {},
+    },
     isLeftOut: () => false,
   });
   const close = () => opened[Symbol.asyncDispose]();

@@ -129,11 +129,14 @@ describe('autocached memo', () => {
   test('clear says how many and asks; invalidate wants to know which', async () => {
     const daemon = await daemonWithResults();
     const refused = await cli(daemon, ['clear', '--ns', 'n']);
-    expect(refused).toMatchObject({ code: 2, err: expect.stringContaining('would remove 3 results, 58.6 KiB') });
+    expect(refused).toMatchObject({ code: 2, err: expect.stringContaining('frees 58.6 KiB, removes 3 of 3 results') });
     const no = await cli(daemon, ['clear'], { interactive: true, input: 'n\n' });
     expect(no).toMatchObject({ code: 1, out: 'nothing removed\n' });
     expect((await cli(daemon, ['invalidate', '--ns', 'n'])).code).toBe(2);
-    expect((await cli(daemon, ['invalidate', '--tag', 'model:a'])).out).toBe('removed 1 result, 12 B\n');
+    expect(await cli(daemon, ['invalidate', '--tag', 'model:a'])).toMatchObject({
+      err: 'frees 12 B, removes 1 of 3 results\n',
+      out: 'removed 1 result, 12 B\n',
+    });
     expect((await cli(daemon, ['clear', '--yes'])).out).toBe('removed 2 results, 58.6 KiB\n');
   });
 

@@ -18,8 +18,7 @@ test('a daemon that is stopped while narrower bounds are reckoned with touches i
   };
   const bounds = {
     isHeld: true,
-    onSsd: { limit: 10, floor: 0 },
-    quotasOfSettings: () => new Map(),
+    ofSettings: () => ({ bound: { limit: 10, floor: 0 }, quotas: new Map(), maxAgeMs: null }),
     warning: () => 'narrower',
     settle: () => (settled += 1),
   };

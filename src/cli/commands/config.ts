@@ -5,6 +5,7 @@ import { keys, liveFields, shortName } from '../../config/keys.ts';
 import { isSetting, unknownSetting } from '../../config/unknown-setting.ts';
 import { CacheError } from '../../core/errors.ts';
 import { costText, resultCostText } from '../../core/format.ts';
+import { plainLines } from '../../core/printable.ts';
 import type { Client } from '../client.ts';
 import { agreed } from '../confirm.ts';
 import { type Answer, exitCodes } from '../print.ts';
@@ -18,9 +19,6 @@ Examples:
   autocached config AUTOCACHE_PREDICT
   autocached config AUTOCACHE_LIMIT=200GiB AUTOCACHE_POLICY=lfu`;
 
-/** Bounds under which something has to leave. */
-const guarded = ['limit', 'memoLimit', 'memoItems'] as const;
-
 const liveNames = liveFields.map((field) => keys[field].name);
 
 export function addConfig(program: Command, run: Run): void {
@@ -28,7 +26,7 @@ export function addConfig(program: Command, run: Run): void {
     .command('config')
     .description('show all settings and where each comes from, or change live ones')
     .argument('[key=value...]', 'settings that may change while the daemon runs: the list marks them with *')
-    .option('-y, --yes', 'do not ask before a lower limit deletes copies or results')
+    .option('-y, --yes', 'do not ask before a change deletes copies or results')
     .addHelpText('after', examples)
     .action(run(config));
 }
@@ -41,7 +39,7 @@ async function config(session: Session, changes: string[], { yes }: { yes?: true
   }
   const change = changeOf(changes);
   const client = await clientOf(session);
-  if (!yes && !(await isAgreed(session, client, change)))
+  if (!yes && !(await isAgreed(session, client, changes, change)))
     return { data: { changed: false }, page: () => 'nothing changed', exitCode: exitCodes.failed };
   return answerOf(await client.changeConfig(change));
 }
@@ -65,18 +63,15 @@ function answerOf(data: ConfigAnswer): Answer {
   return { data, page: (look) => page(data, look) };
 }
 
-/** A limit under which copies or results have to leave is asked about. */
-async function isAgreed(session: Session, client: Client, change: ConfigChange): Promise<boolean> {
-  const named = guarded.filter((field) => change[shortName(field)] !== undefined);
-  if (named.length === 0) return true;
+/** A change for which copies or results have to leave is asked about. */
+async function isAgreed(session: Session, client: Client, changes: readonly string[], change: ConfigChange): Promise<boolean> {
   const { leaving, leavingResults } = await client.configAfter(change);
   const costs = [
     ...(leaving && leaving.copies > 0 ? [costText(leaving)] : []),
     ...(leavingResults && leavingResults.results > 0 ? [resultCostText(leavingResults)] : []),
   ];
   if (costs.length === 0) return true;
-  const changes = named.map((field) => `${keys[field].name}=${change[shortName(field)]}`).join(' ');
-  return agreed(session, `${changes} ${costs.join(' and ')}`, 'Change it?');
+  return agreed(session, `${changes.join(' ')} ${costs.join(' and ')}`, 'Change it?');
 }
 
 /** @throws CacheError BAD_REQUEST or BAD_CONFIG for values that the daemon would refuse. */
@@ -122,7 +117,7 @@ function page({ settings, notices }: ConfigAnswer, look: Look): string {
     look,
   );
   const legend = look.paint('dim', '* can be changed now: autocached config AUTOCACHE_MODE=read-only');
-  return [rows, legend, ...notices.map((notice) => `${look.paint('yellow', 'note:')} ${notice}`)].join('\n');
+  return [rows, legend, ...notices.map((notice) => `${look.paint('yellow', 'note:')} ${plainLines(notice)}`)].join('\n');
 }
 
 /** The value in force, and after it the present one of the files. */

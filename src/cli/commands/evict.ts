@@ -3,7 +3,7 @@ import type { EvictRequest, RemovalAnswer } from '../../api/api.ts';
 import { costText } from '../../core/format.ts';
 import { type TierName, tierNames } from '../../core/types.ts';
 import type { Client } from '../client.ts';
-import { agreed } from '../confirm.ts';
+import { agreedOrTold } from '../confirm.ts';
 import { selectRequest } from '../items.ts';
 import { itemHelp, withKnownItems } from '../known-items.ts';
 import { type Answer, exitCodes } from '../print.ts';
@@ -39,15 +39,14 @@ async function evictThese(
 ): Promise<Answer> {
   const request = { ...(await selectRequest(words, session)), ...(tier && { tier }) };
   if (dryRun) return answerOf(await client.evict({ ...request, dryRun }));
-  const asks = session.in.isTTY === true && !session.json && !yes;
-  if (asks && !(await isAgreed(session, client, request)))
+  if (!yes && !session.json && !(await isAgreed(session, client, request)))
     return { data: null, page: () => 'nothing deleted', exitCode: exitCodes.failed };
   return answerOf(await client.evict(request));
 }
 
 async function isAgreed(session: Session, client: Client, request: EvictRequest): Promise<boolean> {
   const plan = await client.evict({ ...request, dryRun: true });
-  return plan.files === 0 || agreed(session, costText({ ...plan, copies: plan.files }), 'Delete?');
+  return plan.files === 0 || agreedOrTold(session, costText({ ...plan, copies: plan.files }), 'Delete?');
 }
 
 function answerOf(data: RemovalAnswer): Answer {

@@ -2,10 +2,11 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { type MemoInvalidateRequest, type MemoSort, memoSorts } from '../../api/memo.ts';
 import { CacheError } from '../../core/errors.ts';
-import { readSmallFile } from '../../runtime/small-file.ts';
-import { agreed } from '../confirm.ts';
+import { resultCostText } from '../../core/format.ts';
+import { agreed, agreedOrTold } from '../confirm.ts';
 import { keysOf, namespaceIn, resultOf } from '../known-results.ts';
 import { MemoClient } from '../memo-client.ts';
+import { namedFile } from '../named-file.ts';
 import { collect, count, duration } from '../options.ts';
 import { type Answer, exitCodes } from '../print.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
@@ -112,7 +113,7 @@ export function addMemo(program: Command, run: Run): void {
           throw new CacheError('BAD_REQUEST', 'say which results', {
             hint: 'keys, --tag, --dep or --older-than; memo clear deletes all',
           });
-        return remove(session, named, { ...options, yes: true });
+        return remove(session, named, options, agreedOrTold);
       }),
     );
 
@@ -168,14 +169,19 @@ async function named(client: MemoClient, request: MemoInvalidateRequest): Promis
   return { ...request, ...ns, ...(request.keys && { keys: await keysOf(client, request.keys, ns.ns) }) };
 }
 
-async function remove(session: Session, asked: MemoInvalidateRequest, { dryRun, yes }: Chosen): Promise<Answer> {
+/** @param ask for what was named, a script needs no `--yes` */
+async function remove(
+  session: Session,
+  asked: MemoInvalidateRequest,
+  { dryRun, yes }: Chosen,
+  ask: typeof agreed = agreed,
+): Promise<Answer> {
   const client = await memoOf(session);
   const request = await named(client, asked);
   if (dryRun || !yes) {
-    const plan = await client.invalidate({ ...request, dryRun: true });
-    const text = memoRemovalPage(plan, true);
-    if (dryRun || plan.removed === 0) return { data: plan, page: () => text };
-    if (!(await agreed(session, text, 'Delete them?')))
+    const [{ current_items: of }, plan] = await Promise.all([client.stats(), client.invalidate({ ...request, dryRun: true })]);
+    if (dryRun || plan.removed === 0) return { data: plan, page: () => memoRemovalPage(plan, of) };
+    if (!(await ask(session, resultCostText({ results: plan.removed, of, bytes: plan.bytes }), 'Delete them?')))
       return { data: plan, page: () => 'nothing removed', exitCode: exitCodes.failed };
   }
   const data = await client.invalidate(request);
@@ -184,7 +190,7 @@ async function remove(session: Session, asked: MemoInvalidateRequest, { dryRun, 
 
 /** The text of a JSON list. It is not parsed and printed again: its numbers may have more digits than JavaScript's. */
 async function itemsIn(file: string): Promise<string> {
-  const text = (await readSmallFile(file, mostWarmBytes)).toString();
+  const text = await namedFile(file, mostWarmBytes);
   let items: unknown;
   try {
     items = JSON.parse(text);

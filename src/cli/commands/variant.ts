@@ -4,14 +4,14 @@ import type { RemovedVariantAnswer, VariantView } from '../../api/variants.ts';
 import { CacheError } from '../../core/errors.ts';
 import { type VariantForm, variantForms } from '../../core/types.ts';
 import { isVariantName } from '../../variants/recipe.ts';
-import { agreed } from '../confirm.ts';
+import { agreedOrTold } from '../confirm.ts';
 import { itemsOf } from '../items.ts';
 import { openJobsView } from '../jobs-view.ts';
 import { itemHelp, knownItems } from '../known-items.ts';
 import { variantHelp, variantOf, variantsOf } from '../known-variants.ts';
 import { type Answer, exitCodes } from '../print.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
-import { removedLine, stateText, variantLine, variantReportPage, variantsPage } from '../text/variants-page.ts';
+import { removedLine, stateText, variantLine, variantReportPage, variantsCost, variantsPage } from '../text/variants-page.ts';
 import { VariantClient } from '../variant-client.ts';
 
 interface MakeOptions {
@@ -123,8 +123,7 @@ async function report(session: Session, name: string, { all }: { all?: true }): 
 async function remove(session: Session, name: string, { yes }: { yes?: true }): Promise<Answer> {
   const client = new VariantClient(await clientOf(session));
   const chosen = await variantsOf(name, client);
-  const asks = session.in.isTTY === true && !session.json && !yes;
-  if (asks && !(await agreed(session, chosen.map(variantLine).join('\n'), 'Remove?')))
+  if (!yes && !(await agreedOrTold(session, variantsCost(chosen, await client.list()), 'Remove?')))
     return { data: null, page: () => 'nothing removed', exitCode: exitCodes.failed };
   const removed: RemovedVariantAnswer[] = [];
   for (const { path } of chosen) removed.push(await client.remove(path));

@@ -11,8 +11,8 @@ import type {
   MemoWarmAnswer,
 } from '../../api/memo.ts';
 import type { MemoComparisons } from '../../api/memo-comfyui.ts';
-import { counted, formatBytes, formatCount, formatDuration, percent } from '../../core/format.ts';
-import { plain } from '../../core/printable.ts';
+import { counted, formatBytes, formatCount, formatDuration, percent, resultCostText } from '../../core/format.ts';
+import { escapedJson, plain } from '../../core/printable.ts';
 import { usageBar } from './bar.ts';
 import { widthOf, wrap } from './fit.ts';
 import type { Look } from './look.ts';
@@ -62,7 +62,7 @@ function comparedLines({ agreed, disagreed, unrepeatable }: MemoComparisons, loo
 /** The Redis that results are shared in. */
 function sharedLines({ layers }: MemoStats, shared: MemoSharedStats, look: Look): string[] {
   const { state, why, hits, misses, skipped, failed, damaged, stored, refused, owed } = shared;
-  const words = { up: 'is asked', connecting: 'is being connected to', away: `is left out: ${why}` };
+  const words = { up: 'is asked', connecting: 'is being connected to', away: `is left out: ${plain(why ?? '')}` };
   const troubles: [number, string][] = [
     [failed, `${formatCount(failed)} without an answer`],
     [skipped, `${formatCount(skipped)} not asked`],
@@ -127,7 +127,7 @@ function freshness({ freshForMs }: MemoEntryView): string {
 export function memoFoundPage(found: MemoFound): string {
   if (found.state === 'miss') return 'no such result';
   if (found.files) return found.files.map(({ name, path }) => `${plain(name)}  ${plain(path)}`).join('\n');
-  return found.path === undefined ? JSON.stringify(found.value, null, 2) : plain(found.path);
+  return found.path === undefined ? escapedJson(JSON.stringify(found.value, null, 2)) : plain(found.path);
 }
 
 export function memoExplainPage(
@@ -135,7 +135,7 @@ export function memoExplainPage(
   look: Look,
 ): string {
   const colour = state === 'hit' ? 'green' : 'yellow';
-  const lines = [`${look.paint(colour, state)}: ${why}`];
+  const lines = [`${look.paint(colour, state)}: ${plain(why)}`];
   if (entry) {
     const cost = entry.costMs === null ? 'not told' : formatDuration(entry.costMs);
     lines.push(
@@ -147,7 +147,7 @@ export function memoExplainPage(
     );
   }
   if (compared) lines.push(`  text     ${comparedWords(compared)}`);
-  if (shared) lines.push(`  shared   ${shared.why}`);
+  if (shared) lines.push(`  shared   ${plain(shared.why)}`);
   for (const { dep, state: now } of deps) lines.push(`  depends  ${now}  ${plain(dep)}`);
   for (const { sha256, size, sound } of blobs)
     lines.push(`  blob     ${sha256.slice(0, 12)}  ${formatBytes(size)}  ${sound ? 'sound' : look.paint('red', 'damaged')}`);
@@ -164,9 +164,11 @@ function comparedWords({ mode, judged, right }: NonNullable<MemoExplainAnswer['c
   return `${mode}: ${words[mode]}`;
 }
 
-export function memoRemovalPage({ removed, bytes }: MemoRemoval, dryRun = false): string {
+/** @param of for a plan: how many results there are */
+export function memoRemovalPage({ removed, bytes }: MemoRemoval, of: number | null = null): string {
   if (removed === 0) return 'nothing to remove';
-  return `${dryRun ? 'would remove' : 'removed'} ${counted(removed, 'result')}, ${formatBytes(bytes)}`;
+  const results = `${counted(removed, 'result')}, ${formatBytes(bytes)}`;
+  return of === null ? `removed ${results}` : `would remove ${results}: ${resultCostText({ results: removed, of, bytes })}`;
 }
 
 export function memoVerifyPage({ checked, bytes, damaged, removed }: MemoVerifyAnswer, look: Look): string {

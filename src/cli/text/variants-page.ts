@@ -5,7 +5,8 @@ import type {
   VariantsAnswer,
   VariantView,
 } from '../../api/variants.ts';
-import { counted, formatBytes } from '../../core/format.ts';
+import { counted, formatBytes, formatCount } from '../../core/format.ts';
+import { plain } from '../../core/printable.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
 import { jobProgress } from './words.ts';
@@ -20,7 +21,7 @@ export function variantsPage({ directory, variants, bytes, limit }: VariantsAnsw
     { title: 'State', value: stateText, shrinks: 'sentence' as const },
   ];
   const share = `${formatBytes(bytes)} of the cache's limit (at most ${formatBytes(limit)})`;
-  const sum = `${counted(variants.length, 'variant')} in ${directory}, ${share}`;
+  const sum = `${counted(variants.length, 'variant')} in ${plain(directory)}, ${share}`;
   return `${table(variants, columns, look)}\n\n${sum}`;
 }
 
@@ -36,7 +37,7 @@ export function variantReportPage({ variant, sha256, layers }: VariantReportAnsw
     `${variant.category}/${variant.name}: ${sizeText(variant)}, ${variant.architecture ?? ''}`,
     `made of ${variant.source ?? 'a model that the catalog no longer knows'}`,
     `SHA-256 ${sha256}`,
-  ];
+  ].map(plain);
   if (layers.length === 0) return [...lines, 'no weight was rounded'].join('\n');
   const rest = layers.length - most;
   const shown = table(layers.slice(0, most), columns, look);
@@ -46,18 +47,30 @@ export function variantReportPage({ variant, sha256, layers }: VariantReportAnsw
 /** One line on a variant that was made, or is on its way. */
 export function variantLine(variant: VariantView): string {
   const least = variant.leastSqnr === null ? '' : `, worst layer ${ratioText(variant.leastSqnr)}`;
-  if (variant.state === 'ready') return `${variant.path}\n${sizeText(variant)}${least}; ComfyUI lists it as ${variant.name}`;
-  return `${variant.path}: ${stateText(variant)}`;
+  if (variant.state === 'ready')
+    return `${plain(variant.path)}\n${sizeText(variant)}${least}; ComfyUI lists it as ${plain(variant.name)}`;
+  return `${plain(variant.path)}: ${stateText(variant)}`;
+}
+
+/** What removing some of them costs. */
+export function variantsCost(chosen: readonly VariantView[], { variants }: VariantsAnswer): string {
+  const bytes = chosen.filter(isMade).reduce((sum, variant) => sum + variant.bytes, 0);
+  const removes = `removes ${formatCount(chosen.length)} of ${counted(variants.length, 'variant')}`;
+  return [...chosen.map(variantLine), `frees ${formatBytes(bytes)}, ${removes}`].join('\n');
 }
 
 /** What `autocached variant rm` did. */
 export function removedLine({ path, bytes, formerStays }: RemovedVariantAnswer): string {
-  return formerStays ? `${path} is not made anew; the former one stays` : `removed ${path}, ${formatBytes(bytes)}`;
+  return plain(formerStays ? `${path} is not made anew; the former one stays` : `removed ${path}, ${formatBytes(bytes)}`);
 }
 
-function sizeText({ bytes, sourceBytes, state }: VariantView): string {
-  const whole = formatBytes(sourceBytes);
-  return state === 'ready' || state === 'stale' ? `${formatBytes(bytes)} of ${whole}` : whole;
+function sizeText(variant: VariantView): string {
+  const whole = formatBytes(variant.sourceBytes);
+  return isMade(variant) ? `${formatBytes(variant.bytes)} of ${whole}` : whole;
+}
+
+function isMade({ state }: VariantView): boolean {
+  return state === 'ready' || state === 'stale';
 }
 
 /** Nothing is known of one that is not made. */
@@ -71,8 +84,8 @@ function ratioText(sqnr: number | null): string {
 
 /** How a variant stands. */
 export function stateText({ state, why, job }: VariantView): string {
-  if (state === 'waiting' && why !== null) return `waiting: ${why}`;
+  if (state === 'waiting' && why !== null) return `waiting: ${plain(why)}`;
   if (state === 'waiting') return job ? `waiting for its model's copy: ${jobProgress(job)}` : 'waiting';
   if (state === 'making') return job ? jobProgress(job) : 'being made';
-  return why === null ? state : `${state}: ${why}`;
+  return why === null ? state : `${state}: ${plain(why)}`;
 }

@@ -1,5 +1,5 @@
 import { element, plain, setText } from '../../../comfyui/web/elements.js';
-import { counted, formatBytes } from '../../../comfyui/web/words.js';
+import { counted, resultCostText } from '../../../comfyui/web/words.js';
 import { ask } from './api.js';
 import { attempt, confirmed } from './dialogs.js';
 import { showKeyed } from './keyed.js';
@@ -64,9 +64,12 @@ export function show(main, app) {
   /** Deletes only after it has said how much. */
   async function remove(which, what) {
     await attempt(async () => {
-      const { removed, bytes } = await ask('/api/memo/invalidate', { ...which, dryRun: true });
+      const [{ current_items: of }, { removed, bytes }] = await Promise.all([
+        ask('/api/cache/stats?plane=memo'),
+        ask('/api/memo/invalidate', { ...which, dryRun: true }),
+      ]);
       if (removed === 0) return { text: `${what}: there are none.` };
-      const text = `${plain(what)}: removes ${counted(removed, 'result')}, ${formatBytes(bytes)}. Programs compute them again.`;
+      const text = `${plain(what)}: ${resultCostText(removed, of, bytes)}. Programs compute them again.`;
       if (!(await confirmed('Remove results', text, { yes: 'Remove' }))) return undefined;
       await ask('/api/memo/invalidate', which);
       return { text: `${counted(removed, 'result')} removed.` };

@@ -1,6 +1,6 @@
 import { element } from '../../../comfyui/web/elements.js';
 import { modeTerms } from '../../../comfyui/web/vocabulary.js';
-import { costText, counted, formatBytes } from '../../../comfyui/web/words.js';
+import { costText, resultCostText } from '../../../comfyui/web/words.js';
 import { ask } from './api.js';
 import { browsers } from './browsers.js';
 import { attempt, confirmed, tell } from './dialogs.js';
@@ -71,7 +71,9 @@ export function show(main, app) {
       const leaving = await costOf(name, value);
       if (
         leaving &&
-        !(await confirmed('Change the limit', `A limit of ${value} ${leaving}. Sources are kept.`, { yes: 'Change' }))
+        !(await confirmed('Change a setting', `${prefix}${name.toUpperCase()}=${value} ${leaving}. Sources are kept.`, {
+          yes: 'Change',
+        }))
       )
         return undefined;
       await ask('/api/cache/config', { [name]: value });
@@ -95,11 +97,11 @@ export function show(main, app) {
   };
 }
 
-/** What a narrower limit would remove; null when nothing. */
+/** What a narrower bound would remove; null when nothing. */
 async function costOf(name, value) {
   const { leaving, leavingResults } = await ask(`/api/cache/config?${new URLSearchParams({ [name]: value })}`);
   if (leaving && leaving.copies > 0) return costText(leaving.copies, leaving.of, leaving.bytes);
   if (!leavingResults || leavingResults.results === 0) return null;
   const { results, of, bytes } = leavingResults;
-  return `frees ${formatBytes(bytes)}, removes ${results.toLocaleString('en-US')} of ${counted(of, 'result')}`;
+  return resultCostText(results, of, bytes);
 }
