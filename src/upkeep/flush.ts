@@ -3,7 +3,10 @@ import { Periodic } from '../runtime/periodic.ts';
 
 const everyMs = 500;
 
-/** Writes the gathered facts twice a second until the returned function is called, which writes once more. */
+/**
+ * Writes the gathered facts twice a second until the returned function is called, which writes once more. The paths that programs were
+ * given are written right behind the answer: a program keeps them, also when this daemon is killed.
+ */
 export function startFlushing({
   catalog,
   leases,
@@ -12,27 +15,37 @@ export function startFlushing({
 }: {
   catalog: Catalog;
   leases: { changes(): Parameters<Catalog['usage']['leases']>[0] | null };
-  handedOut: { save(write: (changes: Parameters<Catalog['handedOut']['change']>[0]) => void): void };
+  handedOut: { onAdded: () => void; save(write: (changes: Parameters<Catalog['handedOut']['change']>[0]) => void): void };
   /** Statistics wait for the next time; lookups continue. */
   onTrouble(error: unknown): void;
 }): () => void {
+  const saveGiven = () => handedOut.save((changes) => catalog.handedOut.change(changes));
+  let soon: NodeJS.Immediate | undefined;
+  handedOut.onAdded = () => {
+    soon = setImmediate(attempt, () => catalog.isWritable() && saveGiven());
+  };
+  const attempt = (write: () => unknown) => {
+    try {
+      write();
+    } catch (error) {
+      onTrouble(error);
+    }
+  };
   const flush = () => {
     // What was gathered waits for the next time.
     if (!catalog.isWritable()) return;
     const changed = leases.changes();
     if (changed) catalog.usage.leases(changed);
-    handedOut.save((changes) => catalog.handedOut.change(changes));
+    saveGiven();
     catalog.usage.flush();
     catalog.reserveSpace();
   };
   const flushing = new Periodic(flush, { everyMs, onError: onTrouble });
   flushing.later();
   return () => {
+    handedOut.onAdded = () => {};
+    clearImmediate(soon);
     void flushing[Symbol.asyncDispose]();
-    try {
-      flush();
-    } catch (error) {
-      onTrouble(error);
-    }
+    attempt(flush);
   };
 }

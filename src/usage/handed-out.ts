@@ -34,6 +34,8 @@ export class HandedOut {
   #programs = new Map<string, Program>();
   readonly #directories = new Set<string>();
   #added: HandedOutPath[] = [];
+  /** Called when there is something to save. */
+  onAdded: () => void = () => {};
   #forgotten: string[] = [];
 
   constructor(clock: Clock, saved: readonly HandedOutPath[]) {
@@ -105,6 +107,7 @@ export class HandedOut {
     this.#directories.add(dirname(path));
     this.#byPath.set(path, { source, programs: given.programs.add(program) });
     this.#added.push(one);
+    if (this.#added.length === 1) this.onAdded();
   }
 
   #isNeeded({ programs }: { programs: ReadonlySet<string> }): boolean {

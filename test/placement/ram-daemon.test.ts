@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { endLeases } from '../../bench/installed.ts';
 import type { JobView } from '../../src/api/api.ts';
 import { runDaemon } from '../helpers/daemon.ts';
+import { endDaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
 import { writeWeights } from '../helpers/files.ts';
 import { patience } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
@@ -123,6 +124,23 @@ describe.runIf(process.platform === 'linux' && existsSync('/dev/shm'))('the RAM 
     await daemon.restart(change(ramDir));
     expect(copies()).toEqual([]);
     expect((await ask('loras/a.safetensors')).reason).toBe('HIT');
+  });
+
+  test('a path that was given just before the daemon was killed leads to the source, where the next one has no RAM tier', async () => {
+    const dir = tempDir();
+    const source = join(dir, 'models', 'loras', 'a.safetensors');
+    const bytes = writeWeights(source, 100_000);
+    const ramDir = join(tempDir('/dev/shm'), 'ram');
+    const settings = { AUTOCACHE_ROOTS: `${join(dir, 'models')}=hdd`, AUTOCACHE_MIN_FREE: '1' };
+    const { child, client } = await startDaemonProcess({ dir, settings: { ...settings, AUTOCACHE_RAM_DIR: ramDir } });
+    await client.warm({ paths: [source], ram: true, wait: true });
+    const self = { app: 'test', pid: process.pid };
+    const { path, reason } = await client.lookup({ path: source, purpose: 'load', waitMs: 0, client: self });
+    await endDaemonProcess(child, 'SIGKILL');
+    expect([reason, path.startsWith(ramDir)]).toEqual(['HIT_RAM', true]);
+    await startDaemonProcess({ dir, settings });
+    expect(readlinkSync(path)).toBe(source);
+    expect(readFileSync(path).equals(bytes)).toBe(true);
   });
 
   test('files that belong together are in memory together, or served from the SSD', async () => {
