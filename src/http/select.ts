@@ -1,4 +1,4 @@
-import { dirname, join, resolve, sep } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { SelectRequest } from '../api/api.ts';
 import { CacheError } from '../core/errors.ts';
@@ -53,8 +53,8 @@ export async function select(
 function directoryOf({ roots }: SelectServices, directory: string): string {
   const located = roots.locate(join(directory, 'file'));
   if (located) return dirname(located.path);
-  const path = resolve(directory);
-  if (roots.list().some((root) => root.path.startsWith(path.endsWith(sep) ? path : path + sep))) return path;
+  const path = roots.spelled(resolve(directory));
+  if (path !== null) return path;
   throw new CacheError('NOT_FOUND', `${directory} is not inside a configured model folder`, {
     hint: '`autocached status` shows the roots.',
   });

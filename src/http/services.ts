@@ -87,6 +87,8 @@ interface Roots {
   remotes(): { remote: Remote; root: RootView }[];
   /** The path as in the catalog, or null below no known root. */
   locate(path: string): LocatedFile | null;
+  /** A directory as the paths of roots spell it: a root, by whichever of its names, or one with roots in it; null = neither. */
+  spelled(directory: string): string | null;
   /** What ComfyUI calls it, on every host; null below no known root. */
   nameOf(path: string): { category: string; name: string } | null;
   stat(located: LocatedFile, askedBy: 'command'): Promise<SourceState>;

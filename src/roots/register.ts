@@ -11,6 +11,8 @@ import { assertApartOnDisk, assertDisjoint, realPathOf } from './disjoint.ts';
 import type { RootSpec, Roots } from './registry.ts';
 
 const lookMs = 2_000;
+/** The platform with the rules for paths of which the case does not count. */
+const anyCase = process.platform === 'linux' ? 'darwin' : process.platform;
 
 export interface RegisterOptions {
   roots: Roots;
@@ -43,7 +45,10 @@ export async function registerRoot(
   addRealPath(root, medium.resolved, roots);
   const seen = await host.identify(root, { deadlineMs: lookMs });
   const undo = () => added && roots.remove(root);
-  if (seen.state === 'ok') assertApart(caches, seen.facts.real, undo);
+  if (seen.state === 'ok') {
+    const { real, ignoresCase } = seen.facts;
+    assertApart(caches, real, undo, (cache, root) => assertDisjoint(cache, root, ignoresCase ? anyCase : process.platform));
+  }
   if (seen.state === 'ok') roots.learnCase(root, seen.facts.ignoresCase);
   if (!isNetwork(medium.kind)) {
     assertApart(caches, medium.resolved, undo, assertApartOnDisk);

@@ -147,7 +147,11 @@ export class Roots implements RootIndex {
     const root = this.find(path)?.root;
     if (!root || this.get(path)) return;
     const key = this.rules.key(path);
-    if (medium.device === root.device && medium.fileSystem === root.fileSystem) this.#parts.delete(key);
+    const target = this.find(medium.resolved)?.root;
+    // What the user has said of the folder that it leads into.
+    const said = target !== root && target?.kindFrom === 'configured' ? target.kind : null;
+    if (said !== null) this.#parts.set(key, { ...medium, kind: said });
+    else if (medium.device === root.device && medium.fileSystem === root.fileSystem) this.#parts.delete(key);
     else this.#parts.set(key, medium);
   }
 

@@ -14,7 +14,7 @@ import { followVolumes } from './follow-volumes.ts';
 import { forgetRoots } from './forget.ts';
 import { KnownSources } from './known-sources.ts';
 import { Library } from './library.ts';
-import { flat, type LocatedSource } from './located-source.ts';
+import { flat, type LocatedSource, spelled } from './located-source.ts';
 import { NamedRoots, type RootNames } from './named-roots.ts';
 import { OneSpelling } from './one-spelling.ts';
 import { openRemotes } from './open-remotes.ts';
@@ -142,6 +142,11 @@ export class SourceRoots implements AsyncDisposable {
   locate(path: string): LocatedSource | null {
     const located = this.#roots.find(path);
     return located && flat(located);
+  }
+
+  /** See `spelled`. */
+  spelled(directory: string): string | null {
+    return spelled(directory, this.#roots);
   }
 
   /** Makes a folder of the daemon's own known as a root, for as long as it runs: what lies in it is as fast as a copy. */

@@ -94,6 +94,7 @@ export function createServices({ settings: keys, ...options }: ServicesOptions =
       remotes: () => [],
       files: () => [],
       locate: (path) => rig.sources.locate(path),
+      spelled: (directory) => (directory === rig.root ? rig.root : null),
       nameOf: (path) => rig.sources.nameOf(path),
       stat: (located, askedBy) => rig.sources.stat(located, askedBy),
       head: (file, bytes) => rig.sources.head(file, bytes),

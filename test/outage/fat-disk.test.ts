@@ -61,6 +61,14 @@ describe.skipIf(noFatDisk !== null)('a disk with FAT', () => {
     await vi.waitFor(async () => expect(await rig.client.entries({})).toMatchObject(one), soon());
   });
 
+  test('with models: a cache directory in the folder of models is refused, in whatever case it is named', async () => {
+    const disk = createLoopDisk(64, 'fat');
+    const models = join(disk.path, 'Models');
+    writeModel(join(models, 'loras/Style.safetensors'), size);
+    const settings = { AUTOCACHE_ROOTS: `${models}=hdd`, AUTOCACHE_DIR: join(disk.path, 'MODELS/cache') };
+    await expect(runDaemon({}, settings)).rejects.toThrow(/lies inside|by another path/);
+  });
+
   test('named twice as a folder of models, in another case each time, is one folder: its files are there once', async () => {
     const disk = createLoopDisk(64, 'fat');
     const models = join(disk.path, 'models');

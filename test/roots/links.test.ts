@@ -176,6 +176,10 @@ test('a file or folder in a root that a link leads to another disk has the mediu
     '//nas/x',
     'sda',
   ]);
+  // It lies on the same disk, in a folder of which the user has said what it is.
+  roots.add({ path: '/m2', origin: 'config', kind: 'ssd', medium: { ...disk, resolved: '/m2' } });
+  roots.learnPart('/m/loras/plain.safetensors', { ...disk, resolved: '/m2/plain.safetensors' });
+  expect(mediumOf('/m/loras/plain.safetensors')).toBe('ssd');
   // The link is replaced by a file.
   roots.learnPart('/m/loras/one.safetensors', disk);
   expect(mediumOf('/m/loras/one.safetensors')).toBe('hdd');

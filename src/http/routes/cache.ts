@@ -52,12 +52,13 @@ export function cacheRoutes(app: FastifyInstance, services: StatsServices & Pick
     if (isAboutMemo(request.body)) return plane.clear(request, reply);
     const { plane: _, ...body } = parse(clearBody, request.body);
     const { dryRun = false, ...filters } = body;
+    const root = filters.root === undefined ? {} : { root: services.roots.spelled(filters.root) ?? filters.root };
     // An empty body must not empty the cache.
     if (filters.all !== true && Object.keys(filters).filter((key) => key !== 'all').length === 0) {
       throw new CacheError('BAD_REQUEST', 'no copies were named', { hint: 'Give a filter, or "all": true for every copy.' });
     }
     const deps = { ...services, matcher };
-    const answer = await removeCopies(deps, await chooseCopies(deps, body), { dryRun, why: 'purge' });
+    const answer = await removeCopies(deps, await chooseCopies(deps, { ...filters, ...root }), { dryRun, why: 'purge' });
     if (Object.keys(filters).some((key) => key !== 'all')) return answer;
     return withOrphans(answer, await services.accounts.dropOrphans({ remove: !dryRun }));
   });

@@ -62,7 +62,8 @@ export function entryRoutes(app: FastifyInstance, services: EntryServices, plane
 
   app.get('/api/cache/entries', async (request): Promise<EntriesAnswer | MemoEntriesAnswer> => {
     if (isAboutMemo(request.query)) return plane.entries(request.query);
-    const query = parse(entriesQuery, request.query);
+    const asked = parse(entriesQuery, request.query);
+    const query = { ...asked, ...(asked.root !== undefined && { root: services.roots.spelled(asked.root) ?? asked.root }) };
     catalog.usage.flush();
     const { total, entries } = await pageOf(query, catalog);
     return { total, entries: entries.map((entry) => listed(entry, services)) };
