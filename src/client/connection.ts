@@ -53,6 +53,8 @@ export class CallTimeout extends Error {
 }
 
 const longestProof = 1024;
+/** The daemon proves itself at once, however long it then takes over an answer, ms. */
+const proofMs = 30_000;
 
 /**
  * A connection to the daemon. When it opens the daemon proves that it knows the token, and only then is anything said; each request
@@ -77,12 +79,16 @@ export class Connection {
    */
   static async open(address: Address, connectMs: number, signal: AbortSignal): Promise<Connection> {
     const connection = new Connection(address);
+    const late = new AbortController();
+    const cancel = deadline(proofMs, () => late.abort(new CallTimeout(`no proof within ${proofMs} ms`)));
     try {
-      await connection.#prove(connectMs, signal);
+      await connection.#prove(connectMs, AbortSignal.any([signal, late.signal]));
       return connection;
     } catch (error) {
       connection.close();
-      throw error;
+      throw late.signal.aborted ? late.signal.reason : error;
+    } finally {
+      cancel();
     }
   }
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Agent } from 'node:http';
-import { Socket } from 'node:net';
+import { type AddressInfo, createServer, Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { CallTimeout } from '../../src/client/connection.ts';
@@ -16,6 +16,20 @@ test('a connection that does not come about is given up', async () => {
   onTestFinished(() => spy.mockRestore());
   await expect(calls.call({ url: 'http://127.0.0.1:9', token }, call)).rejects.toThrow(CallTimeout);
   expect(spy).toHaveBeenCalledOnce();
+});
+
+test('a daemon that hangs is given up by whoever waits for as long as the answer takes, too', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const asked = calls.call({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token }, call);
+  const [socket] = (await once(server, 'connection')) as [Socket];
+  onTestFinished(() => void socket.destroy());
+  await once(socket, 'data');
+  vi.advanceTimersByTime(30_000);
+  await expect(asked).rejects.toThrow(CallTimeout);
 });
 
 test('a program that was busy for longer than the time-out still reads the answer that came meanwhile', async () => {
