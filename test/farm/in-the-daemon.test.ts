@@ -1,18 +1,20 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { farmFindings } from '../../src/cli/doctor/farm-checks.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { patience } from '../helpers/patience.ts';
-import { eventually, leftOut, noRedis, startRedis } from '../helpers/redis.ts';
+import { eventually, leftOut, noRedis, type RedisServer, startRedis } from '../helpers/redis.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 const model = 'checkpoints/a.safetensors';
 
 /** A daemon that is in the farm of this Redis. */
-async function hostOf(redis: string, settings: Record<string, string> = {}) {
+async function hostOf(redis: string, settings: Record<string, string> = {}, key = 7) {
   const dir = tempDir();
   mkdirSync(join(dir, 'state'), { mode: 0o700 });
-  writeFileSync(join(dir, 'state', 'farm.key'), Buffer.alloc(32, 7), { mode: 0o600 });
+  writeFileSync(join(dir, 'state', 'farm.key'), Buffer.alloc(32, key), { mode: 0o600 });
   return runDaemon({ [model]: 100_000 }, { AUTOCACHE_FARM: redis, AUTOCACHE_FARM_LISTEN: '127.0.0.1:0', ...settings }, dir);
 }
 
@@ -88,4 +90,26 @@ describe.skipIf(noRedis !== null)(`daemons in a farm${leftOut}`, { timeout: pati
       await expect.poll(directory, eventually()).toEqual({ state: 'up', why: null });
     }
   });
+
+  test('doctor names hosts that have another key, and those that do not answer', async () => {
+    const redis = await startRedis();
+    const [own, other] = [await hostOf(redis.url), await hostOf(redis.url, {}, 8)];
+    const hosts = async () => (await own.client.farm()).hosts.filter(({ url }) => url !== null).length;
+    await expect.poll(hosts, eventually()).toBe(2);
+    const env = { AUTOCACHE_FARM: redis.url, AUTOCACHE_STATE: own.stateDir, AUTOCACHE_FARM_LISTEN: 'off' };
+    const found = async () =>
+      (await farmFindings(loadConfig({ env, cwd: own.dir, home: own.dir }).config)).map(({ says }) => says);
+    const { host, url } = await other.client.farm();
+    await expect
+      .poll(found, eventually())
+      .toEqual(expect.arrayContaining(['1 of 2 hosts answer this one', `${host} at ${url} has another key than this host`]));
+    await redis.cli('hset', 'ac:1:default:{hosts}:facts', 'gone', await goneAs(redis, host ?? ''));
+    expect(await found()).toContain('gone does not answer this host at https://127.0.0.1:1');
+  });
 });
+
+/** What a host would say of itself that nobody reaches. */
+async function goneAs(redis: RedisServer, host: string): Promise<string> {
+  const facts = JSON.parse(await redis.cli('hget', 'ac:1:default:{hosts}:facts', host)) as object;
+  return JSON.stringify({ ...facts, host: 'gone', url: 'https://127.0.0.1:1' });
+}

@@ -6,6 +6,7 @@ import { sentenceOf } from '../../core/errors.ts';
 import { readFarmKey } from '../../farm/farm-key.ts';
 import { isLoopback, ownUrl } from '../../farm/own-address.ts';
 import { PeerClient } from '../../farm/peer-client.ts';
+import { RedisDirectory } from '../../farm/redis-directory.ts';
 import { connectRedis } from '../../redis/connection.ts';
 import { troubleOf } from '../../redis/trouble.ts';
 import { within } from '../../runtime/deadline.ts';
@@ -20,13 +21,18 @@ const timeScript = `local moment = redis.call('TIME')
 redis.call('SET', KEYS[1], moment[1], 'PX', 1000)
 return moment[1] * 1000 + math.floor(moment[2] / 1000)`;
 
-/** Whether a host can take part in its farm: its key, the Redis, the clock, and the way to its own listener. */
+/** Hosts that are asked, at most. */
+const mostAsked = 20;
+
+/** Whether a host can take part in its farm: its key, the Redis, the clock, the way to its own listener, and to the others. */
 export async function farmFindings(config: Config): Promise<Finding[]> {
   if (config.farm === null) return [];
   const keyFound = keyFinding(config);
   const redis = await within(redisFindings(config.farm), deadlineMs, [silent()]);
-  const listener = keyFound.verdict === 'ok' ? [await within(listenerFinding(config), deadlineMs, unreached(config, ''))] : [];
-  return [keyFound, ...redis, ...listener];
+  if (keyFound.verdict !== 'ok') return [keyFound, ...redis];
+  const listener = await within(listenerFinding(config), deadlineMs, unreached(config, ''));
+  const others = await within(othersFindings(config, config.farm), deadlineMs, []);
+  return [keyFound, ...redis, listener, ...others];
 }
 
 function keyFinding(config: Config): Finding {
@@ -85,6 +91,44 @@ async function listenerFinding(config: Config): Promise<Finding> {
   const hello = await client.hello(url);
   if (hello !== null) return ok('farm', `others reach this host at ${url}; a firewall between them may still be in the way`);
   return unreached(config, url, await isOpen(url));
+}
+
+/** Asks the hosts of the farm as a copy does, this one among them. */
+async function othersFindings(config: Config, servers: NonNullable<Config['farm']>): Promise<Finding[]> {
+  const connection = await connectRedis(servers, () => {}).catch(() => null);
+  // That was told.
+  if (connection === null) return [];
+  using client = new PeerClient({ host: 'doctor', key: readFarmKey(farmKeyFile(config)) });
+  try {
+    const hosts = await new RedisDirectory({ ask: (question) => question(connection.commands) }, config.farmName).hosts();
+    const givers = hosts.flatMap(({ host, url }) => (url === null ? [] : [{ host, url }])).slice(0, mostAsked);
+    const mute = await Promise.all(
+      givers.map(async ({ host, url }) => {
+        if ((await client.hello(url)) !== null) return [];
+        return (await isOpen(url))
+          ? [
+              warn(
+                'farm',
+                `${host} at ${url} has another key than this host`,
+                'give all hosts one key: autocached farm join CODE',
+              ),
+            ]
+          : [
+              warn(
+                'farm',
+                `${host} does not answer this host at ${url}`,
+                'open that port to this host, or set its AUTOCACHE_FARM_URL',
+              ),
+            ];
+      }),
+    );
+    const answering = mute.filter((findings) => findings.length === 0).length;
+    return [...(answering > 0 ? [ok('farm', `${answering} of ${givers.length} hosts answer this one`)] : []), ...mute.flat()];
+  } catch {
+    return [];
+  } finally {
+    connection.close();
+  }
 }
 
 function unreached({ farmUrl }: Config, url: string, isTaken = false): Finding {
