@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, vi } from 'vitest';
 import { startBuiltModules } from '../../src/runtime/package.ts';
 import { isBuilt } from './built.ts';
+import './compare-bytes.ts';
 import { finishFile } from './file-finished.ts';
 import { patience } from './patience.ts';
 import { roomyMemory } from './temp-dir.ts';
