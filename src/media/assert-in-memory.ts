@@ -12,10 +12,15 @@ const inMemory = [0x01021994, 0x858458f6];
  * @throws CacheError BAD_CONFIG
  */
 export function assertInMemory(dir: string, typeOf = fileSystemType): void {
-  if (process.platform !== 'linux' || inMemory.includes(typeOf(dir))) return;
+  if (process.platform !== 'linux' || liesInMemory(dir, typeOf)) return;
   throw new CacheError('BAD_CONFIG', `AUTOCACHE_RAM_DIR: ${dir} does not lie in memory (tmpfs or ramfs)`, {
     hint: 'Name a directory on a tmpfs, such as /dev/shm/autocached, or set AUTOCACHE_RAM_LIMIT=off.',
   });
+}
+
+/** Whether a path lies on a file system in memory; false where only Linux could tell. */
+export function liesInMemory(path: string, typeOf = fileSystemType): boolean {
+  return process.platform === 'linux' && inMemory.includes(typeOf(path));
 }
 
 function fileSystemType(path: string): number {

@@ -22,10 +22,15 @@ export interface RestorePlan {
 
 /**
  * Restores a large compressed file on threads of their own, each of which decodes, hashes and writes parts of it.
+ * @param module of a thread
  * @returns the hashes of the original's chunks, in order
  * @throws CacheError CORRUPT, NO_SPACE, CACHE_IO, CANCELLED
  */
-export async function restoreParts({ from, to, size }: RestorePlan, hooks: CopyHooks): Promise<string[]> {
+export async function restoreParts(
+  { from, to, size }: RestorePlan,
+  hooks: CopyHooks,
+  module = packageModule('transfer/restore-worker'),
+): Promise<string[]> {
   const digests = new Array<string>(Math.ceil(size / chunkSize));
   const state = { done: 0, failed: false };
   const rows = rowsOf(digests.length);
@@ -49,7 +54,7 @@ export async function restoreParts({ from, to, size }: RestorePlan, hooks: CopyH
       throw error;
     }
   };
-  const threads = Array.from({ length: Math.min(mostThreads, availableParallelism()) }, startThread);
+  const threads = Array.from({ length: Math.min(mostThreads, availableParallelism()) }, () => startThread(module));
   const restored = threads.map(restoreRows);
   try {
     await Promise.all(restored);
@@ -61,8 +66,8 @@ export async function restoreParts({ from, to, size }: RestorePlan, hooks: CopyH
   }
 }
 
-function startThread(): Peer<RestoreWorker> {
-  return startPeer<RestoreWorker, object>(packageModule('transfer/restore-worker'), 'thread', {
+function startThread(module: URL): Peer<RestoreWorker> {
+  return startPeer<RestoreWorker, object>(module, 'thread', {
     functions: {},
     onExit: () => {},
     youngGenerationMb: 2,

@@ -1,6 +1,7 @@
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { ChunkHash } from '../../src/codec/chunk-hash.ts';
 import { encodeFile } from '../../src/codec/encode.ts';
 import { readTail } from '../../src/codec/footer.ts';
@@ -8,7 +9,7 @@ import type { CopyHooks } from '../../src/transfer/each-block.ts';
 import { restoreParts } from '../../src/transfer/restore-parts.ts';
 import { type TestFile, testFile } from '../codec/files.ts';
 import { writeWeights } from '../helpers/files.ts';
-import { tempDir } from '../helpers/temp-dir.ts';
+import { onDisk, roomyMemory, tempDir } from '../helpers/temp-dir.ts';
 
 const MiB = 2 ** 20;
 /** Two rows of parts, whose last one is short. */
@@ -47,15 +48,19 @@ async function hashesOf(original: Buffer): Promise<string[]> {
   return hash.chunks;
 }
 
-test('a large copy is restored in parts: equal bytes, and the hashes of its chunks', async () => {
+test.each([
+  ['to a disk', onDisk(), false],
+  ['to a disk, while a program waits', onDisk(), true],
+  ['to memory', roomyMemory() ?? tmpdir(), false],
+])('a large copy is restored in parts %s: equal bytes, and the hashes of its chunks', async (_to, parent, urgent) => {
   const { original, file } = await compressed();
-  for (const urgent of [false, true]) {
-    const target = testFile();
-    const { chunks, told } = await restore(file, target.fd, { urgent: () => urgent });
-    expect(target.bytes().equals(original)).toBe(true);
-    expect(chunks).toEqual(await hashesOf(original));
-    expect(told).toEqual({ done: size, asked: 0 });
-  }
+  const path = join(tempDir(parent), 'restored');
+  const target = openSync(path, 'w');
+  onTestFinished(() => closeSync(target));
+  const { chunks, told } = await restore(file, target, { urgent: () => urgent });
+  expect(readFileSync(path).equals(original)).toBe(true);
+  expect(chunks).toEqual(await hashesOf(original));
+  expect(told).toEqual({ done: size, asked: 0 });
 });
 
 test('a paced restore asks for each byte before it moves', async () => {
@@ -82,6 +87,13 @@ test.skipIf(!existsSync('/dev/full'))('a full disk ends the restore as such, not
   } finally {
     closeSync(full);
   }
+});
+
+test('a disk that takes no bytes ends the restore as a fault of the cache', async () => {
+  const { file } = await compressed();
+  const directory = openSync(tempDir(onDisk()), 'r');
+  onTestFinished(() => closeSync(directory));
+  await expect(restore(file, directory)).rejects.toMatchObject({ code: 'CACHE_IO' });
 });
 
 test('a restore that is cancelled in the middle ends', async () => {
