@@ -1,25 +1,21 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { MemoMode } from '../api/memo.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { memoLimitOf } from '../config/bound.ts';
 import { MemoBounds } from '../config/memo-bounds.ts';
 import type { ServedSettings } from '../config/served-settings.ts';
 import type { Config } from '../config/types.ts';
 import type { RedisServers } from '../core/redis-servers.ts';
-import type { Fingerprint, Mode } from '../core/types.ts';
-import { liesOnNetwork } from '../media/medium.ts';
 import { Memo } from '../memo/memo.ts';
 import { Embedder } from '../memo/similar/embedder.ts';
+import { fingerprintOf } from '../roots/fingerprint-of.ts';
 import type { SourceRoots } from '../roots/source-roots.ts';
-import { meaningOf } from '../runtime/errnos.ts';
 import type { PosixTier } from '../tiers/tier.ts';
 import type { Speeds } from '../usage/speeds.ts';
 import type { Context } from './context.ts';
 
 export interface MemoParts extends Context {
   catalog: Catalog;
-  settings: Pick<ServedSettings, 'current' | 'mode' | 'describe' | 'onChange' | 'guardResults'>;
+  settings: Pick<ServedSettings, 'current' | 'memoMode' | 'describe' | 'onChange' | 'guardResults'>;
   /** That of the cache directory. */
   tier: Pick<PosixTier, 'name' | 'dir' | 'state' | 'capacity'>;
   bound(): { floor: number };
@@ -48,7 +44,7 @@ export function openMemo(parts: MemoParts): { memo: Memo; memoBounds: MemoBounds
     ...parts,
     dir: join(tier.dir, 'memo'),
     state: () => tier.state(),
-    mode: () => stricter(settings.mode(), settings.current.memo),
+    mode: () => settings.memoMode(),
     bound: () => ({ ...memoBounds.inForce, floor: bound().floor }),
     // What copies have reserved and not written yet is not free.
     free: () => tier.capacity().free - catalog.placements.totals(tier.name).reserved,
@@ -75,27 +71,4 @@ function embedderOf({ settings, clock, log }: MemoParts): Embedder | null {
 function sharedWith({ memoRedis, farm }: Pick<Config, 'memoRedis' | 'farm'>): { servers: RedisServers } | null {
   const servers = memoRedis ?? farm;
   return servers && { servers };
-}
-
-/** Neither may allow what the other forbids. */
-function stricter(mode: Mode, memo: MemoMode): MemoMode {
-  if (mode === 'off' || memo === 'off') return 'off';
-  return mode === 'read-only' ? mode : memo;
-}
-
-/** A file below a root is asked about as lookups do it; one elsewhere only on a disk of this machine (law 4). */
-export async function fingerprintOf(sources: MemoParts['sources'], path: string): Promise<Fingerprint | 'missing' | null> {
-  const located = sources.locate(path);
-  if (located) {
-    const found = await sources.stat(located, 'loader');
-    if (found.state === 'present') return found.fingerprint;
-    return found.state === 'missing' ? 'missing' : null;
-  }
-  if (await liesOnNetwork(path)) return null;
-  try {
-    const { size, mtimeNs, ctimeNs, ino } = await stat(path, { bigint: true });
-    return { size: Number(size), mtimeNs: String(mtimeNs), ctimeNs: String(ctimeNs), ino: String(ino) };
-  } catch (error) {
-    return meaningOf(error) === 'missing' ? 'missing' : null;
-  }
 }

@@ -1,11 +1,11 @@
 import type { ServedSettings } from '../config/served-settings.ts';
 import type { Memo } from '../memo/memo.ts';
 import { Presets } from '../presets/presets.ts';
+import { fingerprintOf } from '../roots/fingerprint-of.ts';
 import type { SourceRoots } from '../roots/source-roots.ts';
 import { readMemory } from '../tiers/memory.ts';
 import type { Answering } from './answering.ts';
 import type { Context } from './context.ts';
-import { fingerprintOf } from './memo.ts';
 
 export interface PresetsParts extends Context, Pick<Answering, 'warmer' | 'workflows'> {
   stateDir: string;

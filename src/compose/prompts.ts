@@ -4,9 +4,9 @@ import type { Config } from '../config/types.ts';
 import type { Memo } from '../memo/memo.ts';
 import { Identities } from '../prompts/identity.ts';
 import { Prompts, type PromptsDeps } from '../prompts/prompts.ts';
+import { fingerprintOf } from '../roots/fingerprint-of.ts';
 import type { SourceRoots } from '../roots/source-roots.ts';
 import type { Context } from './context.ts';
-import { fingerprintOf } from './memo.ts';
 
 export interface PromptsParts extends Context {
   catalog: Catalog;

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ConfigChange, ConfigValue, Leaving, LeavingResults } from '../api/api.ts';
+import type { MemoMode } from '../api/memo.ts';
 import { costText, resultCostText } from '../core/format.ts';
 import type { Medium, Mode } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
@@ -60,6 +61,13 @@ export class ServedSettings implements AsyncDisposable {
 
   mode(): Mode {
     return this.current.mode;
+  }
+
+  /** That of results: neither setting may allow what the other forbids. */
+  memoMode(): MemoMode {
+    const { mode, memo } = this.current;
+    if (mode === 'off' || memo === 'off') return 'off';
+    return mode === 'read-only' ? mode : memo;
   }
 
   /** Limit for reads of copies from such a medium, bytes per second; null = none. */
