@@ -1,7 +1,7 @@
 import { expected, parseDuration } from '../core/units.ts';
 import type { Key } from './key.ts';
 import type { Amount, Config } from './types.ts';
-import { bounds, moreThanZero, parseCategory, parseLimit, parseWater } from './values.ts';
+import { bounds, moreThanZero, parseCategory, parseLimit, parseQuota, parseWater } from './values.ts';
 
 type SpaceField = 'quotas' | 'maxAgeMs' | 'highWater' | 'lowWater' | 'variantsLimit';
 
@@ -51,10 +51,4 @@ function parseQuotas(text: string): Config['quotas'] {
   const { overall, by } = bounds<string, Amount | null>({ name: parseCategory, value: parseQuota, overall: null })(text);
   if (overall !== null) throw expected('categories with sizes such as loras=20GiB,checkpoints=60%', text);
   return by as Config['quotas'];
-}
-
-function parseQuota(text: string): Amount {
-  const amount = parseLimit(text);
-  if (amount.kind === 'auto') throw expected('a size or a share of the limit, such as 20GiB or 60%', text);
-  return amount;
 }

@@ -48,17 +48,24 @@ export function orOff<V>(parse: (text: string, context: PathContext) => V): (tex
 }
 
 /** Bytes or a share of the volume. */
-function parseAmount(text: string): Amount {
+function parseAmount(text: string): Exclude<Amount, { kind: 'auto' }> {
   return text.endsWith('%') ? { kind: 'share', share: parseShare(text) } : { kind: 'bytes', bytes: parseSize(text) };
 }
 
 /** Bytes, a share of the volume, or `auto`; zero is refused, as it would empty the tier. */
 export function parseLimit(text: string): Amount {
   if (text.toLowerCase() === 'auto') return { kind: 'auto' };
+  return moreThanNothing(text, 'more than 0, or "auto" (AUTOCACHE_MODE=off stops caching)');
+}
+
+/** Bytes, or a share of the limit; zero is refused. */
+export function parseQuota(text: string): Amount {
+  return moreThanNothing(text, 'more than 0');
+}
+
+function moreThanNothing(text: string, what: string): Amount {
   const amount = parseAmount(text);
-  if ((amount.kind === 'bytes' && amount.bytes === 0) || (amount.kind === 'share' && amount.share === 0)) {
-    throw expected('more than 0, or "auto" (AUTOCACHE_MODE=off stops caching)', text);
-  }
+  if ((amount.kind === 'bytes' ? amount.bytes : amount.share) === 0) throw expected(what, text);
   return amount;
 }
 
@@ -105,8 +112,11 @@ export function bounds<K extends string, V>(options: { name: Parse<K>; value: Pa
     const by = new Map<K, V>();
     for (const item of parseList(text)) {
       const [first = '', second] = item.split(/=(.*)/);
-      if (second !== undefined) by.set(options.name(first.trim()), options.value(second.trim()));
-      else if (overall === undefined) overall = options.value(first);
+      if (second !== undefined) {
+        const name = options.name(first.trim());
+        if (by.has(name)) throw expected(`one value for ${name}`, text);
+        by.set(name, options.value(second.trim()));
+      } else if (overall === undefined) overall = options.value(first);
       else throw expected('one value for everything and name=value for the others', text);
     }
     return { overall: overall ?? options.overall, by: Object.fromEntries(by) as Partial<Record<K, V>> };

@@ -1,6 +1,6 @@
 import { afterUse, type Counting, type Habits, noHabits } from '../core/demand.ts';
 import { tierTraits } from '../core/tier-traits.ts';
-import { noVotes } from '../core/votes.ts';
+import { noVotes, withUse } from '../core/votes.ts';
 import type { Candidate, Policy, PolicyContext } from '../policy/policy.ts';
 import type { Means } from './ahead.ts';
 import { Contents, type File } from './contents.ts';
@@ -160,11 +160,10 @@ class Host {
   #used(read: Read): File {
     const file = this.#known(read);
     this.#tick += 1;
+    const { votes, votedAt } = withUse(file, this.#now);
     const { demand, habits } = afterUse(file.demand ?? null, this.#habits, this.#now, this.#options.counting);
     this.#habits = habits;
-    file.demand = demand;
-    file.uses += 1;
-    file.lastUse = this.#tick;
+    Object.assign(file, { votes, votedAt, demand, uses: file.uses + 1, lastUse: this.#tick });
     this.#contents.touched(file);
     return file;
   }

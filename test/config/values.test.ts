@@ -9,6 +9,7 @@ import {
   parseList,
   parseListen,
   parseLog,
+  parseQuota,
   parseUrl,
   parseWater,
   perSource,
@@ -58,6 +59,12 @@ test('water at the bottom would empty the cache and is refused', () => {
   expect(() => parseWater('0%')).toThrow('expected a share of more than 0%, got "0%"');
 });
 
+test('a quota of nothing is refused, and there is none that follows from the disk', () => {
+  expect(parseQuota('60%')).toEqual({ kind: 'share', share: 0.6 });
+  expect(() => parseQuota('0%')).toThrow('expected more than 0, got "0%"');
+  expect(() => parseQuota('auto')).toThrow('expected a size such as');
+});
+
 test('a floor may be nothing, but not the whole volume', () => {
   expect(parseFloor('0')).toEqual({ kind: 'bytes', bytes: 0 });
   expect(parseFloor('5%')).toEqual({ kind: 'share', share: 0.05 });
@@ -93,6 +100,10 @@ describe('bounds by name', () => {
 
   test('two values for everything are refused, not one of them silently dropped', () => {
     expect(() => parse('1KiB,2KiB')).toThrow('expected one value for everything and name=value for the others');
+  });
+
+  test('so are two values for one name', () => {
+    expect(() => parse('loras=1KiB,vae=1KiB,loras=2KiB')).toThrow('expected one value for loras, got "loras=1KiB,vae');
   });
 
   test('a value for nothing is refused', () => {
