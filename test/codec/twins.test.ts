@@ -14,10 +14,7 @@ import { CompressedTier } from './compressed-tier.ts';
 /** Chunks of fp32 and of fp16 end at different numbers: neither of these is a whole number of MiB in both. */
 const sizes = [700_000, 3000, 411_111, 1_000_000];
 const weights = Object.fromEntries(
-  sizes.map((size, k) => [
-    `blocks.${k}.weight`,
-    new Float32Array(new Uint8Array(makeTensor('F32', size, k + 1).bytes).buffer),
-  ]),
+  sizes.map((size, k) => [`blocks.${k}.weight`, new Float32Array(new Uint8Array(makeTensor('F32', size, k + 1).bytes).buffer)]),
 );
 
 function model(type: NumberType, names = Object.keys(weights)): Uint8Array {
