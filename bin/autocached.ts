@@ -14,7 +14,11 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 // The reader of our output may leave early (`autocached list | head`).
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') process.exitCode = 1;
+    if (error.code === 'EPIPE') return;
+    process.exitCode = 1;
+    // As the system says it, without its words for programs.
+    const why = error.message.replace(/^E[A-Z]+: (.*), \w+$/, '$1');
+    if (stream === process.stdout) process.stderr.write(`autocached: the output cannot be written: ${why}\n`);
   });
 }
 

@@ -124,7 +124,8 @@ function parse(text: string, path: string): DaemonFile {
 function fieldsOf(text: string): DaemonFile | null {
   try {
     const { url, pid, version, tokenFile } = JSON.parse(text) as Record<string, unknown>;
-    if (typeof url !== 'string' || !URL.canParse(url) || typeof pid !== 'number' || typeof tokenFile !== 'string') return null;
+    if (typeof url !== 'string' || !URL.canParse(url) || typeof pid !== 'number') return null;
+    if (typeof tokenFile !== 'string' || tokenFile.includes('\0')) return null;
     return { url, pid, version: String(version), tokenFile };
   } catch {
     return null;

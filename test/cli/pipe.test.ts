@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { program } from '../helpers/daemon-process.ts';
 import { patience } from '../helpers/patience.ts';
@@ -31,4 +33,13 @@ test('a reader that leaves early is no error of any command', { timeout: patienc
     expect(err, call).not.toMatch(/EPIPE|node:|\n {4}at /);
     expect(code, call).not.toBeNull();
   }
+});
+
+test.skipIf(!existsSync('/dev/full'))('an output that does not fit on its disk is said to be lost', async () => {
+  const out = openSync('/dev/full', 'w');
+  const child = spawn(process.execPath, [program, 'preset', 'list'], { stdio: ['ignore', out, 'pipe'] });
+  closeSync(out);
+  const err = child.stderr ? text(child.stderr) : '';
+  const [code] = await once(child, 'close');
+  expect([code, await err]).toEqual([1, 'autocached: the output cannot be written: no space left on device\n']);
 });
