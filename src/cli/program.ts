@@ -77,7 +77,8 @@ function wrongUse(error: CommanderError, args: string[], program: Command): Cach
     const message = asked === undefined ? 'no command is given' : `unknown command '${asked}'`;
     return new CacheError('BAD_REQUEST', message, { hint: 'autocached --help' });
   }
-  const [, message = '', suggestion] = /^(?:error: )?(.*?)(?:\n\((Did you mean [^\n]*)\))?$/s.exec(error.message) ?? [];
+  const [, message = '', suggestion] =
+    /^(?:error: )?(?:command-argument )?(.*?)(?:\n\((Did you mean [^\n]*)\))?$/s.exec(error.message) ?? [];
   return new CacheError('BAD_REQUEST', message, { hint: suggestion ?? helpOf(args, program) });
 }
 

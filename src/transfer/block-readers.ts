@@ -37,10 +37,10 @@ export interface Range<File = ReadableFile> {
 /** Bytes of one read. */
 const blockBytes = 1024 * 1024;
 /**
- * The same past the page cache, where each read and write costs the worker two wake-ups. With larger blocks the reads under way
- * would hide those of other programs from `DiskContention`.
+ * The same past the page cache, where each read and write costs the worker two wake-ups. Larger blocks make a copy no quicker; three
+ * of them stay in memory for each copy, and the reads under way would hide those of other programs from `DiskContention`.
  */
-const uncachedBlockBytes = 4 * 1024 * 1024;
+const uncachedBlockBytes = 2 * 1024 * 1024;
 
 /** One stream: a read begins when the one before has ended, as a disk with a head prefers, and runs while that block is used. */
 export function sequentialReader(range: Range): BlockReader {

@@ -52,7 +52,10 @@ describe('wrong use ends with exit code 2 and says what was meant', () => {
     [['lookup', 'a', '--wait', 'long'], 'expected a duration'],
     [['purge', '--larger-than', 'huge'], 'expected a size'],
     [['status', 'now'], "too many arguments for 'status'"],
-    [['mode', 'readonly'], 'Allowed choices are off, read-only, read-write'],
+    [
+      ['mode', 'readonly'],
+      "autocached: value 'readonly' is invalid for argument 'mode'. Allowed choices are off, read-only, read-write",
+    ],
     [['init', '--yes', '--dir', ''], '--dir is empty'],
     [['status', '--state', ' '], '--state is empty'],
     [['evict', 'a', ''], 'file is empty'],

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { progressBar, usageBar } from '../../src/cli/text/bar.ts';
 import { shorten, widthOf } from '../../src/cli/text/fit.ts';
 import type { Look } from '../../src/cli/text/look.ts';
+import { memoWarmPage } from '../../src/cli/text/memo-page.ts';
 import { table } from '../../src/cli/text/table.ts';
 import { ago } from '../../src/cli/text/words.ts';
 import { percent } from '../../src/core/format.ts';
@@ -33,6 +34,13 @@ describe('shorten', () => {
 
 test('a file name cannot steer the terminal', () => {
   expect(plain('a\u001b[2Jb\nc\u009b1m')).toBe('a?[2Jb?c?1m');
+});
+
+test('an error of several lines is told in a table by its first one', () => {
+  const error = '2 of 2 files of t2v are not here:\n  missing  a.safetensors\n  missing  b.safetensors';
+  const page = memoWarmPage({ items: [{ ns: 'prompts', key: '', state: 'miss', error }] }, uncoloured);
+  expect(page).toContain('miss: 2 of 2 files of t2v are not here');
+  expect(page).not.toMatch(/\?|missing/);
 });
 
 describe('table', () => {

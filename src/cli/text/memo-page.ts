@@ -35,7 +35,7 @@ export function memoStatusPage(stats: MemoStats, namespaces: MemoNamespaceView[]
     `  ${usageBar({ used: share, reserved: stats.reserved / Math.max(1, limit) }, width - 12, look)} ${percent(share).padStart(6)}`,
     `  ${formatBytes(bytes)} of ${formatBytes(limit)} in ${formatCount(items)} of ${counted(mostItems, 'result')}`,
     `  ${formatBytes(ram.bytes)} of ${formatBytes(ram.limit)} in memory`,
-    `  hits     ${stats.hit_rate} of ${counted(stats.hits + stats.misses, 'question')}; ${formatCount(stats.stale)} stale, ${formatCount(stats.coalesced)} waited for${stats.alike > 0 ? `, ${formatCount(stats.alike)} of a text in other words` : ''}`,
+    `  hits     ${hitsText(stats)}`,
     `  stored   ${formatCount(stats.stores)}; ${formatCount(stats.rejected)} not stored, ${formatCount(stats.evictions)} evicted`,
     `  saved    ${formatDuration(stats.secondsSaved * 1000)} of computing`,
   ];
@@ -44,6 +44,12 @@ export function memoStatusPage(stats: MemoStats, namespaces: MemoNamespaceView[]
   if (stats.computing > 0)
     lines.push(`  ${counted(stats.computing, 'key')} being computed, ${formatCount(stats.waiting)} waiting`);
   return [lines.join('\n'), ...(namespaces.length > 0 ? [namespaceTable(namespaces, look)] : [])].join('\n\n');
+}
+
+function hitsText({ hits, misses, hit_rate: rate, stale, coalesced, alike }: MemoStats): string {
+  if (hits + misses === 0) return 'no questions yet';
+  const words = alike > 0 ? `, ${formatCount(alike)} of a text in other words` : '';
+  return `${rate} of ${counted(hits + misses, 'question')}; ${formatCount(stale)} stale, ${formatCount(coalesced)} waited for${words}`;
 }
 
 /** What came of computing outputs of ComfyUI's nodes again. */
@@ -186,7 +192,8 @@ export function memoWarmPage({ items }: MemoWarmAnswer, look: Look): string {
       { title: 'KEY', value: ({ key }) => (look.width === null ? key : key.slice(0, 12)) },
       {
         title: 'STATE',
-        value: ({ state, reason, error }) => [state, reason ?? error].filter(Boolean).join(': '),
+        // Of several lines the first one says what is wrong.
+        value: ({ state, reason, error }) => [state, reason ?? error?.replace(/:?\n.*/s, '')].filter(Boolean).join(': '),
         shrinks: 'sentence',
       },
     ],
