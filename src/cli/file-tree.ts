@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isSkippedName } from '../weights/extensions.ts';
+import { goesOnAfterModel, isSkippedName } from '../weights/extensions.ts';
 
 /**
  * Every regular file below a directory that may be a model, sorted, links followed. `unreadable` is told of what could not be
@@ -20,7 +20,7 @@ export async function filesBelow(directory: string, unreadable: (path: string, e
       seen.add(real);
       const entries = await readdir(path, { withFileTypes: true });
       for (const entry of entries) {
-        if (!isSkippedName(entry.name)) await visit(entry, join(path, entry.name));
+        if (!isSkippedName(entry.name) && !goesOnAfterModel(entry.name)) await visit(entry, join(path, entry.name));
       }
     } catch (error) {
       unreadable(path, error);

@@ -71,6 +71,16 @@ export function notesOfDownload(path: string): string[] {
   return ['aria2', 'st', 'lftp-pget-status'].map((ending) => `${path}.${ending}`);
 }
 
+const afterEnding = /\.((safetensors|gguf|ckpt|onnx).|(sft|pt2?|pth|bin|pkl|engine|trt)[^a-z0-9])/i;
+
+/**
+ * True for a name that goes on after the ending of a model: a note, which is copied along with its model, or an unfinished download,
+ * whichever program makes it.
+ */
+export function goesOnAfterModel(name: string): boolean {
+  return afterEnding.test(name) && !isModelName(name);
+}
+
 /** True for files that operating systems and NAS boxes leave on a volume by themselves. */
 export function isLitter(name: string): boolean {
   return litter.has(name.toLowerCase()) || hiddenLitter.test(name);

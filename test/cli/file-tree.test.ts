@@ -19,6 +19,9 @@ test('a directory stands for every model below it, and not for what tools keep o
   await mkdir(join(root, '.git'));
   for (const name of ['loras/SDXL/b.safetensors', 'a.ckpt', '.git/pack', '.DS_Store', 'b.ckpt.part'])
     await writeFile(join(root, name), 'x');
+  // FreeFileSync, MinIO, yt-dlp, gdown, an editor, and programs that nobody has heard of.
+  for (const rest of ['.1a2b.ffs_tmp', '.part.minio', '.part-Frag12', 'a1b2_3d4tmp', '~', '.inprogress', '.x'])
+    await writeFile(join(root, `loras/c.safetensors${rest}`), 'x');
   expect(await listing()).toEqual([join(root, 'a.ckpt'), join(root, 'loras', 'SDXL', 'b.safetensors')]);
 });
 

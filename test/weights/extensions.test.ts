@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isModelName, isSkippedName, isUnfinished, notesOfDownload } from '../../src/weights/extensions.ts';
+import { goesOnAfterModel, isModelName, isSkippedName, isUnfinished, notesOfDownload } from '../../src/weights/extensions.ts';
 
 const model = 'flux1-dev.safetensors';
 
@@ -86,4 +86,20 @@ test('names that are nobody’s model', () => {
 test('names of models', () => {
   const names = ['a.safetensors', 'A.CKPT', 'a.pt2', 'a.gguf', 'a.engine', 'a.txt', 'a', 'safetensors', 'a.safetensors.part'];
   expect(names.filter(isModelName)).toEqual(['a.safetensors', 'A.CKPT', 'a.pt2', 'a.gguf', 'a.engine']);
+});
+
+test('a name that goes on after the ending of a model is no model; one that has the ending within it is one', () => {
+  const goesOn = ['a.safetensors.json', 'a.gguf.s3tmp', 'a.onnx_data', 'a.pth.copying', 'a.BIN~', 'a.pt2.x'];
+  expect(goesOn.filter((name) => !goesOnAfterModel(name))).toEqual([]);
+  const models = [
+    'a.safetensors',
+    'a.pt.safetensors',
+    'a.ckpt.bin',
+    'a.binary',
+    'config.json',
+    'a.ptx',
+    'safetensors.txt',
+    'a.pt2',
+  ];
+  expect(models.filter(goesOnAfterModel)).toEqual([]);
 });
