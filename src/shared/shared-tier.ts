@@ -49,7 +49,8 @@ const newShare = 0.3;
 
 /**
  * Copies that hosts share in an object store, below the SSD and above the origin: written behind the copies that were read from an
- * origin, read with proof, evicted by counts that fade, and never beyond the limit.
+ * origin, read with proof, evicted by counts that fade, and never beyond the limit. `test/tiers/level.contract.ts` lists what it promises,
+ * as each tier of a host does.
  */
 export class SharedTier implements AsyncDisposable {
   readonly #deps: SharedTierDeps;
