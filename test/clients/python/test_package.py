@@ -31,6 +31,14 @@ class Package(unittest.TestCase):
         _, different, unread = filecmp.cmpfiles(COMMON, os.path.join(rig.PROJECT, "comfyui"), names, shallow=False)
         self.assertEqual((different, unread), ([], []))
 
+    def test_no_name_of_a_file_steers_the_terminal_in_the_log(self):
+        program = (
+            "import logging, sys; sys.path.insert(0, %r); import autocached; logging.basicConfig(format='%%(message)s')\n"
+            "logging.getLogger('autocached').warning('%%s is away', 'a\\x1b[2J\\nb\\u202e')"
+        ) % rig.CLIENT
+        said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stderr
+        self.assertEqual(said, "a\\u001b[2J\\u000ab\\u202e is away\n")
+
     def test_importing_it_imports_neither_numpy_nor_torch(self):
         program = (
             "import sys; sys.path.insert(0, %r); import autocached; print({'numpy', 'torch'} & set(sys.modules))" % rig.CLIENT
