@@ -124,3 +124,17 @@ test('a limit that is changed by a request meanwhile counts instead, also over a
   expect(limit()).toEqual(bytes(3));
   expect(open().settings.current).toMatchObject({ limit: bytes(3), mode: 'off' });
 });
+
+test.each([
+  ['read-write', 'on', 'on'],
+  ['read-write', 'read-only', 'read-only'],
+  ['read-only', 'on', 'read-only'],
+  ['read-only', 'off', 'off'],
+  ['off', 'on', 'off'],
+])('with the mode %s and results %s, results are %s', (mode, memo, expected) => {
+  const cwd = directory({});
+  const loaded = loadConfig({ env: { AUTOCACHE_MODE: mode, AUTOCACHE_MEMO: memo }, cwd, home: cwd });
+  const log = createLog({ level: 'silent', form: 'json' });
+  const settings = new ServedSettings({ loaded, saved: new Saved(), events: new Events(), log, isLocal: async () => true });
+  expect(settings.memoMode()).toBe(expected);
+});
