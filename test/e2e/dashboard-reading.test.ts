@@ -6,12 +6,13 @@ import { describe, expect, test } from 'vitest';
 import type { Client } from '../../src/cli/client.ts';
 import { VariantClient } from '../../src/cli/variant-client.ts';
 import { noBrowser } from '../helpers/browser.ts';
-import { openDashboard, openPage } from '../helpers/dashboard.ts';
+import { newPage, openDashboard, openPage } from '../helpers/dashboard.ts';
 import { tinyWan, writeSafetensors } from '../helpers/tiny-model.ts';
 
 const require = createRequire(import.meta.url);
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const pages = ['overview', 'library', 'copies', 'variants', 'results', 'prompts', 'folders', 'farm', 'events', 'settings'];
+const widths = [1280, 800, 390];
 
 /** What axe finds, as `rule: element`. */
 async function violationsOf(page: Page): Promise<string[]> {
@@ -32,19 +33,22 @@ async function askForVariant(client: Client, root: string, name: string): Promis
 describe.skipIf(noBrowser !== null)(
   `the dashboard for readers of the screen, keyboards and small windows${noBrowser === null ? '' : ` (left out: ${noBrowser})`}`,
   () => {
-    test('axe finds nothing on any page, in both themes', async () => {
+    test('axe finds nothing on any page, in both themes and three widths', async () => {
       const { page, client, installed, troubles } = await openDashboard({ names: ['a.safetensors', 'b.safetensors'] });
       await client.pauseJobs(true);
       await askForVariant(client, installed.root, 'wan');
       await client.ask('POST', '/api/memo/put', { body: { ns: 'shop', parts: 'a', value: 'a', tags: ['t'] } });
       await client.ask('POST', '/api/cache/evict', { body: { globs: ['*a.safetensors'] } });
       await client.warm({ globs: ['*a.safetensors'] });
-      for (const theme of ['light', 'dark']) {
-        await page.select('#theme', theme);
+      for (const width of widths) {
+        await page.setViewport({ width, height: 800 });
         for (const name of pages) {
           await openPage(page, name);
           await page.waitForNetworkIdle({ idleTime: 200, concurrency: 1 });
-          expect(await violationsOf(page), `${name}, ${theme}`).toEqual([]);
+          for (const theme of ['light', 'dark']) {
+            await page.select('#theme', theme);
+            expect(await violationsOf(page), `${name}, ${theme}, ${width}`).toEqual([]);
+          }
         }
       }
       await openPage(page, 'library');
@@ -54,11 +58,43 @@ describe.skipIf(noBrowser !== null)(
       expect(troubles).toEqual([]);
     });
 
+    test('axe finds nothing on a page without content, on what opens, and without a daemon or a sign-in', async () => {
+      const { page, browser, installed, troubles } = await openDashboard({ names: ['a.safetensors'], copied: false });
+      const origin = new URL(page.url()).origin;
+      for (const name of ['overview', 'copies', 'variants', 'results', 'prompts', 'farm']) {
+        await openPage(page, name);
+        await page.waitForNetworkIdle({ idleTime: 200, concurrency: 1 });
+        expect(await violationsOf(page), `${name}, empty`).toEqual([]);
+      }
+      await openPage(page, 'library');
+      await page.waitForSelector('#files tr[data-path]');
+      await page.type('#search', 'no such file');
+      await page.waitForFunction(`document.querySelector('#files tr[data-path]') === null`);
+      expect(await violationsOf(page), 'nothing found').toEqual([]);
+      await page.$eval('#search', (field) => field.select());
+      await page.keyboard.press('Backspace');
+      await page.locator('#files tr[data-path] input').click();
+      await page.locator('::-p-aria(Selected files) ::-p-text(Pin)').click();
+      await page.waitForSelector('.toast');
+      expect(await violationsOf(page), 'selected files, and a word about them').toEqual([]);
+      await page.locator('#files td.name button, #files td.name a').click();
+      await page.waitForSelector('dialog[open]');
+      expect(await violationsOf(page), 'the story of a file').toEqual([]);
+      const stranger = await newPage(await browser.browser().createBrowserContext(), troubles);
+      await stranger.goto(origin);
+      await stranger.waitForSelector('.lone');
+      expect(await violationsOf(stranger), 'sign-in').toEqual([]);
+      await installed.end('SIGTERM');
+      await page.bringToFront();
+      await page.waitForSelector('.away');
+      expect(await violationsOf(page), 'away').toEqual([]);
+    });
+
     test('no page is wider than its window, at any of three widths', async () => {
       const long = 'long-name-'.repeat(20);
       const { page, client, installed } = await openDashboard({ names: [`${long}.safetensors`, 'b.safetensors'] });
       await askForVariant(client, installed.root, long);
-      for (const width of [1280, 800, 390]) {
+      for (const width of widths) {
         await page.setViewport({ width, height: 800 });
         for (const name of pages) {
           await openPage(page, name);

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { installShim } from '../../src/cli/comfyui-link.ts';
+import { packageDir } from '../../src/runtime/package.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { type DaemonProcess, startDaemonProcess } from '../helpers/daemon-process.ts';
 import { writeModel } from '../helpers/files.ts';
@@ -59,7 +60,7 @@ test('removes resolver, copies, pinned ones too, and state, and never a model or
   expect(readdirSync(daemon.stateDir)).toEqual(['.env']);
   expect(readdirSync(daemon.cacheDir).sort()).toEqual(['.autocached', 'mine.txt']);
   for (const file of mine) expect(out).toContain(file);
-  expect(out).toContain('npm uninstall -g autocached');
+  expect(out).toContain(`The program itself: delete ${packageDir}`);
 });
 
 test('nothing is left of directories that hold nothing else; with --keep-cache the copies stay', slow, async () => {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { CacheError, toCacheError } from '../../core/errors.ts';
+import { packageDir } from '../../runtime/package.ts';
 import { Client } from '../client.ts';
 import { agreed } from '../confirm.ts';
 import { collect } from '../options.ts';
@@ -53,5 +54,5 @@ async function uninstall(session: Session, { comfyui = [], keepCache, dryRun, ye
     return { data, page: () => 'nothing removed', exitCode: exitCodes.failed };
   }
   const outcome = await carryOutUninstall(client, plan);
-  return { data: { ...data, ...outcome }, page: () => leftPage(outcome) };
+  return { data: { ...data, ...outcome }, page: () => leftPage(outcome, packageDir) };
 }

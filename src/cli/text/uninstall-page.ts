@@ -1,3 +1,4 @@
+import { basename, dirname } from 'node:path';
 import { counted, formatBytes } from '../../core/format.ts';
 import { plain } from '../../core/printable.ts';
 import type { UninstallPlan } from '../uninstall.ts';
@@ -15,11 +16,13 @@ export function uninstallPage({ service, comfyui, cache, stateDir }: UninstallPl
   return ['would be removed:', ...lines.map((line) => `  ${plain(line)}`), ...kept, 'Models and settings stay.'].join('\n');
 }
 
-/** What stayed, and the last step, which no running program can do itself. */
-export function leftPage({ skipped, left }: { skipped: unknown[]; left: string[] }): string {
+/** What stayed, and the last step, which no running program can do itself. @param packageDir where the program lies */
+export function leftPage({ skipped, left }: { skipped: unknown[]; left: string[] }, packageDir: string): string {
+  const isInstalled = basename(dirname(packageDir)) === 'node_modules';
+  const last = isInstalled ? 'npm uninstall -g autocached' : `delete ${plain(packageDir)}`;
   const open = skipped.length > 0 ? [`${counted(skipped.length, 'copy', 'copies')} in use: end ComfyUI, then delete them`] : [];
   const others = left.map((path) => `  left: ${plain(path)}`);
-  return ['removed', ...open, ...others, 'The program itself: npm uninstall -g autocached'].join('\n');
+  return ['removed', ...open, ...others, `The program itself: ${last}`].join('\n');
 }
 
 function cacheLine({ dir, copies, bytes, results, variants }: NonNullable<UninstallPlan['cache']>): string {
