@@ -84,6 +84,11 @@ describe.skipIf(noBrowser !== null)(
       await stranger.goto(origin);
       await stranger.waitForSelector('.lone');
       expect(await violationsOf(stranger), 'sign-in').toEqual([]);
+      await stranger.setViewport({ width: 390, height: 800 });
+      await stranger.evaluate(`localStorage.setItem('autocached-command', 'node /' + 'long-'.repeat(50))`);
+      await stranger.reload();
+      await stranger.waitForSelector('.lone');
+      expect(await stranger.evaluate('document.documentElement.scrollWidth'), 'sign-in').toBe(390);
       await installed.end('SIGTERM');
       await page.bringToFront();
       await page.waitForSelector('.away');
