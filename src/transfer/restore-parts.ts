@@ -35,6 +35,13 @@ export async function restoreParts(
   const state = { done: 0, failed: false };
   const rows = rowsOf(digests.length);
   const restoreRows = async ({ call }: Peer<RestoreWorker>) => {
+    let before: Promise<void> = Promise.resolve();
+    const restore = async (part: number, bytes: number) => {
+      digests[part] = await call.restore(part, hooks.urgent());
+      state.done += bytes;
+      hooks.progress(state.done);
+      assertWanted(hooks.signal);
+    };
     try {
       await call.open(from, to);
       for (const row of rows) {
@@ -42,12 +49,14 @@ export async function restoreParts(
           if (state.failed) return;
           const bytes = Math.min(chunkSize, size - part * chunkSize);
           await askFor(bytes, hooks);
-          digests[part] = await call.restore(part, hooks.urgent());
-          state.done += bytes;
-          hooks.progress(state.done);
-          assertWanted(hooks.signal);
+          // The thread has its next part when it ends one: on a busy machine it would wait long for this one to wake up.
+          const own = restore(part, bytes);
+          own.catch(() => {});
+          await before;
+          before = own;
         }
       }
+      await before;
       await call.written();
     } catch (error) {
       state.failed = true;

@@ -11,7 +11,6 @@ import { settled } from './block-readers.ts';
 import { BlockWriter } from './block-writer.ts';
 import { damaged, fromOrigin } from './origin.ts';
 
-/** Calls must not overlap. */
 export interface RestoreWorker {
   /**
    * @param from the compressed file; its descriptor is valid in the whole process  @param to a descriptor that is open for writing
@@ -27,7 +26,7 @@ export interface RestoreWorker {
   restore(part: number, cached: boolean): Promise<string>;
   /** Resolves when all bytes are written. @throws CacheError NO_SPACE, CACHE_IO */
   written(): Promise<void>;
-  /** Ends the use of all descriptors. */
+  /** Ends the use of all descriptors, when the parts that were asked for are done. */
   close(): Promise<void>;
 }
 
@@ -111,6 +110,8 @@ class Restoring {
 }
 
 let restoring: Restoring | undefined;
+/** Parts are restored one after the other. */
+let last: Promise<unknown> = Promise.resolve();
 
 function opened(): Restoring {
   if (!restoring) throw new CacheError('INTERNAL', 'no compressed file is open');
@@ -126,7 +127,14 @@ serveParent<object, RestoreWorker>({
       to,
     );
   },
-  restore: (part, cached) => opened().restore(part, cached),
+  restore(part, cached) {
+    const own = last.then(() => opened().restore(part, cached));
+    last = own.catch(() => {});
+    return own;
+  },
   written: () => opened().written(),
-  close: async () => restoring?.close(),
+  async close() {
+    await last;
+    await restoring?.close();
+  },
 });
