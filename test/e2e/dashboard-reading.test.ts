@@ -85,7 +85,7 @@ describe.skipIf(noBrowser !== null)(
       await stranger.waitForSelector('.lone');
       expect(await violationsOf(stranger), 'sign-in').toEqual([]);
       await stranger.setViewport({ width: 390, height: 800 });
-      await stranger.evaluate(`localStorage.setItem('autocached-command', 'node /' + 'long-'.repeat(50))`);
+      await stranger.evaluate(`localStorage.setItem('autocached-command', 'node /' + 'long'.repeat(60))`);
       await stranger.reload();
       await stranger.waitForSelector('.lone');
       expect(await stranger.evaluate('document.documentElement.scrollWidth'), 'sign-in').toBe(390);
