@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { SelectRequest } from '../api/api.ts';
 import { CacheError } from '../core/errors.ts';
 import type { Entry } from '../core/types.ts';
+import { mapInTurns } from '../runtime/pauses.ts';
 import { splitName } from '../usage/warmer.ts';
 import { matching, notKnown } from './known-files.ts';
 import { absolutePath, name, pattern } from './parse.ts';
@@ -37,7 +38,7 @@ export async function select(
     throw new CacheError('BAD_REQUEST', 'name at least one entry: ids, paths, names, globs or below');
   const inside = directories.flatMap((directory) => catalog.entries.below(directory));
   const byId = (request.ids ?? []).map((id) => catalog.entries.byId(id) ?? unknownId(id));
-  const byAsk = asks.map(async (ask) => {
+  const byAsk = await mapInTurns(asks, async (ask) => {
     const found = await lookup.examine({ ...ask, purpose: 'metadata', waitMs: 0, client: null });
     if (found?.entry) return found.entry;
     const what = 'path' in ask ? ask.path : `${ask.category}/${ask.name}`;
@@ -45,7 +46,7 @@ export async function select(
     const { path, root, rel, category } = found.located;
     return catalog.entries.put({ path, root, rel, category, fingerprint: found.source.fingerprint });
   });
-  const entries = [...byId, ...(await Promise.all(byAsk)), ...inside];
+  const entries = [...byId, ...byAsk, ...inside];
   return { entries: [...new Map(entries.map((entry) => [entry.id, entry])).values()], directories };
 }
 

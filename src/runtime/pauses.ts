@@ -14,6 +14,20 @@ export async function filterInTurns<T>(items: Iterable<T>, fits: (item: T) => bo
   return found;
 }
 
+/** What `map` makes of each, begun with pauses: there may be thousands, and each takes some time on the daemon's own thread. */
+export async function mapInTurns<T, R>(items: readonly T[], map: (item: T) => Promise<R>): Promise<R[]> {
+  const pauses = new Pauses();
+  const begun: Promise<R>[] = [];
+  for (const item of items) {
+    const one = map(item);
+    // One that fails while others are begun is told at the end.
+    one.catch(() => {});
+    begun.push(one);
+    await pauses.take();
+  }
+  return Promise.all(begun);
+}
+
 /** The pauses of long work on the daemon's own thread: in each of them all other work has its turn. */
 export class Pauses {
   readonly #signal: AbortSignal | undefined;

@@ -5,6 +5,7 @@ import { reasonTerm } from '../core/vocabulary.ts';
 import type { CopyInProgress, Examination, LookupOptions, Planner } from '../lookup/collaborators.ts';
 import type { Lookup } from '../lookup/lookup.ts';
 import { bounded } from '../runtime/deadline.ts';
+import { mapInTurns, Pauses } from '../runtime/pauses.ts';
 
 export interface WarmerDeps {
   lookup: Pick<Lookup, 'examine'>;
@@ -85,10 +86,13 @@ export class Warmer {
   /** Queues copies in the given order, independent of the order of the sources' answers. */
   async #warmEach(wanted: readonly Wanted[], options: WarmOptions): Promise<WarmItem[]> {
     const { wait = false, check = false, priority, waitMaxMs, fits, onReady } = options;
-    const examined = await Promise.all(wanted.map((one) => this.#examine(one)));
-    const jobs = examined.map(
-      ({ found }) => found && (check || fits?.(found) === false ? found.job : this.#request(found, priority)),
-    );
+    const examined = await mapInTurns(wanted, (one) => this.#examine(one));
+    const jobs: (CopyInProgress | null)[] = [];
+    const pauses = new Pauses();
+    for (const { found } of examined) {
+      jobs.push(found && (check || fits?.(found) === false ? found.job : this.#request(found, priority)));
+      await pauses.take();
+    }
     for (const [index, { found }] of examined.entries()) {
       const job = jobs[index];
       if (!onReady || !found) continue;
