@@ -274,6 +274,6 @@ describe('warm takes', () => {
     await using daemon = await answering();
     const { code, err } = await runCli(['warm', '--from', 'gone.txt'], { stateDir: daemon.stateDir, cwd });
     expect(code).toBe(2);
-    expect(err).toContain('the list cannot be read: ENOENT');
+    expect(err).toContain('gone.txt: no such file or directory');
   });
 });
