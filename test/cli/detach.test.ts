@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } fro
 import type { DaemonFile } from '../../src/api/daemon-file.ts';
 import { Client } from '../../src/cli/client.ts';
 import { stopDaemon } from '../../src/cli/stop-daemon.ts';
+import { isAlive } from '../../src/runtime/lock-holder.ts';
 import { startFakeDaemon } from './fake-daemon.ts';
 import { runCli } from './run-cli.ts';
 
@@ -161,11 +162,3 @@ test('restart keeps an option that was changed while running, and is not led to 
   );
   expect(await settings()).toMatchObject({ AUTOCACHE_JOBS: cwd });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}

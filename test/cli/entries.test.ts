@@ -71,13 +71,14 @@ describe('pin, unpin and evict', () => {
     expect(out).toBe(`${command}ned 1 file, 6.46 GiB\n  checkpoints/SDXL/sd_xl_base_1.0.safetensors\n`);
   });
 
-  test('evict says what it deleted, and what it left and why', async () => {
+  test('evict says what it is about to delete, what it deleted, and what it left and why', async () => {
     await using daemon = await startFakeDaemon({ 'POST /api/cache/evict': () => ({ ...removal, dryRun: false }) });
-    const { code, out } = await runCli(['evict', '7', '8'], { stateDir: daemon.stateDir });
+    const { code, out, err } = await runCli(['evict', '7', '8'], { stateDir: daemon.stateDir });
     expect(code).toBe(0);
     expect(out).toContain('deleted 1 copy, 6.46 GiB');
     expect(out).toMatch(/left in place: 1\n.*\n220 MiB {2}\/mnt\/nas\/models\/loras\/画风.safetensors {2}in use/);
-    expect(daemon.asked[0]?.body).toEqual({ ids: [7, 8] });
+    expect(err).toMatch(/^frees 6.46 GiB, removes 1 of \d+ copies\n/);
+    expect(daemon.asked.map(({ body }) => body)).toEqual([{ ids: [7, 8], dryRun: true }, { ids: [7, 8] }]);
   });
 
   test('evict --dry-run deletes nothing and says so', async () => {
