@@ -84,9 +84,8 @@ export class TierBounds {
 
   /** Bytes in the SSD tier above which copies leave ahead of need, null = never; and down to which they leave. */
   water(): { high: number | null; low: number } {
-    const { highWater, lowWater } = this.#deps.settings.current;
-    const { limit } = this.#onSsd;
-    return { high: highWater < 1 && !this.isHeld ? highWater * limit : null, low: Math.min(lowWater, highWater) * limit };
+    const { high, low } = waterOf(this.#deps.settings.current, this.#onSsd);
+    return { high: this.isHeld ? null : high, low };
   }
 
   /** What copies on the SSD have to keep to by the settings, held or not. */
@@ -95,17 +94,14 @@ export class TierBounds {
   }
 
   /** The same by other settings. Above high water, copies leave down to low water. */
-  under({ limit, quotas, highWater, lowWater, maxAgeMs }: BoundSettings): {
-    bound: Bound;
-    quotas: ReadonlyMap<string, number>;
-    maxAgeMs: number | null;
-  } {
-    const bound = this.#boundUnder(limit);
-    const isAbove = highWater < 1 && this.#deps.volume().used > highWater * bound.limit;
+  under(settings: BoundSettings): { bound: Bound; quotas: ReadonlyMap<string, number>; maxAgeMs: number | null } {
+    const bound = this.#boundUnder(settings.limit);
+    const { high, low } = waterOf(settings, bound);
+    const isAbove = high !== null && this.#deps.volume().used > high;
     return {
-      bound: isAbove ? { ...bound, limit: Math.min(lowWater, highWater) * bound.limit } : bound,
-      quotas: quotasOf(quotas, bound.limit),
-      maxAgeMs,
+      bound: isAbove ? { ...bound, limit: low } : bound,
+      quotas: quotasOf(settings.quotas, bound.limit),
+      maxAgeMs: settings.maxAgeMs,
     };
   }
 
@@ -123,4 +119,9 @@ export class TierBounds {
     }
     return bound;
   }
+}
+
+/** The marks of other settings, as `TierBounds.water` tells those in force. */
+function waterOf({ highWater, lowWater }: BoundSettings, { limit }: Bound): { high: number | null; low: number } {
+  return { high: highWater < 1 ? highWater * limit : null, low: Math.min(lowWater, highWater) * limit };
 }

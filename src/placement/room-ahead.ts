@@ -94,7 +94,6 @@ export async function unusedFor(
     if (pauses.isDue) await pauses.take();
   }
   if (unused.length === 0) return [];
-  const open = await Promise.all(tiers.all().map((tier) => tier.openFiles()));
-  const inUse = new Set(open.flatMap((paths) => [...paths]));
+  const inUse = await tiers.openFiles();
   return unused.filter(({ copy, entry }) => !evictor.mayBeOpenedAgain(copy) && evictor.obstacle(copy, entry, inUse) === null);
 }

@@ -45,8 +45,7 @@ export async function removeCopies(
 ): Promise<RemovalAnswer> {
   const of = tiers.all().reduce((sum, { name }) => sum + catalog.placements.totals(name).files, 0);
   const answer: RemovalAnswer = { dryRun, files: 0, of, bytes: 0, removed: [], skipped: [] };
-  const open = await Promise.all(tiers.all().map((tier) => tier.openFiles()));
-  const inUse = new Set(open.flatMap((paths) => [...paths]));
+  const inUse = await tiers.openFiles();
   const pauses = new Pauses();
   // The number of names that each file would keep.
   const left = new Map<number, number>();

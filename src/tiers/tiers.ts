@@ -36,6 +36,12 @@ export class Tiers<T extends Tier = Tier> implements Iterable<T> {
     return this.all().filter(({ name }) => tierTraits[name].servable);
   }
 
+  /** The files that programs have open in any of them, as each tier says. */
+  async openFiles(): Promise<Set<string>> {
+    const open = await Promise.all(this.all().map((tier) => tier.openFiles()));
+    return new Set(open.flatMap((paths) => [...paths]));
+  }
+
   [Symbol.iterator](): Iterator<T> {
     return this.#byName.values();
   }

@@ -6,6 +6,7 @@ import { createXxh128, type StreamHash } from '../codec/xxh128.ts';
 import { CacheError, sentenceOf } from '../core/errors.ts';
 import { liesInMemory } from '../media/assert-in-memory.ts';
 import { serveParent } from '../runtime/peer.ts';
+import { Serial } from '../runtime/serial.ts';
 import { writing } from '../sources/io-errors.ts';
 import { settled } from './block-readers.ts';
 import { BlockWriter } from './block-writer.ts';
@@ -111,7 +112,7 @@ class Restoring {
 
 let restoring: Restoring | undefined;
 /** Parts are restored one after the other. */
-let last: Promise<unknown> = Promise.resolve();
+const turns = new Serial();
 
 function opened(): Restoring {
   if (!restoring) throw new CacheError('INTERNAL', 'no compressed file is open');
@@ -127,14 +128,10 @@ serveParent<object, RestoreWorker>({
       to,
     );
   },
-  restore(part, cached) {
-    const own = last.then(() => opened().restore(part, cached));
-    last = own.catch(() => {});
-    return own;
-  },
+  restore: (part, cached) => turns.run(() => opened().restore(part, cached)),
   written: () => opened().written(),
   async close() {
-    await last;
+    await turns.settled();
     await restoring?.close();
   },
 });
