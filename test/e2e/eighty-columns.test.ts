@@ -37,6 +37,9 @@ const blots: [string, RegExp][] = [
   ['a null', /\bnull\b/],
 ];
 
+/** Where a terminal begins to write somewhere else: a new line, or a move of the cursor. */
+const lineBreaks = new RegExp(`[\\r\\n]|${String.fromCharCode(27)}\\[[\\d;]*[A-H]`);
+
 test('every command is readable at 80 columns', { timeout: patience(180_000) }, async () => {
   const dir = tempDir();
   const models = join(dir, 'nas', 'models');
@@ -134,8 +137,9 @@ test('every command is readable at 80 columns', { timeout: patience(180_000) }, 
     const { out, err } = await cli(...words);
     // The directory of a test is no fault of the page.
     // Bars are drawn over one another.
-    const lines = stripVTControlCharacters(out + err)
-      .split(/[\r\n]/)
+    const lines = (out + err)
+      .split(lineBreaks)
+      .map((line) => stripVTControlCharacters(line))
       .filter((line) => !/[█░=-]{4,} *\d+ %/.test(line) || words[0] === 'status');
     const told = words.map((word) => word.replaceAll(dir, '')).join(' ');
     for (const line of lines) {

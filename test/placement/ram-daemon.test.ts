@@ -136,6 +136,8 @@ describe.runIf(process.platform === 'linux' && existsSync('/dev/shm'))('the RAM 
     await client.warm({ paths: [source], ram: true, wait: true });
     const self = { app: 'test', pid: process.pid };
     const { path, reason } = await client.lookup({ path: source, purpose: 'load', waitMs: 0, client: self });
+    // What is done right behind the first answer comes before the second.
+    expect(await client.healthy()).toBe(true);
     await endDaemonProcess(child, 'SIGKILL');
     expect([reason, path.startsWith(ramDir)]).toEqual(['HIT_RAM', true]);
     await startDaemonProcess({ dir, settings });
