@@ -37,7 +37,7 @@ export interface CopierDeps extends SpaceDeps, Pick<CopyMakerDeps, 'farm' | 'sha
     mediumOf(path: string): Promise<Medium | null>;
   } & Pick<CopyMakerDeps['sources'], 'remoteOf' | 'stat'>;
   options: CopyOptions;
-  /** Takes a copy out of service that did not match its seal. */
+  /** Takes a copy that did not match its seal out of service. */
   onDamaged(copy: Copy, entry: Entry, why: string): void;
   events: Events;
   log: Log;
@@ -46,7 +46,7 @@ export interface CopierDeps extends SpaceDeps, Pick<CopyMakerDeps, 'farm' | 'sha
 
 /** Number of ended jobs still listed. */
 const keepEnded = 50;
-/** Errors of copies for which there was no room. */
+/** Errors of copies that found no room. */
 const noRoom: readonly string[] = ['TOO_LARGE', 'NO_SPACE', 'NOT_ADMITTED'];
 
 /** Background copies and variants: one job for a source and a tier, or a variant, for any number of requests; `CopyMaker` does the work. */
@@ -102,7 +102,7 @@ export class Copier implements AsyncDisposable {
     return job;
   }
 
-  /** Those who waited for it load the source themselves, or have ended. */
+  /** Called when no program waits for the job: each loads the source itself, or has ended. */
   #givenUp(job: Job): void {
     if (job.priority !== 'wait' || (job.state !== 'queued' && job.state !== 'running')) return;
     job.priority = 'background';
@@ -236,7 +236,7 @@ export class Copier implements AsyncDisposable {
     return this.#deps.sources.diskOf(path) ?? root;
   }
 
-  /** Once for all requests and ends of one turn of the loop: each time all waiting jobs are gone through. */
+  /** Runs once for all requests and ends of one turn of the loop, because each run scans all waiting jobs. */
   #startSoon(): void {
     if (this.#willStart) return;
     this.#willStart = true;
@@ -274,7 +274,7 @@ export class Copier implements AsyncDisposable {
     const isCopy = job.kind !== 'derive';
     if (error && isCopy && noRoom.includes(error.code))
       this.#deps.catalog.usage.tiers.add(job.tier, job.file.path, { rejected: 1 });
-    // That a file of another cache did not fit says nothing about the source.
+    // A file of another cache that did not fit says nothing about the source.
     if (state === 'failed' && error && isCopy && job.kind !== 'adopt') this.failures.remember(job, error);
     else if (isCopy) this.failures.forget(job);
     this.#ended = [...this.#ended, job].slice(-keepEnded);

@@ -17,9 +17,9 @@ import { assertWanted, type Job } from './job.ts';
 import { planOf } from './plan.ts';
 import { type ReservationDeps, Reservations } from './reservations.ts';
 
-/** The store that hosts share copies in, as far as copies are made from it. */
+/** The shared store, as an origin of copies. */
 export interface StoreHelp {
-  /** Where a source's content lies in it, if it is better read from there. @param isAway the source does not answer */
+  /** The place of a source's content in the store, if reading it there is better. @param isAway the source does not answer */
   sourceOf(file: SourceFile, medium: Medium, isAway?: boolean): Promise<StoreOrigin | null>;
   took(store: StoreOrigin, bytes: number, ms: number): void;
   gaveNothing(store: StoreOrigin, error: unknown): void;
@@ -29,14 +29,14 @@ export interface StoreHelp {
 const isOurs: readonly ErrorCode[] = ['CANCELLED', 'NO_SPACE', 'CACHE_AWAY', 'CACHE_IO'];
 
 export interface CopyMakerDeps extends ReservationDeps, CopyRunnerDeps {
-  /** Takes a copy out of service that did not match its seal. */
+  /** Takes a copy that did not match its seal out of service. */
   onDamaged(copy: Copy, entry: Entry, why: string): void;
   sources: {
     mediumOf(path: string): Promise<Medium | null>;
     stat(source: Entry & { medium: Medium }, patience: 'command'): Promise<SourceState>;
   } & CopyRunnerDeps['sources'];
   accounts: {
-    /** Resolves when this copy is not to be compared with its hashes, or has been. */
+    /** Resolves once this copy has been compared with its hashes, or at once when it needs no comparison. */
     compared(copyPath: string): Promise<void>;
   };
   /** Whether reading the source failed when it was copied last. */
@@ -69,7 +69,7 @@ export class CopyMaker {
         runner: this.#runner,
       });
     }
-    // Where its name cannot be had, not a byte is read.
+    // Nothing is read for a copy whose name is taken.
     const { path } = tier.placeOf(job.file.root, job.file.rel);
     await this.#deps.accounts.compared(path);
     if (this.#isMade(job)) return;
@@ -78,7 +78,7 @@ export class CopyMaker {
     if (!job.origin) this.#runner.assertWithinBudget(job);
     job.others = await this.#others(job, tier);
     if (job.others === null && (await this.#link(job, tier))) return;
-    // Nothing leaves for a source that cannot be read, and it becomes no entry.
+    // An unreadable source evicts nothing and becomes no entry.
     if (job.kind !== 'adopt' && job.others === null && planOf(job, this.#deps).kind === 'copy')
       job.store = await this.#storeFor(job, tier);
     await this.#deps.catalog.writable();
@@ -96,7 +96,7 @@ export class CopyMaker {
     else await dropAfterRestore(this.#deps, copy, 'restored');
   }
 
-  /** What is known of the content of a source that is away, so that others can give it; null = it is here, or not enough is known. */
+  /** The known content of a source that is away, which other hosts can give; null = the source is here, or too little is known. */
   async #others(job: Job, tier: Tier): Promise<Job['others']> {
     const { farm, sources, catalog } = this.#deps;
     if (job.kind !== 'copy' || job.origin || tier.name !== defaultTier || !isNetwork(job.medium)) return null;
@@ -124,7 +124,7 @@ export class CopyMaker {
     return true;
   }
 
-  /** What a program saved over a copy is its user's: nothing takes its place. @throws CacheError NOT_ADMITTED */
+  /** A file that a program saved over a copy belongs to the user: nothing replaces it. @throws CacheError NOT_ADMITTED */
   async #assertNotWritten(path: string, tier: Tier): Promise<void> {
     const { catalog, evictor } = this.#deps;
     const copy = catalog.copies.byPath(path);
@@ -136,7 +136,7 @@ export class CopyMaker {
   }
 
   /**
-   * A link that was not seen before may lead to another disk than its folder's: one that needs no copy, or may hang its reader.
+   * Checks the medium again: a new link may lead to a disk that needs no copy, or to one that may hang its reader.
    * @throws CacheError CANCELLED; the next lookup knows better
    */
   async #assertMedium({ file: { path }, medium, origin }: Job): Promise<void> {
@@ -145,9 +145,7 @@ export class CopyMaker {
     throw new CacheError('CANCELLED', `${path} lies on another disk (${found}) than its folder seemed to (${medium})`);
   }
 
-  /**
-   * The more must leave for it, the more of the source is read before. After an error that its samples did not show, that is all of it.
-   */
+  /** How much of the source is read first: more when copies must leave for it, all of it after an error that the samples missed. */
   #toRead(job: Job, tier: Tier): 'beginning' | 'samples' | 'whole' {
     // Each byte of a remote costs time and money.
     if (this.#deps.sources.remoteOf(job.file.root) !== null) return 'beginning';
@@ -193,7 +191,7 @@ export class CopyMaker {
   }
 
   /**
-   * The shared store, where the source is better read from it, or does not answer; null = the source is read, and can be.
+   * The shared store when reading from it is better or the source does not answer; null = the source is readable, and is read.
    * @throws CacheError as `CopyRunner.probe`
    */
   async #storeFor(job: Job, tier: Tier): Promise<StoreOrigin | null> {
@@ -241,7 +239,7 @@ export class CopyMaker {
     if (catalog.bases.dependents(copy.path).length > 0)
       throw new CacheError('CANCELLED', 'others stand on its former compressed form');
     const bases = (await this.#mayStandOnOthers(origin)) ? candidatesFor(origin, catalog) : [];
-    // None of them leaves meanwhile.
+    // This keeps the bases from being evicted meanwhile.
     await catalog.write(() => catalog.bases.set(copy.placement, bases));
     try {
       return await this.#runner.compress(job, tier, { origin, bases });
@@ -255,7 +253,7 @@ export class CopyMaker {
     }
   }
 
-  /** What has no source could not be made again without its base. */
+  /** A copy may stand on others only while its source exists: without both it could not be made again. */
   async #mayStandOnOthers({ entryId, source }: Copy): Promise<boolean> {
     const { catalog, sources } = this.#deps;
     const entry = catalog.entries.byId(entryId);

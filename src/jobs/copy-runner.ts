@@ -42,15 +42,15 @@ export interface MeasuredSpeeds {
 export interface FarmHelp {
   /** How the farm helps with a copy of this source; null = not at all. */
   orderFor(file: SourceFile, medium: Medium): FarmOrder | null;
-  /** Whether other hosts are there now. */
+  /** Whether other hosts are present now. */
   readonly hasOthers: boolean;
-  /** What is known of a source's content, so that other hosts can give it without the source; null = not enough. */
+  /** The known content of a source, which other hosts can give without the source; null = too little is known. */
   heldByOthers(path: string): { fingerprint: Fingerprint; content: string; hash: string } | null;
   /** Told of a copy that will lie at `path`. Resolves when others can read what the note is about. */
   note(copy: { file: SourceFile; path: string }, note: FarmNote): Promise<void>;
-  /** A program is about to load the copy of this source: for as long as that takes, other hosts come later. */
+  /** A program is about to load the copy of this source: other hosts have lower priority for as long as that takes. */
   loading(path: string): void;
-  /** Whether a copy is one of those that the farm keeps while others can leave. */
+  /** Whether the farm keeps this copy while other copies can leave. */
   spares(copyPath: string): boolean;
   /** That copy was not finished. */
   failed(copy: { file: SourceFile; path: string }): void;
@@ -87,7 +87,7 @@ export class CopyRunner {
     this.#budget = new RemoteBudget(deps);
   }
 
-  /** Whether the bound on what is read from a remote allows it. @throws CacheError NOT_ADMITTED */
+  /** Checks the monthly limit on bytes read from a remote. @throws CacheError NOT_ADMITTED */
   assertWithinBudget(job: Job): void {
     this.#budget.assertWithin(job);
   }
@@ -133,13 +133,13 @@ export class CopyRunner {
     }
   }
 
-  /** What is on a network is read by all of the farm; null for anything else. */
+  /** All hosts of the farm read a network source together; null for any other source. */
   #help(job: Job, tier: Tier): { order: FarmOrder; note(note: FarmNote): Promise<void>; failed(): void } | null {
     const { farm } = this.#deps;
     const order = isNetwork(job.medium) && tier.name === defaultTier ? farm?.orderFor(job.file, job.medium) : null;
     if (!farm || !order) return null;
     const copy = { file: job.file, path: tier.placeOf(job.file.root, job.file.rel).path };
-    // While a program waits for the copy, its worker knows.
+    // The worker knows separately whether a program waits for the copy.
     const priority = job.priority === 'wait' ? 'background' : job.priority;
     const helped = { ...order, away: job.others, priority };
     return { order: helped, note: (note) => farm.note(copy, note), failed: () => farm.failed(copy) };
@@ -155,7 +155,7 @@ export class CopyRunner {
     const { workers, options } = this.#deps;
     const how = { kind: 'copy', network: true, shared: false, reflinkCandidates: [], identity: true } as const;
     const order = { ...this.#order(job, tier), ...how, store, reread: options.reread() };
-    // A process of its own: one that hangs on a source is not asked for what lies elsewhere.
+    // A separate process serves the store, because a process that reads a source may hang on it.
     const run = { ...this.#options(job, this.#progress(job, tier)), networkRoot: 'the shared store' };
     return workers.run(order, run);
   }
@@ -243,7 +243,7 @@ export class CopyRunner {
   #options(job: Job, progress: RunOptions['progress']): RunOptions {
     const { turns } = this.#deps;
     return {
-      // A process that hangs on the source is not asked for what comes from others.
+      // A process that may hang on the source must not serve bytes of other hosts.
       networkRoot: isNetwork(job.medium) ? `${job.file.root}${job.others ? ' by others' : ''}` : null,
       small: job.isSmall,
       paced: turns.begin(job),

@@ -18,8 +18,8 @@ interface Deps {
 }
 
 /**
- * Makes a variant from its reservation to its row; a former one stays until then. One that is not made stays ordered, until whoever
- * ordered it gives it up.
+ * Makes a variant from its reservation to its row; a former one stays until then. After a failure the order stays until it is
+ * given up.
  * @throws CacheError as the worker, and when there is no room for it, or no copy to make it of
  */
 export async function deriveVariant(job: Job, variant: Variant, deps: Deps): Promise<void> {
@@ -35,7 +35,7 @@ export async function deriveVariant(job: Job, variant: Variant, deps: Deps): Pro
   }
 }
 
-/** Reserves what it needs as foreseen; a variant that keeps more of its layers as they are needs more. */
+/** Reserves the foreseen size first; a variant that keeps more layers unchanged needs more. */
 async function made(job: Job, variant: Variant, { tier, reservations, runner, ...deps }: Deps): Promise<DeriveReport> {
   const { expected, most, ...what } = variant;
   const attempt = async (bytes: number) => {

@@ -15,12 +15,12 @@ const mostTwins = 8;
  * interrupted copy of it can be resumed.
  */
 export function hardLinkCandidates(file: SourceFile, tier: Tier, { copies, entries, duplicates }: Catalog): DuplicateCopy[] {
-  // Programs write to what lies beside a model: it shares no file with others.
+  // Programs write to files beside a model: those share no file with others.
   if (!isModelName(file.path)) return [];
   const entry = entries.byPath(file.path);
   const isBegun = entry && copies.ofEntry(entry.id).some((copy) => copy.state === 'copying' && copy.tier === tier.name);
   if (isBegun) return [];
-  // Its own, when the source was touched: what has the same bytes is not written again.
+  // Its own copy counts when the source was only touched: equal bytes are not written again.
   const isOwn = ({ tier: of, source, content, state }: Copy) =>
     of === tier.name && content !== null && (state === 'ready' || state === 'stale') && isAlike(source, file.fingerprint);
   const own = entry ? copies.ofEntry(entry.id).filter(isOwn) : [];

@@ -108,7 +108,7 @@ export class GivingWay {
 
   #release({ since, isTold }: Stand, at: number): void {
     this.#stand = null;
-    // Who was told to read may begin only now.
+    // A program that was told to read may begin only now.
     this.#releasedAt = isTold ? Number.NEGATIVE_INFINITY : at;
     this.wasWorthIt = at - since >= worthMs;
     this.#pardonedUntil = this.wasWorthIt ? at : at + this.#pardonMs;

@@ -6,8 +6,8 @@ import { type Job, type Standing, theCache } from './job.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 
 /**
- * Of the copies that yield to a program that reads from their disk, one takes a step this often, ms: they finish, and cost that program a
- * few per cent.
+ * Interval at which one of the copies that yield to a program on their disk takes a step, ms: they finish, and cost that program
+ * a few per cent.
  */
 const trickleMs = 1000;
 
@@ -15,8 +15,8 @@ const trickleMs = 1000;
 type Foreign = Pick<DiskContention, 'watch' | 'givesWay' | 'why'>;
 
 /**
- * Gives running copies their turns: none to paused copies and to those held by an awaited copy, few to those whose disk another
- * program reads from, and to bounded ones when they are due.
+ * Gives running copies their turns: none to paused copies and to those held by an awaited copy, few to those whose disk serves
+ * another program, and to copies with a rate limit when a step is due.
  */
 export class IoScheduler {
   readonly #pacer: RateLimiter;
@@ -24,7 +24,7 @@ export class IoScheduler {
   readonly #tell: (id: number, paced: boolean) => void;
   #paced = new Map<number, boolean>();
   #held = new Map<number, () => void>();
-  /** When the last step that was promised from a disk is due, by `performance.now()`. */
+  /** Time at which the last promised step of a disk is due, by `performance.now()`. */
   #stepAt = new Map<string, number>();
   readonly #foreign: Foreign | null;
   paused = false;
@@ -88,7 +88,7 @@ export class IoScheduler {
     }
   }
 
-  /** @returns ms until the next step from this job's disk that none was promised yet */
+  /** @returns ms until the next step of this job's disk that is not promised yet */
   #untilStep({ disk }: Job): number {
     const now = performance.now();
     const at = Math.max(now, this.#stepAt.get(disk) ?? now) + trickleMs;

@@ -30,7 +30,7 @@ export interface CopyRequest {
 
 /** Maximum size of a file that is copied together with others, bytes. */
 const mostSmall = 1024 * 1024;
-/** Who waits in slices asks again within this time, ms. */
+/** Maximum time until a caller that waits in slices asks again, ms. */
 const askAgainMs = 2000;
 
 /** Stands for the source's disk when a copy is made of another copy; no disk has such a name. */
@@ -46,7 +46,7 @@ export function variantKey(variant: string): string {
   return `variant:${variant}`;
 }
 
-/** How a job that has not ended does, and the sentence on it where there is more to say than its term does. */
+/** The status of a job that has not ended, with a sentence where the term alone does not explain it. */
 export interface Standing {
   status: JobStatus;
   why?: string;
@@ -66,7 +66,7 @@ export class Job implements Queued {
   error: CacheError | null = null;
   bytesDone = 0;
   cancelRequested = false;
-  /** It is read from there instead of its source. */
+  /** The object that is read instead of the source. */
   store: StoreOrigin | null = null;
   /** Bytes taken over from an interrupted copy. */
   resumedFrom = 0;
@@ -92,7 +92,7 @@ export class Job implements Queued {
   /**
    * @param request with the disk of the source, by any name
    * @param standing asked while it is queued or running
-   * @param onGivenUp called when the last of those who waited for it has given up
+   * @param onGivenUp called when the last caller that waited for it has given up
    */
   constructor(
     id: number,

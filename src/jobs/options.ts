@@ -9,8 +9,8 @@ export interface CopyOptions {
   polite(): boolean;
   /** Whether finished copies are read back from the disk before they are published. */
   reread(): boolean;
-  /** Bytes written to the SSD in a UTC day at most, null = no bound. */
+  /** Maximum bytes written to the SSD per UTC day, null = no limit. */
   dailyWrites(): number | null;
-  /** Bytes read from one remote in a UTC month at most, unless a program waits for them; null = no bound. */
+  /** Maximum bytes read from one remote per UTC month, unless a program waits for them; null = no limit. */
   remoteMonthly(): number | null;
 }

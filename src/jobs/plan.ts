@@ -16,10 +16,10 @@ export interface Variant {
   /** Its own path. */
   path: string;
   recipe: Recipe;
-  /** Its size as foreseen, and the largest that it can turn out to have, bytes. */
+  /** Its foreseen size and its maximum size, bytes. */
   expected: number;
   most: number;
-  /** The mtime, ns, of the former one, which it takes the place of; null = there is none. */
+  /** The mtime of the former variant that it replaces, ns; null = none. */
   replaces: string | null;
 }
 

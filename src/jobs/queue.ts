@@ -7,7 +7,7 @@ export interface Queued {
   readonly kind: JobKind;
   /** Its place among jobs of its priority: a lower one goes first. */
   readonly turn: number;
-  /** Its file is so small that waiting takes more of its time than reading: such jobs share a place. */
+  /** The file is small: waiting takes longer than reading, so such jobs share a place. */
   readonly isSmall: boolean;
   /** The source's medium, and its disk, or its root where the disk is unknown. Limits apply to each. */
   medium: Medium;
@@ -55,7 +55,7 @@ export class CopyQueue<T extends Queued> {
       if (!first || inOrder(job, first) < 0) firsts.set(laneOf(job), job);
     }
     const ready = [...firsts.values()].sort(inOrder).filter((job) => this.#sourceHasRoom(job));
-    // A large copy that waits for a place is not passed by small ones either, which need less of it.
+    // Small copies, which need less of a place, do not pass a large copy that waits for one either.
     const copy = ready.find(({ kind }) => kind !== 'compress');
     const next = ready.find((job) => job.kind === 'compress' || (job === copy && this.#hasPlace(job)));
     if (next) {

@@ -10,14 +10,14 @@ import type { CopyOptions } from './options.ts';
 export interface RemoteBudgetDeps {
   catalog: Pick<Catalog, 'remoteUse'>;
   sources: {
-    /** The place that the sources below a root are read from; null = its directory. */
+    /** The remote that the sources below a root are read from; null = its directory. */
     remoteOf(root: string): Remote | null;
   };
   options: Pick<CopyOptions, 'remoteMonthly'>;
   clock: Clock;
 }
 
-/** What copies read from remotes, and the bound on it: others have to be paid for each byte. */
+/** Limits the bytes that copies read from remotes, because providers charge for each byte. */
 export class RemoteBudget {
   readonly #deps: RemoteBudgetDeps;
 
@@ -25,7 +25,7 @@ export class RemoteBudget {
     this.#deps = deps;
   }
 
-  /** Beyond the month's bound, only a file that a program waits for is read. @throws CacheError NOT_ADMITTED */
+  /** Beyond the monthly limit, only a file that a program waits for is read. @throws CacheError NOT_ADMITTED */
   assertWithin({ file, priority }: Job): void {
     const { catalog, sources, options, clock } = this.#deps;
     const most = options.remoteMonthly();
@@ -41,7 +41,7 @@ export class RemoteBudget {
   }
 }
 
-/** Keeps what reading remotes has cost, by month. */
+/** Returns a function that records the reads from remotes by month. */
 export function spentCounter(
   catalog: Pick<Catalog, 'remoteUse' | 'write'>,
   { clock, log }: { clock: Clock; log: Log },

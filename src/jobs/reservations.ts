@@ -18,7 +18,7 @@ export interface ReservationDeps extends SpaceDeps {
   workers: CopyWorkers;
   options: CopyOptions;
   clock: Clock;
-  /** Most bytes of variants. */
+  /** Maximum size of all variants, bytes. */
   variantsLimit(): number;
   running(): readonly Job[];
 }
@@ -57,7 +57,7 @@ export class Reservations {
   }
 
   /**
-   * Reserves room for a variant, which was asked for by name: copies leave for it whatever they are worth, unless they are in use.
+   * Reserves room for a variant. A user asked for it by name, so copies leave for it whatever their worth, unless they are in use.
    * @throws CacheError CANCELLED, NOT_ADMITTED, TOO_LARGE, NO_SPACE
    */
   async forVariant(job: Job, tier: Tier, { path, bytes }: { path: string; bytes: number }): Promise<void> {
@@ -104,7 +104,7 @@ export class Reservations {
   }
 
   #forCopying(job: Job, tier: Tier, entry: Entry): Promise<Copy | null> {
-    // A program may ask for the file while its job runs: then it is judged as any other.
+    // A program may ask for the file while its job runs; then the job is judged as any other.
     const isIdle = () => job.priority === 'idle';
     const policy = () =>
       isIdle() ? this.#admittingForeseen(tier) : this.#isWanted(job) ? this.#admittingAll() : this.#deps.policy();
@@ -136,13 +136,13 @@ export class Reservations {
     return { ...this.#deps.policy(), admit: () => true };
   }
 
-  /** A file that is warmed, prefetched, or restored for a waiting program is always copied. Of prompts that it knows of, the policy judges. */
+  /** Whether the policy has no say: for a warmed file, a restore for a waiting program, and a prefetch that the policy does not expect. */
   #isWanted({ priority, origin, file }: Job): boolean {
     if (priority === 'prefetch') return !this.#deps.policy().expects?.(file.path);
     return priority === 'warm' || (priority === 'wait' && origin?.form === 'compressed');
   }
 
-  /** What is only foreseen displaces what is worth less, if the policy can tell; in memory nothing leaves for it. */
+  /** A foreseen copy displaces copies of less worth, if the policy can tell; in memory it displaces nothing. */
   #admittingForeseen({ name }: Tier): Policy {
     const policy = this.#deps.policy();
     return policy.foresees && tierTraits[name].quota.resource === 'space' ? policy : { ...policy, admit: () => false };
@@ -169,7 +169,7 @@ export class Reservations {
   }
 }
 
-/** Compressing, and what nobody has asked for yet, are tried again when there is room; a lack of room is no failure. */
+/** Compressing, and copies ahead of a request, are tried again when there is room; a lack of room is no failure. */
 function giveUp(error: unknown): never {
   const { code } = toCacheError(error);
   throw code === 'NO_SPACE' || code === 'NOT_ADMITTED'
@@ -177,12 +177,12 @@ function giveUp(error: unknown): never {
     : error;
 }
 
-/** Nobody has asked for it yet: a program that does is not refused for what was judged before. */
+/** Whether the copy is made ahead of a request; a later request is not refused for an earlier judgement. */
 function isAhead({ priority }: Job): boolean {
   return priority === 'idle' || priority === 'prefetch';
 }
 
-/** Bytes a job writes to its tier at most; a larger compressed form is not worth it. */
+/** Maximum bytes that a job writes to its tier; a larger compressed form is not worth it. */
 function mostWritten({ kind, file }: Job): number {
   if (kind === 'adopt') return 0;
   const { size } = file.fingerprint;

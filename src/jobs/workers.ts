@@ -11,12 +11,12 @@ const stallMs = 60_000;
 /** Threads of a process that reads a network source: sixteen for reads under way, the rest for writes. */
 const readerThreads = 20;
 /**
- * Young memory of such a process, MiB. The pieces that come from a remote die at once; in less memory many of them are still in use
- * when it is cleaned, live on, and cost half as much time again.
+ * Young generation of such a process, MiB. Pieces from a remote die at once; with less memory many are still in use at a collection,
+ * survive it, and cost half as much time again.
  */
 const readerYoungMb = 64;
 
-/** A thread takes 20 MiB, a process three times that: they are given back when nothing was copied for so long, ms. */
+/** Idle time after which a worker ends, ms: a thread takes 20 MiB, a process three times that. */
 const idleMs = 60_000;
 
 const stopping = 'the daemon is stopping';
@@ -54,7 +54,7 @@ export interface RunOptions extends CopyTerms {
 
 interface Means {
   module?: URL | undefined;
-  /** Reading remotes has cost this. */
+  /** Told of requests and bytes read from remotes. */
   onSpent?(spent: Spent[]): void;
 }
 
@@ -89,7 +89,7 @@ export class CopyWorkers implements AsyncDisposable {
     this.#onSpent = onSpent;
     this.#clock = clock;
     this.#module = module;
-    // Node reads files on four threads unless configured before its start; many reads shall be under way at once.
+    // Node reads files on four threads unless configured before its start; many reads are to be in flight at once.
     this.#environment = environment && { ...environment, UV_THREADPOOL_SIZE: String(readerThreads) };
   }
 

@@ -12,9 +12,9 @@ import { retell } from './retell.ts';
 
 /** All answers are results of this namespace. */
 const ns = 'llm';
-/** Answers are fresh for so long, unless the namespace says otherwise, ms. */
+/** Time for which answers are fresh, unless the namespace sets another, ms. */
 const usualTtlMs = 3600_000;
-/** How long equal questions wait for one answer, ms: clients wait as long. */
+/** Maximum time that equal questions wait for one answer, ms: clients wait as long. */
 const waitMs = 600_000;
 const mostTag = 200;
 
@@ -24,7 +24,7 @@ export interface Keep {
   lease: string | null;
 }
 
-/** An answer that is not kept, for those who wait for it. */
+/** An answer that is not kept, for the clients that wait for it. */
 interface Unkept {
   status: number;
   headers: Record<string, string>;
@@ -42,13 +42,13 @@ interface Received {
 
 interface Taken {
   reply: Reply | null;
-  /** To compute it; null when nobody waits for it. */
+  /** The lease to compute the answer; null when no client waits for it. */
   lease: string | null;
-  /** To compute a stale one anew. */
+  /** The lease to compute a stale answer anew. */
   refresh: string | null;
 }
 
-/** What `take` of the plane of results answers. */
+/** The answer of `take` in the plane of results. */
 interface TakeAnswer {
   state: 'hit' | 'stale' | 'compute' | 'timeout' | 'error';
   ageMs?: number;
@@ -78,7 +78,7 @@ export class Answers {
     return mayStore ? unrepeatable : 'no-store';
   }
 
-  /** Everything that can change an answer is in its key. Null when it cannot be known. */
+  /** The key, which covers everything that can change the answer. Null when that cannot be known. */
   async keyOf(question: Question, asked: Asked): Promise<string | null> {
     const account = accountOf(asked);
     const {
@@ -93,7 +93,7 @@ export class Answers {
     try {
       return keyOf(ns, this.#memo.versionOf(ns), `[${about},${question.body}]`);
     } catch {
-      // A body that has no canonical form, such as one of 1000 levels, is the server's to refuse.
+      // The server refuses a body without a canonical form, such as one of 1000 levels.
       return null;
     }
   }
@@ -110,7 +110,7 @@ export class Answers {
     return { reply: text === null ? null : told(text, contentType, question, { status: 200, mark }), lease, refresh };
   }
 
-  /** Keeps an answer that is whole. Those who wait for it get it anyway. */
+  /** Keeps an answer that is whole. Waiting clients get it in any case. */
   async keep({ status, headers, question, keep }: Received, bytes: Buffer, isStream: boolean): Promise<void> {
     if (!keep || !question) return;
     try {
@@ -122,12 +122,12 @@ export class Answers {
       const given = { blob: blob.sha256, contentType: isStream ? stream : whole };
       await this.#memo.put({ ns, ...keep, given, tags, deps: [], costMs: null, label: null, negative: false, ...ttl });
     } finally {
-      // Without effect where the answer has reached those who wait.
+      // Without effect when the waiting clients have the answer.
       this.release(keep, unkeptOf({ status, headers, body: bytes }, isStream));
     }
   }
 
-  /** Gives the right to compute back; those who wait get the reply, or the first of them gets the right. */
+  /** Gives the right to compute back; the waiting clients get the reply, or the first of them gets the right. */
   release(keep: Keep | null, reply: Unkept | (Reply & { body: Buffer }) | null): void {
     if (!keep?.lease) return;
     const unkept = reply !== null && 'body' in reply ? unkeptOf(reply, false) : reply;
@@ -138,7 +138,7 @@ export class Answers {
 const stream = 'text/event-stream';
 const whole = 'application/json';
 
-/** What those who wait must know of its headers. */
+/** The headers that waiting clients need. */
 const passedOn = ['content-type', 'retry-after'];
 
 function unkeptOf({ status, headers, body }: Reply & { body: Buffer }, isStream: boolean): Unkept | null {
@@ -167,7 +167,7 @@ function told(
     const type = question.isStream ? stream : wasStream ? whole : contentType;
     return { status, headers: { 'content-type': type, ...mark }, body: Buffer.from(body) };
   } catch {
-    // What is no JSON although it was finished is no answer.
+    // A finished body that is not JSON is no answer.
     return null;
   }
 }

@@ -1,4 +1,4 @@
-/** A part of a streamed answer, as far as is looked at here. */
+/** A part of a streamed answer: the fields that are read here. */
 export interface Chunk {
   [name: string]: unknown;
   choices?: Choice[];
@@ -17,7 +17,7 @@ export interface Choice {
   text?: string;
 }
 
-/** A streamed answer: its chunks, and whether it came to its end. */
+/** A streamed answer: its chunks, and whether it is complete. */
 export interface Streamed {
   chunks: Chunk[];
   isComplete: boolean;
@@ -50,7 +50,7 @@ export function eventOf(data: unknown): string {
   return `data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`;
 }
 
-/** A chunk that only says what the answer has cost: sent to those who asked for it. */
+/** Whether a chunk holds only the usage of the answer; sent to clients that asked for it. */
 export function isUsage({ choices = [], usage }: Chunk): boolean {
   return choices.length === 0 && typeof usage === 'object' && usage !== null;
 }

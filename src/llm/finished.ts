@@ -2,12 +2,12 @@ import { jsonOf } from '../core/json.ts';
 import { type Choice, type Chunk, readChunks } from './chunks.ts';
 import type { Expected } from './question.ts';
 
-/** Ends that an answer comes to by itself: not those of a filter, an abort or a deadline. */
+/** Finish reasons of complete answers: not those of a filter, an abort or a deadline. */
 const goodEnds = new Set(['stop', 'length', 'tool_calls']);
 
 /**
- * Whether an answer is whole and may be given again: every choice that was asked for came to a good end, and there is no error in it.
- * What a server says in its status is not enough.
+ * Whether an answer is whole and may be given again: every choice asked for has a good finish reason, and none is an error. The
+ * server's status alone is not enough.
  */
 export function isFinished(bytes: Buffer, isStream: boolean, expected: Expected): boolean {
   const text = textOf(bytes);

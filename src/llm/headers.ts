@@ -10,13 +10,13 @@ const ofConnection = [
 export const tokenHeader = 'x-autocached-token';
 const controlHeader = 'x-autocached';
 
-/** What the server is told of a request; `authorization` only when it is meant for the server. */
+/** The headers of a request that the server gets; `authorization` only when it is meant for the server. */
 export function headersForServer(headers: IncomingHttpHeaders, authorization: string | undefined): OutgoingHttpHeaders {
   const passed = without(headers, [tokenHeader, controlHeader, 'authorization', 'cookie', 'origin']);
   return authorization === undefined ? passed : { ...passed, authorization };
 }
 
-/** What the client is told of an answer. */
+/** The headers of an answer that the client gets. */
 export function headersForClient(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
   return without(headers, [controlHeader]);
 }

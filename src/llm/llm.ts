@@ -14,14 +14,14 @@ import { llmServer } from './upstream.ts';
 export interface LlmDeps {
   /** Base address of the server, ending with `/`. */
   url: string;
-  /** Its longest silence, null = without end. */
+  /** Maximum time without a byte, null = no limit. */
   silenceMs: number | null;
   memo: Memo;
   clock: Clock;
   log: Log;
 }
 
-/** Longer answers pass, and are not kept, bytes. */
+/** Maximum size of a kept answer, bytes; longer ones only pass. */
 const mostKept = 16 * 2 ** 20;
 
 /** A cache before a language model's server: repeatable questions have their answers from the plane of results. */
@@ -29,7 +29,7 @@ export class Llm implements AsyncDisposable {
   readonly #upstream: Upstream;
   readonly #answers: Answers;
   readonly #log: Log;
-  /** Work behind answers. */
+  /** Work after answers were sent. */
   readonly #behind = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
 
@@ -39,12 +39,12 @@ export class Llm implements AsyncDisposable {
     this.#log = log;
   }
 
-  /** Forwards what is no question: its answer passes as it comes. @throws CacheError UPSTREAM_AWAY, UPSTREAM_SILENT, NOT_FOUND */
+  /** Forwards a request that is no question, and its answer as it comes. @throws CacheError UPSTREAM_AWAY, UPSTREAM_SILENT, NOT_FOUND */
   pass(outgoing: Outgoing): Promise<IncomingMessage> {
     return this.#upstream.send(outgoing);
   }
 
-  /** Answers a question. What goes wrong with the server is an answer too. */
+  /** Answers a question. A failure of the server is an answer too. */
   async ask(asked: Asked): Promise<Reply> {
     const question = readQuestion(asked.endpoint, asked.written, asked.headers);
     const why = question ? this.#answers.bypassed(question) : 'the body is no object';
@@ -72,7 +72,7 @@ export class Llm implements AsyncDisposable {
     const body = asked.written.bodyText;
     const told = {
       ...headersForServer(headers, authorization),
-      // What is kept must be legible.
+      // Kept answers are not compressed.
       'accept-encoding': 'identity',
       'content-length': Buffer.byteLength(body),
     };
@@ -122,21 +122,21 @@ export class Llm implements AsyncDisposable {
     }
   }
 
-  /** An answer that is too long to be kept. */
+  /** Passes an answer that is too long to be kept. */
   async *#passed(chunks: readonly Buffer[], rest: AsyncIterable<Buffer>, keep: Keep | null): AsyncGenerator<Buffer> {
     this.#answers.release(keep, null);
     yield* chunks;
     yield* rest;
   }
 
-  /** Those who wait for the same answer get the same failure, unless it is that this client has left. */
+  /** Clients that wait for the same answer get the same failure, unless this client has left. */
   #failed(error: unknown, keep: Keep | null, signal: AbortSignal): Reply & { error: Error } {
     const told = failure(this.#upstream.brokenOff(error));
     this.#answers.release(keep, signal.aborted ? null : told);
     return told;
   }
 
-  /** Computes a stale answer anew, behind the one that was given. */
+  /** Computes a stale answer anew after it was given. */
   #refresh(asked: Asked, question: Question, keep: Keep): void {
     const work = async () => {
       const { body } = await this.#fresh({ ...asked, signal: this.#closing.signal }, { question, keep });
@@ -157,7 +157,7 @@ function isEventStream({ headers }: IncomingMessage): boolean {
   return /^text\/event-stream\b/i.test(headers['content-type'] ?? '');
 }
 
-/** @returns the whole, or the first bytes and the stream of the others */
+/** @returns the whole body, or its first bytes and the stream of the rest */
 async function readUpTo(
   answer: IncomingMessage,
   most: number,

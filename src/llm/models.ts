@@ -5,10 +5,10 @@ import type { Clock } from '../runtime/clock.ts';
 import { InFlight } from '../runtime/in-flight.ts';
 import type { Upstream } from '../runtime/upstream.ts';
 
-/** A server that was started anew with another model is noticed so late at most, ms. */
+/** Maximum delay until a server restarted with another model is noticed, ms. */
 const validMs = 3000;
 const answerMs = 2000;
-/** Accounts whose lists are remembered. */
+/** Maximum number of accounts whose lists are remembered. */
 const mostLists = 100;
 
 interface Listed {
@@ -17,7 +17,7 @@ interface Listed {
   at: number;
 }
 
-/** What does not change from answer to answer: some servers give the present time as `created`. */
+/** The constant fields of a model: some servers give the present time as `created`. */
 interface Model {
   id?: unknown;
   root?: unknown;
@@ -26,8 +26,8 @@ interface Model {
 }
 
 /**
- * Which model the server answers with. Many servers have one and ignore the name in the request, so the name alone is no part of a key
- * that can be relied on.
+ * The models that the server answers with. Many servers have one model and ignore the name in the request, so the name alone
+ * identifies nothing in a key.
  */
 export class Models {
   readonly #upstream: Upstream;
@@ -41,8 +41,8 @@ export class Models {
   }
 
   /**
-   * The model of this name, or all when there is none. What was known last counts while the server is away.
-   * @param account stands for whoever asks: servers show each his own models
+   * The model of this name, or all when there is none. The last known list counts while the server is away.
+   * @param account stands for the client: servers show each account other models
    * @returns null when nothing is known
    */
   async behind(name: string, account: string, headers: OutgoingHttpHeaders): Promise<Model[] | null> {

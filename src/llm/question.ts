@@ -5,10 +5,10 @@ import { fieldTexts } from '../memo/json-text.ts';
 export const endpoints = ['chat/completions', 'completions', 'embeddings'] as const;
 export type Endpoint = (typeof endpoints)[number];
 
-/** What a whole answer must hold. */
+/** The required contents of a whole answer. */
 export interface Expected {
   of: Endpoint;
-  /** Choices, or vectors. */
+  /** Number of choices, or of vectors. */
   count: number;
 }
 
@@ -17,9 +17,9 @@ export interface Question extends Expected {
   model: string;
   /** All of the body that can change the answer, as it was written. */
   body: string;
-  /** Vectors never come as a stream. */
+  /** Whether the client wants a stream; never for vectors. */
   isStream: boolean;
-  /** A stream ends with what it has cost. */
+  /** Whether a stream ends with its usage. */
   wantsUsage: boolean;
   /** Why the same question may have another answer next time; null when it has the same one. */
   unrepeatable: string | null;
@@ -29,10 +29,10 @@ export interface Question extends Expected {
   mayStore: boolean;
 }
 
-/** These change how an answer is sent, and who asks, not the answer. */
+/** Fields that change how an answer is sent or name the client, not the answer. */
 const aside = ['stream', 'stream_options', 'user'];
 
-/** @param body the parsed `bodyText` @returns null for what is no question: its answer is the server's business */
+/** @param body the parsed `bodyText` @returns null for a request that is no question, which only the server understands */
 export function readQuestion(
   of: Endpoint,
   written: { body?: unknown; bodyText: string },
@@ -59,7 +59,7 @@ export function readQuestion(
   };
 }
 
-/** What llama.cpp takes for a random one: -1 and the same without a sign. */
+/** llama.cpp reads -1, and the same without a sign, as a random seed. */
 const randomSeed = 2 ** 32 - 1;
 
 function isRepeatable({ temperature, seed }: Record<string, unknown>): boolean {

@@ -7,21 +7,21 @@ import type { Endpoint } from './question.ts';
 /** A request of a client. */
 export interface Asked {
   endpoint: Endpoint;
-  /** Below the base address, with its query. */
+  /** The path below the base address, with its query. */
   path: string;
   headers: IncomingHttpHeaders;
   /** The client's credentials at the server, if it has some. */
   authorization: string | undefined;
   /** Its JSON body, parsed and as it was written. */
   written: { body?: unknown; bodyText: string };
-  /** The client is gone. */
+  /** Aborted when the client is gone. */
   signal: AbortSignal;
 }
 
 export interface Reply {
   status: number;
   headers: OutgoingHttpHeaders;
-  /** Whole, or as it comes. */
+  /** The whole body, or a stream. */
   body: Buffer | AsyncIterable<Buffer>;
 }
 
@@ -34,8 +34,8 @@ export function failure(error: CacheError): Reply & { body: Buffer; error: Cache
 const credentials = ['api-key', 'x-api-key', 'openai-organization', 'openai-project'];
 
 /**
- * Stands for whoever asks. Answers are given to the account alone that asked for them: the daemon does not know whether the server would
- * have answered another one. The credentials cannot be found from it.
+ * Names the account of a client, without revealing its credentials. An answer is given only to the account that asked for it: the
+ * daemon does not know whether the server would have answered another one.
  */
 export function accountOf({ headers, authorization }: Pick<Asked, 'headers' | 'authorization'>): string {
   const given = [authorization, ...credentials.map((name) => headers[name])];

@@ -5,9 +5,9 @@ import type { Question } from './question.ts';
 type Form = Pick<Question, 'of' | 'isStream' | 'wantsUsage'>;
 
 /**
- * A kept answer in the form that is asked for. One in the same form passes as the server wrote it.
+ * A kept answer in the requested form. In the same form it passes as the server wrote it.
  * @param isStream whether it was kept as a stream
- * @returns null when it cannot be told so: nobody asked the server for its usage
+ * @returns null when that is impossible because the kept answer has no usage
  */
 export function retell(text: string, isStream: boolean, asked: Form): string | null {
   if (isStream) return asked.isStream ? streamOfStream(text, asked.wantsUsage) : wholeOfStream(text, asked.of);

@@ -23,7 +23,7 @@ export interface Located {
   rel: string;
   category: string | null;
   medium: Medium;
-  /** It lies on a remote only: its path is that of a placeholder, and no program can open it there. */
+  /** The model is only on a remote: its path is that of a placeholder, which no program can open. */
   isRemote?: boolean;
 }
 
@@ -34,7 +34,7 @@ export type AskedBy = 'loader' | 'command';
 export interface Sources {
   /** Null below no known root. */
   locate(path: string): Located | null;
-  /** Where a category's file of that name may be, best first. */
+  /** The possible places of a category's file of that name, best first. */
   candidates(category: string, name: string): Located[];
   /** The category and name by which `candidates` finds a file; null when it has none. */
   nameOf(path: string): { category: string; name: string } | null;
@@ -46,7 +46,7 @@ export interface Sources {
 export interface CopyInProgress {
   readonly state: JobView['state'];
   readonly ended: Promise<void>;
-  /** Waits for its end, at most this long, ms. While nobody does, no program waits for the copy, whatever its priority was. */
+  /** Waits for its end, at most `ms`. While no caller does, no program waits for the copy, whatever its priority was. */
   awaited(ms: number): Promise<void>;
   view(): JobView;
 }
@@ -60,15 +60,15 @@ export interface Planner {
   activeJob(path: string): CopyInProgress | undefined;
   /** Why a copy of this source is not yet retried. */
   recentFailure(path: string): CacheError | undefined;
-  /** What a source was when its content was known last, if other hosts or the store that they share may give it without the source; else null. */
+  /** The last known fingerprint of a source whose content other hosts or the shared store may give; null when they cannot. */
   withoutSource?(source: Pick<Located, 'path' | 'rel' | 'category'>): Fingerprint | null;
   /** Bytes that must be copied before a copy from there, or a restore, can start. */
   bytesAhead(located: Located, restore: boolean): number;
   /** False while files that loaders open beside this one have no copies in that tier. */
   isComplete(path: string, tier: TierName): boolean;
   /**
-   * To be called when a copy was served: copies that its loader may open beside it go to `given`; `needed` ones it cannot do
-   * without.
+   * To be called when a copy was served: copies that its loader may open beside it go to `given`; the loader requires the
+   * `needed` ones.
    */
   handedOut(path: string, tier: TierName, given: (copy: { path: string; source: string; needed: boolean }) => void): void;
 }
@@ -87,7 +87,7 @@ export interface Speeds {
 
 /** Promises to clients that a copy stays in its place. */
 export interface Leases {
-  /** @returns how long the path stays valid, ms */
+  /** @returns the time for which the path stays valid, ms */
   grant(copyPath: string, client: ClientInfo | null): number;
 }
 
@@ -101,10 +101,10 @@ export interface LookupOptions {
   mode(): Mode;
   /** Limit of the SSD tier, bytes. */
   limit(): number;
-  /** Maximum bytes per second that copies may read from such a medium, null = no bound. */
+  /** Maximum bytes per second that copies read from this medium, null = no limit. */
   rateFor(medium: Medium): number | null;
   filters: Filters;
-  /** Whether nodes of this class go by where a model lies: they get its own path. */
+  /** Whether nodes of this class depend on the place of a model, and so get its own path. */
   wantsOwnPath(nodeClass: string): boolean;
   /** Whether models of waiting prompts are copied ahead; left out = they are. */
   prefetches?(): boolean;

@@ -23,7 +23,7 @@ export class Copies {
     this.#deps = deps;
   }
 
-  /** The ctime of a source as it was last known, ns; undefined where none is. */
+  /** The last known ctime of a source, ns; undefined when none is known. */
   changedAt(path: string): string | undefined {
     return this.#deps.catalog.find(path)?.entry.fingerprint.ctimeNs;
   }

@@ -8,11 +8,11 @@ import type { FilteredFile, Filters } from './filters.ts';
 export interface Facts {
   mode: Mode;
   purpose: Purpose;
-  /** Who asks goes by where the file lies. */
+  /** The asker depends on the place of the file. */
   wantsOwnPath?: boolean;
   file: FilteredFile;
   medium: Medium;
-  /** It lies on a remote only: without a copy, no program can open it. */
+  /** The file is only on a remote: without a copy, no program can open it. */
   isRemote?: boolean;
   /** Whether a failed copy is tried again at once. */
   retries?: boolean;
@@ -21,7 +21,7 @@ export interface Facts {
   copy: Copy | null;
   /** The compressed copy, if there is one: a copy can be made of it without the source. */
   cold: Copy | null;
-  /** What the source was when the farm knew its content, if other hosts may have it: asked when there is no copy and no source. */
+  /** The last fingerprint of the source in the farm, if other hosts may have its content: asked without copy and source. */
   others?: Fingerprint | null;
   /** Some companions have no copies yet. */
   incomplete?: boolean;
@@ -50,7 +50,7 @@ export function decide(facts: Facts): Decision {
   if (mode === 'off') return fromSource('OFF');
   if (purpose === 'scan') return fromSource('BYPASS_SCAN');
   if (filters.excluded(file) || (facts.wantsOwnPath && !facts.isRemote)) return fromSource('BYPASS_EXCLUDED');
-  // Its folder is there and it is not: the user has deleted it, and no copy brings it back.
+  // The folder exists and the file does not: the user has deleted it, and no copy brings it back.
   if (source.state === 'missing') return fromSource('SOURCE_MISSING');
   if (source.state === 'slow') return copy ? fromCopy(hitOf(copy)) : decideSlow(facts);
   if (source.state !== 'present') return copy ? fromCopy('HIT_OFFLINE') : decideRestore(facts, source.state);

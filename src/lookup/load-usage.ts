@@ -13,9 +13,9 @@ export interface LoadUsageDeps {
   speeds: Pick<Speeds, 'secondsSaved' | 'of' | 'ofTier'>;
   planner: Pick<Planner, 'handedOut'>;
   sources: Pick<Sources, 'nameOf'>;
-  /** Sees every answered load, with the file as ComfyUI would name it. */
+  /** Told of every answered load, with the file as ComfyUI would name it. */
   learned: { observe(load: Pick<LookupRequest, 'client'>, file: { category: string; name: string } | null): void };
-  /** Hears which prompt runs, and what it has loaded. */
+  /** Told which prompt runs, and the files that it has loaded. */
   queued: { beginNext(promptId: string, now: number): void; loaded(path: string): void };
   clock: Pick<Clock, 'now'>;
 }
@@ -58,7 +58,7 @@ export class LoadUsage {
 
   /**
    * To be called when a copy is served. For a load it leases the copy and its companions; each of these paths stays openable while
-   * the client runs. @returns how long the copy itself stays there, ms
+   * the client runs. @returns the time for which the copy itself stays there, ms
    */
   handOut({ located }: Examination, copy: Copy, { client, purpose }: LookupRequest): number {
     const { leases, handedOut, planner } = this.#deps;

@@ -115,22 +115,22 @@ export class Lookup {
       sources.stat(located, askedBy).then((source) => ({ located: this.#again(located), source }));
     const near = await Promise.all(places.filter(({ isRemote }) => !isRemote).map(look));
     const nearest = near.find(({ source }) => source.state === 'present');
-    // A file that lies here is not looked for on remotes.
+    // Remotes are not asked for a local file.
     const far = nearest ? [] : await Promise.all(places.filter(({ isRemote }) => isRemote).map(look));
     const found = [...near, ...far];
     const here = nearest ?? far.find(({ source }) => source.state === 'present');
-    // With no source in sight, the name that has a copy is the one that is meant; where it was deleted it is not.
+    // Without a reachable source, the name with a copy is meant, unless its source was deleted.
     const isKept = ({ copy, cold }: UsableCopies) => copy !== null || cold !== null;
     const unseen = found.filter(({ source }) => source.state !== 'missing');
     return here ?? unseen.find(({ located }) => isKept(copies.usable(located))) ?? unseen[0] ?? found[0] ?? null;
   }
 
-  /** Meanwhile a look at it may have shown that a link leads to another disk, and a walk how its path is spelled there. */
+  /** Locates a file again: meanwhile a link may have turned out to lead to another disk, or its path to have another spelling. */
   #again(located: Located): Located {
     return this.#deps.sources.locate(located.path) ?? located;
   }
 
-  /** @param retries whether a copy of a remote's model that has failed is tried again at once: nothing else helps who waits for it */
+  /** @param retries whether a failed copy of a remote's model is retried at once: nothing else helps a program that waits for it */
   #examine(request: LookupRequest, { located, source }: Found, retries = false): Examination {
     const { copies, planner, options } = this.#deps;
     const usable = copies.usable(located, source);
@@ -167,7 +167,7 @@ export class Lookup {
     return { ...usable, located: { ...located, category }, source, job, decision, isCacheAway };
   }
 
-  /** The source's answer comes too late for this client. Its consequences are not lost. */
+  /** Follows an answer of the source that comes too late for this client. */
   #followLate({ size: _, mtimeNs: __, ctimeNs: ___, ...request }: LookupRequest, { located }: Found): void {
     const { sources, log } = this.#deps;
     const follow = async () => {
@@ -182,7 +182,7 @@ export class Lookup {
   #follow(request: LookupRequest, examination: Examination, priority: Priority): CopyInProgress | null {
     const { copies, planner } = this.#deps;
     const { located, decision } = examination;
-    // Copies do not go on hearsay: the daemon looks for itself, after the answer.
+    // An asker's stat retires no copy: the daemon looks for itself, after the answer.
     const isTold = decision.retire === true && request.size !== undefined;
     if (isTold) setImmediate(() => this.#followLate(request, examination));
     else copies.takeOutOfService(examination);
@@ -190,7 +190,7 @@ export class Lookup {
     return planner.request({ ...located, fingerprint: decision.request }, priority);
   }
 
-  /** An error while looking for a file: its own path, where it has one. */
+  /** The answer after an error while a file was looked for: its own path, if it has one. */
   #afterTrouble({ path = '', name = '', purpose }: LookupRequest): Answered {
     const answer = fromSource(path || name, null, 'ERROR');
     if (purpose === 'scan' || !this.#isRemote(path)) return answer;
@@ -242,8 +242,8 @@ function isOutOfReach({ state }: SourceState): boolean {
 }
 
 /**
- * The source as the asker sees it; null when that is not told, or when its ctime is not the known one: then the daemon looks itself, for
- * the ctimes of a container or of a network may be others.
+ * The source as the asker sees it; null when it did not tell, or when its ctime is not the known one: then the daemon looks itself,
+ * because ctimes can differ in a container or over a network.
  */
 function askersStat({ size, mtimeNs, ctimeNs }: LookupRequest, known: string | undefined): SourceState | null {
   if (size === undefined || mtimeNs === undefined) return null;

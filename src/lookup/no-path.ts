@@ -4,7 +4,7 @@ import type { CacheError } from '../core/errors.ts';
 import { reasonTerm } from '../core/vocabulary.ts';
 import type { CopyInProgress, Examination } from './collaborators.ts';
 
-/** An answer. `noPath` says, for a model that lies on a remote only, why there is nothing that a program could open. */
+/** An answer. `noPath` says why a model that is only on a remote has no file that a program could open. */
 export interface Answered extends LookupAnswer {
   noPath?: string;
 }

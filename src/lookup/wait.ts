@@ -15,7 +15,7 @@ export interface WaitDeps {
   options: LookupOptions;
 }
 
-/** How long to wait for the copy, ms: 0 when loading from the source is better. */
+/** Time to wait for the copy, ms; 0 when loading from the source is better. */
 export function waitMsFor(request: LookupRequest, examination: Examination, { planner, speeds, options }: WaitDeps): number {
   const { located, source, cold, decision } = examination;
   const { onMiss, waitMaxMs, rateFor } = options;
