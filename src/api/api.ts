@@ -9,7 +9,7 @@ export interface LookupRequest {
   /** The client's own stat of `path`, so that the daemon needs none. */
   size?: number;
   mtimeNs?: string;
-  /** Where it is the time of the last change of any kind: a program may have restored the mtime after a write. */
+  /** Sent where ctime is the time of the last change of any kind: a program may have restored the mtime after a write. */
   ctimeNs?: string;
   category?: string;
   name?: string;
@@ -30,7 +30,7 @@ export interface ClientInfo {
   node?: string;
   /** Class of that node. */
   nodeClass?: string;
-  /** Which process that is, as no other one ever is: header `X-Autocached-Process`, see `runtime/processes.ts`. */
+  /** An identity that no other process ever has: header `X-Autocached-Process`, see `runtime/processes.ts`. */
   process?: string;
 }
 
@@ -65,9 +65,9 @@ export interface JobView {
   kind: JobKind;
   bytesDone: number;
   bytesTotal: number;
-  /** 0 until measured, and while it stands still. */
+  /** 0 until measured, and while nothing is copied. */
   bytesPerSecond: number;
-  /** Null until it can be estimated, and while it stands still or gives way. */
+  /** Null until it can be estimated, and while nothing is copied or the copy gives way. */
   etaMs: number | null;
   error: { code: string; message: string } | null;
 }
@@ -120,7 +120,7 @@ export interface RootsAnswer {
   roots: RootView[];
 }
 
-/** Body of `DELETE /api/roots`: roots that are no more. */
+/** Body of `DELETE /api/roots`: the roots to forget. */
 export interface ForgetRootsRequest {
   paths: string[];
   /** Their copies leave too. */
@@ -187,7 +187,7 @@ export interface WarmRequest {
   check?: boolean;
   /** Bring the copies into the RAM tier too; without one, read them once for the page cache. */
   ram?: boolean;
-  /** So many hosts of the farm are to have the files, this one among them; `all` = every one. */
+  /** Number of hosts of the farm that should have the files, this one included; `all` = every host. */
   hosts?: number | 'all';
 }
 
@@ -212,18 +212,18 @@ export interface WarmAnswer {
   items: WarmItem[];
   ready: number;
   missing: number;
-  /** What the other hosts of the farm that were asked have done; only with `hosts` in the request. */
+  /** Progress of the other hosts of the farm that were asked; only with `hosts` in the request. */
   hosts?: WarmHost[] | undefined;
 }
 
-/** `asked`: it has said nothing yet; `copying`: it is at it; `done`: it has told how each file ended; `silent`: it does not answer. */
+/** `asked`: no answer yet; `copying`: copies are under way; `done`: each file has its outcome; `silent`: the host does not answer. */
 export const warmHostStates = ['asked', 'copying', 'done', 'silent'] as const;
 
-/** What another host of the farm was asked to warm. */
+/** A request to another host of the farm to warm files, and its progress. */
 export interface WarmHost {
   host: string;
   state: (typeof warmHostStates)[number];
-  /** The files that this host is to have; without an end, unless `done`. */
+  /** The files that this host should have, without outcomes unless `done`. */
   items: WarmHostItem[];
 }
 
@@ -231,7 +231,7 @@ export interface WarmHostItem {
   /** `category/name`. */
   item: string;
   ready: boolean;
-  /** Null until it is told. */
+  /** Null until the host reports it. */
   reason: Reason | null;
   message: string | null;
 }

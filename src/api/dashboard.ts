@@ -2,16 +2,16 @@ import type { TierName } from '../core/types.ts';
 import type { LibraryState } from '../core/vocabulary.ts';
 import type { EventMap } from './event-map.ts';
 
-/** What the dashboard asks for, besides what every program does. */
+/** Requests and answers that only the dashboard uses. */
 
 /** A browser that is signed in. */
 export interface SignInView {
   id: number;
-  /** As the browser calls itself. */
+  /** Name that the browser gives itself. */
   browser: string;
   createdAt: string;
   usedAt: string;
-  /** It is the one that asks. */
+  /** True for the browser that sent this request. */
   current: boolean;
 }
 
@@ -22,7 +22,7 @@ export interface RecentEvent {
   at: string;
 }
 
-/** The same for people: one line, and its kind. `GET /api/events/told` */
+/** A recent event for people: one line, and its kind. `GET /api/events/told` */
 export interface ToldEvent {
   /** Counts the events of this daemon. */
   number: number;
@@ -31,12 +31,12 @@ export interface ToldEvent {
   path: string | null;
   text: string;
   kind: string;
-  /** Somebody should look. */
+  /** True when a person should look at it. */
   trouble: boolean;
 }
 
 export interface ToldEvents {
-  /** All kinds that there are. */
+  /** All kinds of events. */
   kinds: string[];
   /** Newest first. */
   events: ToldEvent[];
@@ -51,7 +51,7 @@ export interface Throughput {
 export const librarySorts = ['name', 'category', 'folder', 'size', 'state', 'uses', 'lastUsed'] as const;
 export type LibrarySort = (typeof librarySorts)[number];
 
-/** Query of `GET /api/library`. Of a list, a file fits one; of several lists, each. */
+/** Query of `GET /api/library`. A file fits if it matches one item of each given list. */
 export interface LibraryQuery {
   /** Words in the name or the path, in any case. */
   search?: string;
@@ -92,9 +92,9 @@ export interface LibraryFile {
 export interface LibraryShare {
   name: string;
   files: number;
-  /** Of the sources. */
+  /** Bytes of the sources. */
   bytes: number;
-  /** Those with a copy in service, and what the copies take. */
+  /** Files with a copy in service, and the bytes of these copies. */
   cached: number;
   cachedBytes: number;
 }

@@ -8,15 +8,15 @@ export interface TierUseView {
   evictions: number;
   /** Copies that were not made: no room, or worthier ones would have had to leave. */
   rejected: number;
-  /** Loads whose time programs have told. */
+  /** Loads whose duration programs have reported. */
   loads: number;
   /** Their mean; null before the first. */
   averageLoadMs: number | null;
 }
 
-/** As a list shows it. */
+/** An entry as a list shows it. */
 export interface ListedEntry extends EntryView {
-  /** Whether the store that hosts share copies in has it; left out without one, and while its content is not known. */
+  /** Whether the shared store has it; left out without a store, and while the content is not known. */
   shared?: boolean;
   /** What each tier has done for it. */
   use: (TierUseView & { tier: TierName })[];

@@ -26,7 +26,7 @@ export interface EventMap {
   /** The disk of the cache directory has gone, is back, or takes no more writes. */
   'cache-disk': { dir: string; state: TierState };
   'source-stuck': StuckView;
-  /** What goes wrong between the hosts of a farm, and its end; `path`: the file that it was about. */
+  /** A fault between the hosts of a farm, or its end; `path`: the file concerned. */
   'farm-trouble': { code: FarmTrouble; host: string | null; path: string | null; why: string | null };
   'mode-changed': { mode: Mode };
   /** The changed settings, by key, and the settings of the files that are not in force. */

@@ -8,14 +8,14 @@ export type DaemonEvent = { [K in keyof EventMap]: { name: K; data: EventMap[K] 
 
 /** An event in words: `title: subject` and `rest`, which follows without a space. */
 export interface EventWords {
-  /** What has happened; empty where subject and rest make a sentence. */
+  /** The event in a few words; empty where subject and rest make a sentence. */
   title: string;
   /** A path, or whatever the event is about. */
   subject: string;
   rest: string;
 }
 
-/** The words of an event; those of a newer daemon's are its data. */
+/** The words of an event; an event known only to a newer daemon is shown as its data. */
 export function eventWords({ name, data }: DaemonEvent): EventWords {
   switch (name) {
     case 'job-queued':

@@ -11,11 +11,11 @@ export interface ExplainAnswer {
   remote?: RemoteView;
   /** Its content as the farm names it, and where the last copy's bytes came from; left out while the farm knows nothing of it. */
   farm?: FarmSourceView;
-  /** Whether the store that hosts share copies in has it; left out without one, and while that is not known. */
+  /** Whether the shared store has it; left out without a store, and while the content is not known. */
   shared?: boolean;
   /** Its last copy was made from that store. */
   fromShared?: boolean;
-  /** Wishes of the other hosts of a farm, for each of them, that this host's counts began with; left out where it has counted alone. */
+  /** Wishes per other host of the farm that this host's counts began with; left out if it has counted alone. */
   toldWishes?: number;
   leases: { client: string; expiresInMs: number }[];
   decisions: { at: string; reason: Reason; purpose: Purpose; app: string | null }[];
@@ -29,10 +29,10 @@ export interface ExplainAnswer {
   now: { reason: Reason; path: string; word: string; why: string };
   /** The file most likely meant, as `category/name`, when there is no such file; null when no name is near. */
   meant: string | null;
-  /** The sources whose compressed copies its own is stored as differences from, and those that are stored as differences from it. */
+  /** Sources whose compressed copies its own is stored as differences from, and sources stored as differences from its own. */
   standsOn?: string[];
   baseOf?: string[];
-  /** The variants that are made of it, or that it is; left out where there are none. */
+  /** The variants made of this file, or the variant that it is; left out if there are none. */
   variants?: VariantStory[];
 }
 

@@ -1,6 +1,6 @@
 import type { ClaimCounts, FarmFigures, PeerErrorCounts } from '../core/farm.ts';
 
-/** How the Redis of the farm does: `connecting` until the first answer, `away` while it is left alone. */
+/** State of the farm's Redis: `connecting` until the first answer, `away` while it is left alone. */
 type DirectoryState = 'connecting' | 'up' | 'away';
 
 /** Answer of `GET /api/farm`. Everything but `on` and `shared` is empty without a farm. */
@@ -10,18 +10,18 @@ export interface FarmAnswer {
   name: string | null;
   /** This host, as the others know it. */
   host: string | null;
-  /** Where the others read from it; null = it gives nothing. */
+  /** URL at which other hosts read from this one; null = it gives nothing. */
   url: string | null;
   directory: { state: DirectoryState; why: string | null } | null;
-  /** Known hosts, this one among them, by name. While the directory is away, those of before. */
+  /** Known hosts, this one included, by name. While the directory is away, the last known ones. */
   hosts: FarmHostView[];
-  /** What this host gives to others, and what it is fetching, the latest first; at most 50. */
+  /** Contents that this host gives or fetches, the latest first; at most 50. */
   contents: FarmContentView[];
   /** Since the start of this daemon. */
   figures: FarmFigures;
   claims: ClaimCounts;
   peerErrors: PeerErrorCounts;
-  /** The store that hosts share copies in; null = none. */
+  /** The shared store; null = none. */
   shared: SharedView | null;
 }
 
@@ -32,7 +32,7 @@ export interface FarmHostView extends FarmFigures {
   /** Bytes that its copies may take. */
   limit: number;
   isThis: boolean;
-  /** Whether it speaks a version that this host speaks too; with another one neither takes anything from the other. */
+  /** Whether both hosts speak one version of the protocol; otherwise neither takes anything from the other. */
   isUnderstood: boolean;
 }
 
@@ -42,7 +42,7 @@ export interface FarmContentView {
   content: string;
   size: number;
   chunks: number;
-  /** Chunks that are here. */
+  /** Chunks on this host. */
   has: number;
   /** Hosts that have some of it, this one not among them. */
   hosts: FarmHolder[];
@@ -50,7 +50,7 @@ export interface FarmContentView {
 
 export interface FarmHolder {
   host: string;
-  /** Chunks. */
+  /** Chunks on that host. */
   has: number;
 }
 
@@ -63,7 +63,7 @@ export interface FarmLocateAnswer {
   chunks: number | null;
   /** All hosts that have some of it, this one among them. */
   hosts: FarmHolder[];
-  /** Whether the store that hosts share copies in has it; null without such a store, or while it does not answer. */
+  /** Whether the shared store has it; null without a store, or while it does not answer. */
   shared: boolean | null;
 }
 
@@ -73,7 +73,7 @@ export interface SharedView {
   url: string;
   state: 'up' | 'away';
   why: string | null;
-  /** Contents in it, and their bytes; reserved: on their way there. */
+  /** Contents in the store and their bytes; `reserved`: bytes on their way there. */
   files: number;
   bytes: number;
   reserved: number;

@@ -1,22 +1,22 @@
-/** What misses would have cost with a cache of this size. */
+/** Cost of the misses with a cache of this size. */
 interface MissPoint {
   /** Bytes. */
   bytes: number;
-  /** Seconds that loads took longer than from a copy. */
+  /** Load time in excess of loads from copies, s. */
   seconds: number;
   misses: number;
 }
 
 /** Whether it pays to keep the least valuable copies compressed (`AUTOCACHE_COMPRESS=cold`), by replaying the recorded loads. */
 export interface ColdAdvice {
-  /** Whether it is done at present. */
+  /** Whether the setting is on at present. */
   isOn: boolean;
-  /** Seconds that the loads of the counted time take less with it than without; below 0 = more. */
+  /** Load time saved by compression over the counted time, s; negative = lost. */
   saves: number;
-  /** Loads that restore a compressed copy, and bytes that are written to the SSD more than without; below 0 = fewer. */
+  /** Loads that restore a compressed copy, and additional bytes written to the SSD; negative = fewer. */
   restores: number;
   written: number;
-  /** Bytes per second of a restore, and whether that is what restores took here. */
+  /** Speed of a restore, bytes per second, and whether it was measured here. */
   restoreSpeed: number;
   measured: boolean;
   /** Size of the models over that of their compressed copies. */
@@ -27,10 +27,10 @@ export interface ColdAdvice {
 
 /** Answer of `GET /api/loads/misses`: the user's own miss curve, by replaying the recorded loads. */
 export interface MissesAnswer {
-  /** When the counted time begins, and when the trace of `GET /api/loads/trace` does; ISO. */
+  /** Start of the counted time, and of the trace of `GET /api/loads/trace`; ISO. */
   since: string;
   start: string | null;
-  /** Recorded loads of the counted time, and bytes of all files that were loaded ever. */
+  /** Recorded loads of the counted time, and bytes of all files ever loaded. */
   loads: number;
   footprint: number;
   /** The limit in force, bytes, and the policy. */
@@ -38,9 +38,9 @@ export interface MissesAnswer {
   policy: string;
   /** By size; one of them has the limit. Empty without loads. */
   points: MissPoint[];
-  /** The larger limit that is worth most for its bytes: what it has more, and saves; null when none saves a tenth. */
+  /** The larger limit that saves most per byte: its additional bytes, and seconds saved; null when none saves a tenth. */
   more: { bytes: number; seconds: number } | null;
-  /** Null without loads, and while nothing is known of the weights: no copy is there yet. */
+  /** Null without loads, and before the first copy: nothing is known of the weights then. */
   cold: ColdAdvice | null;
   /** Share of the files that were replayed. */
   sampled: number;

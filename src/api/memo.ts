@@ -3,7 +3,7 @@
 import type { ConfigValue } from './api.ts';
 import type { MemoComparisons } from './memo-comfyui.ts';
 
-/** What a result is: a JSON value, bytes, named files, or a JSON value with blobs in it. */
+/** Kind of a result: a JSON value, bytes, named files, or a JSON value with blobs in it. */
 export type MemoKind = 'json' | 'bytes' | 'files' | 'doc';
 
 export const memoSorts = ['bytes', 'age', 'hits', 'used', 'cost'] as const;
@@ -28,13 +28,13 @@ export interface MemoFile {
   sha256: string;
   size: number;
   contentType?: string;
-  /** Where it can be opened on this machine. */
+  /** Path at which this machine can open it. */
   path: string;
 }
 
 export type MemoBlob = Pick<MemoFile, 'sha256' | 'size' | 'path'>;
 
-/** Found, and not: `stale` is served while somebody computes it anew. */
+/** Outcome of a search: a `stale` result is served while a program computes it anew. */
 export interface MemoFound {
   state: 'hit' | 'stale' | 'miss';
   key: string;
@@ -45,16 +45,16 @@ export interface MemoFound {
   size?: number;
   contentType?: string;
   files?: MemoFile[];
-  /** Of a `doc`. */
+  /** Blobs of a `doc`. */
   blobs?: MemoBlob[];
   ageMs?: number;
-  /** It is the result of a text in other words. */
+  /** Present if the result is that of a text in other words. */
   similar?: MemoLikeness;
 }
 
 /** Part of a hit with the result of another text. */
 export interface MemoLikeness {
-  /** Of that text. */
+  /** Key of the result of that text. */
   key: string;
   /** Cosine of the angle between the vectors of both; 1 for equal normalised texts. */
   similarity: number;
@@ -144,14 +144,14 @@ export interface MemoNamespaceView {
   items: number;
   bytes: number;
   totals: MemoTotals;
-  /** What it sets itself; what is left out is as in the settings. */
+  /** The namespace's own settings; a field left out is as in the daemon's settings. */
   settings: MemoNamespaceSettings;
 }
 
-/** Times of a namespace in ms, and its limits within those of all results; what is left out is as in the settings of the daemon. */
+/** Times of a namespace in ms, and its limits within those of all results; a field left out is as in the daemon's settings. */
 export interface MemoNamespaceSettings {
   maxItems?: number;
-  /** Of values; a blob counts for each result that has it. */
+  /** Maximum bytes of values; a blob counts for each result that has it. */
   maxBytes?: number;
   /** Null = without end. */
   ttlMs?: number | null;
@@ -162,27 +162,28 @@ export interface MemoNamespaceSettings {
   semantic?: MemoSemantic;
 }
 
-/** What may differ between two texts that have one result. */
+/** Differences allowed between two texts that have one result. */
 export const memoNormaliseRules = ['case', 'space', 'punctuation'] as const;
 export type MemoNormaliseRule = (typeof memoNormaliseRules)[number];
 
 /** How texts of a namespace are compared. */
 export interface MemoSemantic {
   /**
-   * `normalise`: equal but for `normalise`. `suggest`: similar ones are told by `/api/memo/similar`, never served. `verified`: also the same
-   * words in the same order, once enough was judged. `threshold`: whatever is as near as `threshold`, right or wrong.
+   * `normalise`: texts equal under the rules in `normalise`. `suggest`: `/api/memo/similar` reports similar texts, they are never served.
+   * `verified`: also texts of the same words in the same order, once enough were judged. `threshold`: any text at least as similar as
+   * `threshold`, right or wrong.
    */
   mode: 'normalise' | 'suggest' | 'verified' | 'threshold';
-  /** What may differ in every mode but `suggest`; left out = all of it with `normalise`, and nothing with the others. */
+  /** Differences allowed in every mode but `suggest`; left out = all of them with `normalise`, none with the others. */
   normalise?: MemoNormaliseRule[];
   /** Share of all answers that `verified` may give wrong. */
   wrong?: number;
-  /** Of `threshold`, cosine. */
+  /** Minimum cosine in mode `threshold`. */
   threshold?: number;
   acceptWrongAnswers?: true;
 }
 
-/** What has happened, since the first start. */
+/** Counts since the first start. */
 export interface MemoTotals {
   hits: number;
   stale: number;
@@ -202,27 +203,27 @@ export interface MemoTotals {
 
 /** The Redis that machines share results in. Numbers count since the daemon was started. */
 export interface MemoSharedStats {
-  /** `away`: it is left out until it answers again. */
+  /** `away`: no requests are sent until it answers again. */
   state: 'connecting' | 'up' | 'away';
-  /** In words; null unless it is away. */
+  /** The reason in words; null unless `away`. */
   why: string | null;
   hits: number;
   misses: number;
-  /** Not asked: it was away, or had still to be told of a change. */
+  /** Requests not sent: it was away, or had a pending change. */
   skipped: number;
-  /** Asked, and no answer came in time. */
+  /** Requests without an answer in time. */
   failed: number;
-  /** Values that were not what they must be, and were removed there. */
+  /** Values found damaged, and removed there. */
   damaged: number;
-  /** Values written, removed, and not taken by Redis. */
+  /** Values written, removed, and refused by Redis. */
   stored: number;
   removed: number;
   refused: number;
-  /** Changes that it has still to be told of. */
+  /** Changes not yet written to it. */
   owed: number;
 }
 
-/** What Redis would answer for a key; `unknown` while it is not asked. */
+/** Answer that Redis would give for a key; `unknown` while it is not asked. */
 export interface MemoSharedExplanation {
   state: 'hit' | 'stale' | 'miss' | 'unknown';
   why: string;
@@ -246,7 +247,7 @@ export interface MemoStats extends MemoTotals {
   layers: Record<MemoLayer, number>;
   /** Null where results are not shared with other machines. */
   shared: MemoSharedStats | null;
-  /** What lies in the daemon's memory. */
+  /** Results in the daemon's memory. */
   ram: { items: number; bytes: number; limit: number };
   computing: number;
   waiting: number;
@@ -260,16 +261,16 @@ export interface MemoExplainAnswer {
   ns: string;
   key: string;
   state: 'hit' | 'stale' | 'miss';
-  /** In a sentence. */
+  /** The reason in a sentence. */
   why: string;
   entry: MemoEntryView | null;
   /** Null where results are not shared with other machines. */
   shared: MemoSharedExplanation | null;
-  /** How its text is compared with others, and how often it was right for one of these; null when it has none, or it is not compared. */
+  /** Comparison of its text: texts judged, and those whose result was right for it; null when there is no text, or it is not compared. */
   compared: { mode: MemoSemantic['mode']; judged: number; right: number } | null;
   deps: { dep: string; state: 'same' | 'changed' | 'unknown' }[];
   blobs: { sha256: string; size: number; sound: boolean; path: string }[];
-  /** How many others leave before it; null when it is not kept. */
+  /** Number of results that leave before it; null when it is not kept. */
   leavesAfter: number | null;
 }
 
@@ -283,7 +284,7 @@ export interface MemoVerifyAnswer {
 
 /** Answer of `POST /api/memo/take`. */
 export type MemoTaken =
-  | (MemoFound & { state: 'hit' | 'stale' /** The lease of the one who computes it anew. */; refresh?: string })
+  | (MemoFound & { state: 'hit' | 'stale' /** Lease for computing it anew. */; refresh?: string })
   | { state: 'compute'; lease: string; leaseMs: number; fence: number }
   | { state: 'timeout' }
   | { state: 'error'; error: string };

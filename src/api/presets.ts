@@ -15,7 +15,7 @@ export interface SlotView {
 export interface PresetView {
   name: string;
   description: string;
-  /** What it can be made for, the usual one first; empty when there is no choice. */
+  /** Families of models that it can be compiled for, the usual one first; empty when there is no choice. */
   families: string[];
   /** `user`: a file in `presets` of the state directory. */
   origin: 'built-in' | 'user';
@@ -31,12 +31,12 @@ export interface GraphFigures {
   /** Since the start. */
   hits: number;
   misses: number;
-  /** Of both; null before the first. */
+  /** Hits over all lookups; null before the first. */
   hitRate: number | null;
 }
 
 export interface GraphsAnswer extends GraphFigures {
-  /** The last used first. */
+  /** The most recently used first. */
   graphs: { key: string; preset: string; config: unknown; hits: number; createdAt: number; expiresAt: number }[];
 }
 
@@ -49,17 +49,17 @@ export interface PresetsAnswer {
 export interface PresetModel extends Pick<WarmItem, 'path' | 'tier' | 'ready' | 'size' | 'word' | 'why'> {
   category: string;
   name: string;
-  /** Where it is published. */
+  /** Address at which it is published. */
   url: string | null;
   /** `away`: its folder does not answer. */
   state: 'here' | 'away' | 'missing';
 }
 
-/** The files of a preset with its usual settings, as they lie on this machine. */
+/** The files of a preset with its usual settings, as found on this machine. */
 export interface PresetFiles {
   name: string;
   family: string | null;
-  /** How many it loads. */
+  /** Number of files that it loads. */
   files: number;
   /** Those that are not here, in load order. */
   absent: PresetModel[];
@@ -85,7 +85,7 @@ export interface CompiledAnswer {
   graph: 'hit' | 'miss';
 }
 
-/** A preset that has run, or was known. */
+/** Answer for a preset that has run, or whose result was known. */
 export interface PresetAnswer extends PromptAnswer, Pick<CompiledAnswer, 'name' | 'family' | 'graph'> {}
 
 /** Fields of a body that say how a preset is to be run: no slot has such a name. */

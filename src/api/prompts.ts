@@ -1,8 +1,8 @@
 /** Whole prompts on the wire: requests and answers of `POST /api/prompts/run` (docs/PROMPTS.md). */
 
 /**
- * How an answer was come by. `HIT`, `STALE`: from the results; `MISS`: ComfyUI has run it, and it is kept; `BYPASS…`: it has run it,
- * and nothing is kept; `RUNNING`: whoever asked did not want to wait longer. Closed list.
+ * Origin of an answer. `HIT`, `STALE`: the results; `MISS`: a run of ComfyUI, kept; `BYPASS…`: a run of ComfyUI, not kept;
+ * `RUNNING`: the caller's wait ended before the run. Closed list.
  */
 export type PromptReason =
   | 'HIT'
@@ -15,11 +15,11 @@ export type PromptReason =
 
 /** A file that a prompt has made. */
 export interface PromptOutput {
-  /** The node, as the prompt of whoever asks calls it. */
+  /** The node, by its id in the caller's prompt. */
   node: string;
   /** ComfyUI's word for such files: `images`, `audio`, `gifs`. */
   kind: string;
-  /** As ComfyUI has saved it when it ran the prompt. */
+  /** Name under which ComfyUI saved it when it ran the prompt. */
   filename: string;
   subfolder: string;
   /** `output` or `temp`. */
@@ -43,9 +43,9 @@ export interface PromptValue {
 
 export interface PromptAnswer {
   reason: PromptReason;
-  /** In a sentence, where something is not kept; else null. */
+  /** The reason in a sentence if something is not kept; else null. */
   why: string | null;
-  /** It is found again. */
+  /** True when the result is kept. */
   stored: boolean;
   key: string | null;
   /** Of the run, in ComfyUI; null when there was none. */
@@ -56,7 +56,7 @@ export interface PromptAnswer {
   values: PromptValue[];
 }
 
-/** How a run does; an event of `"watch": true`. */
+/** Progress of a run; an event of `"watch": true`. */
 export interface PromptRunProgress {
   /** `starting`: on its way to ComfyUI; `fetching`: it is over there, and its files are being kept. */
   state: 'starting' | 'queued' | 'running' | 'fetching';
@@ -66,15 +66,15 @@ export interface PromptRunProgress {
   /** The node that runs, and its class. */
   node: string | null;
   classType: string | null;
-  /** Of that node; 0 of 0 when it does not tell. */
+  /** Steps of that node; 0 of 0 when it reports none. */
   step: number;
   steps: number;
-  /** Of all nodes; those that are over. */
+  /** Finished nodes, of all nodes. */
   done: number;
   nodes: number;
 }
 
-/** A run that goes on. */
+/** A run in progress. */
 export interface PromptRunView extends PromptRunProgress {
   /** Of its result; null when none is kept. */
   key: string | null;
@@ -82,7 +82,7 @@ export interface PromptRunView extends PromptRunProgress {
   label: string;
   /** Address of the ComfyUI. */
   comfyui: string;
-  /** How many wait for it. */
+  /** Number of callers that wait for it. */
   waiting: number;
   runsForMs: number;
 }

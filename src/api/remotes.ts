@@ -12,11 +12,11 @@ export interface RemoteView {
   category: string | null;
   health: RootHealth;
   why: string | null;
-  /** Null = not listed yet. */
+  /** Number of files; null = not listed yet. */
   files: number | null;
-  /** What was read from it in each month, the present one first. */
+  /** Reads from it by month, the present one first. */
   months: RemoteMonth[];
-  /** Most bytes a month that are read without a program that waits; null = no bound. */
+  /** Maximum bytes a month of reads that no program waits for; null = no limit. */
   monthlyLimit: number | null;
 }
 
@@ -33,7 +33,7 @@ export interface RemotesAnswer {
   remotes: RemoteView[];
 }
 
-/** The header of a safetensors file on a remote, as its bytes say. */
+/** The header of a safetensors file on a remote. */
 export interface RemoteHeaderAnswer {
   path: string;
   /** Of the whole file, bytes. */

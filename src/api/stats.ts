@@ -17,7 +17,7 @@ export interface TierStats extends TierUseView {
   represented: number;
   /** `represented` over `bytes`; null while the tier is empty. */
   ratio: number | null;
-  /** Those of them that stand on others; left out where there are none. */
+  /** The copies that are stored as differences from others; left out if there are none. */
   standing?: { files: number; bytes: number; represented: number };
   reserved: number;
   /** Bytes in its directory that are no copies; they count towards the limit. */
@@ -51,7 +51,7 @@ interface VariantUse {
 export interface StatsAnswer {
   version: string;
   pid: number;
-  /** What calls the program in a shell, in any directory: `autocached`, or by its file. */
+  /** Shell command that runs the program from any directory: `autocached`, or the path of its file. */
   command: string;
   mode: Mode;
   policy: string;
@@ -79,19 +79,19 @@ export interface StatsAnswer {
   /** Categories with a quota: bytes of their copies, and most bytes. Left out when there are none. */
   quotas?: QuotaUse[] | undefined;
   /**
-   * Variants, with those on their way, the bytes of the ssd's limit that they hold or have reserved, and the most that they may. Left out
-   * when there are none.
+   * Variants, including those being made, the bytes of the ssd's limit that they hold or reserve, and their maximum. Left out if
+   * there are none.
    */
   variants?: VariantUse | undefined;
   roots: RootView[];
   jobs: { running: number; queued: number };
-  /** While files in the cache are unaccounted for: how many were seen so far. Until then, no copy starts. */
+  /** While files in the cache are unaccounted for: number of files seen so far. Until then, no copy starts. */
   accounting: { seen: number } | null;
   /** Files in the cache directory that are no copies, the largest first, and whether `purge --all` removes them. */
   orphans: { path: string; bytes: number; purged: boolean }[];
   /** Sources that programs still read although copies are ready. */
   stuck: StuckView[];
-  /** What programs wrote beside copies and is not beside the sources yet. */
+  /** Files that programs wrote beside copies and that are not beside the sources yet. */
   written: { files: number; bytes: number };
   /** Parts of the settings and ComfyUI files that are not in force, one line each, with the reason. */
   warnings: string[];

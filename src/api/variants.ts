@@ -7,9 +7,9 @@ export interface VariantRequest {
   model: string;
   /** The number format; left out = the weights stay as they are. */
   to?: VariantForm | undefined;
-  /** Round activations to 8 bits too, where the GPU is faster so. */
+  /** Round activations to 8 bits too, where the GPU computes faster that way. */
   fastMatmul?: boolean | undefined;
-  /** Leave out what ComfyUI never loads. */
+  /** Leave out tensors that ComfyUI never loads. */
   dropUnused?: boolean | undefined;
 }
 
@@ -21,13 +21,13 @@ export interface VariantView {
   category: string;
   /** The path of the model it is made of; null where only its own file tells of it. */
   source: string | null;
-  /** What of its recipe stands in its name: `fp8`, `auto8-trimmed`. */
+  /** The part of its recipe that its name states: `fp8`, `auto8-trimmed`. */
   form: string;
-  /** `waiting` for a copy of its source, or for what `why` tells; `stale`: its source has changed since. One that is made anew stays until the new one is whole. */
+  /** `waiting`: for its source's copy, or as `why` says; `stale`: its source has changed. One being remade stays until the new one is whole. */
   state: 'waiting' | 'making' | 'ready' | 'stale' | 'failed';
-  /** Why it waits, failed or is stale, or what is gone. */
+  /** Why it waits, failed or is stale, or which file is gone. */
   why: string | null;
-  /** Of its file, and reserved for the one that is made. */
+  /** Bytes of its file, and bytes reserved for the one being made. */
   bytes: number;
   sourceBytes: number;
   architecture: string | null;
@@ -41,15 +41,15 @@ export interface VariantView {
 }
 
 export interface VariantsAnswer {
-  /** Where they lie; it is a model folder of ComfyUI while there are any. */
+  /** Directory of the variants; a model folder of ComfyUI while there are any. */
   directory: string;
-  /** What they hold, or have reserved, of the cache's limit; and the most of it that they may take. */
+  /** Bytes of the cache's limit that they hold or reserve, and their maximum. */
   bytes: number;
   limit: number;
   variants: VariantView[];
 }
 
-/** What the rounding of each layer cost, the worst ones first. */
+/** Rounding error of each layer, the largest first. */
 export interface VariantReportAnswer {
   variant: VariantView;
   /** SHA-256 of the source, hex. */
@@ -57,7 +57,7 @@ export interface VariantReportAnswer {
   layers: VariantLayer[];
 }
 
-/** A variant as its model's story tells of it. */
+/** A variant as reported with its model. */
 export interface VariantStory extends Pick<VariantView, 'path' | 'name' | 'category' | 'state' | 'bytes'> {
   /** The five layers that lost most by rounding; empty until it is made. */
   worst: VariantLayer[];
@@ -75,8 +75,8 @@ export interface VariantLayer {
 
 export interface RemovedVariantAnswer {
   path: string;
-  /** What became free. */
+  /** Bytes freed. */
   bytes: number;
-  /** Only the making of a new one has ended. */
+  /** True when only the making of a new one was ended. */
   formerStays: boolean;
 }

@@ -21,7 +21,7 @@ export interface WorkflowModel
   switchedOff?: true;
   /** Its node opens it past ComfyUI's lookup, so that a copy would not be used; not prefetched. */
   opensItself?: true;
-  /** Only nodes need it whose outputs are kept from an earlier run; such models come last and are not prefetched. */
+  /** Needed only by nodes whose outputs are kept from an earlier run; such models come last and are not prefetched. */
   notNeeded?: true;
 }
 
@@ -36,7 +36,7 @@ export interface UnresolvedInput {
   reason: UnresolvedReason;
   word: string;
   why: string;
-  /** The files that are called so, when there are several. */
+  /** The files of that name, when there are several. */
   candidates: readonly string[];
 }
 
@@ -47,17 +47,17 @@ export interface WorkflowAnswer {
   models: WorkflowModel[];
   /** Nodes whose models are not loaded or cannot be named, with the reason. */
   skipped: { node: string; why: string }[];
-  /** Inputs of nodes that are executed. Files with a name that are not there are among `models`. */
+  /** Inputs of nodes that are executed. A named file that is absent is among `models`. */
   unresolved: UnresolvedInput[];
 }
 
-/** Answer of `POST /api/workflows/prefetch`: the copies on their way for it, and its models; those with `notNeeded` get no copy. */
+/** Answer of `POST /api/workflows/prefetch`: the copies under way for it, and its models; those with `notNeeded` get no copy. */
 export interface PrefetchAnswer {
   jobs: JobView[];
   models: WorkflowModel[];
 }
 
-/** Answer of `POST /api/hints`: the copies on their way for what the user has open. */
+/** Answer of `POST /api/hints`: the copies under way for the workflow that is open. */
 export interface HintAnswer {
   jobs: JobView[];
 }

@@ -2,11 +2,11 @@ import type { Fingerprint } from '../core/types.ts';
 
 /** A file that a program wrote beside copies, where it would have written beside the source (`GET /api/cache/written`). */
 export interface WrittenFile {
-  /** Where it lies. */
+  /** Its present path. */
   path: string;
-  /** Where it belongs: beside the source. */
+  /** Its path beside the source, where it belongs. */
   source: string;
-  /** The model folder that this lies in. */
+  /** The model folder that `source` is in. */
   root: string;
   bytes: number;
   mtimeNs: string;

@@ -1,7 +1,7 @@
 import type { Copy, TierName } from '../core/types.ts';
 import type { Database } from '../sqlite/database.ts';
 
-/** Which compressed files stand on which others: a base stays as long as anything is made of it. */
+/** Which compressed files stand on which others: a base stays until nothing stands on it. */
 export class Bases {
   readonly #db: Database;
 

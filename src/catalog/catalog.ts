@@ -133,7 +133,7 @@ export class Catalog implements Disposable {
     return this.#db.version;
   }
 
-  /** Makes the space again that is given up when the disk of the catalog is full; to be called now and then. */
+  /** Refills the reserved space that is given up when the catalog's disk is full; call it periodically. */
   reserveSpace(): void {
     this.#db.reserveSpace();
   }
@@ -157,7 +157,7 @@ export class Catalog implements Disposable {
     return true;
   }
 
-  /** From now on no write holds up an answer; who has to write waits for `writable` first. */
+  /** From now on no write delays an answer; a caller that must write waits for `writable` first. */
   answerFirst(): void {
     this.#db.answerFirst();
   }

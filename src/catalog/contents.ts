@@ -57,7 +57,7 @@ export class Contents {
     });
   }
 
-  /** The content of a source as it is, as one word; null when no copy of it was ever made or compared. */
+  /** The content of a source as it is, as one text; null when no copy of it was ever made or compared. */
   ofEntry(entryId: number): string | null {
     const sql = `SELECT n.hash || ' ' || n.size AS name FROM entries e JOIN contents n ON n.id = e.content_id WHERE e.id = ?`;
     return this.#db.get<{ name: string }>(sql, entryId)?.name ?? null;

@@ -3,11 +3,11 @@ import type { SourceFile } from '../core/types.ts';
 import { type Votes, votesAt } from '../core/votes.ts';
 import type { Database } from '../sqlite/database.ts';
 
-/** What the other hosts of a farm know of how wanted sources are. */
+/** Demand for sources as counted by the other hosts of a farm. */
 export interface OthersDemand {
-  /** Wishes that count by now; 0 = none that are known. @param own wishes of all files here: who knows much himself is told little */
+  /** Decayed wishes; 0 = none known. @param own wishes of all files on this host: the more it has counted, the less it is told */
   of(file: SourceFile, own: number): number;
-  /** Told of each wish that counts. */
+  /** Called for each wish that counts. */
   wished(file: SourceFile): void;
 }
 
@@ -23,7 +23,7 @@ export function demandOf(bytes: Buffer | null): Demand | null {
   return { wishedAt, usedAt, burstAt, bursts, counts };
 }
 
-/** What the wishes of all sources have shown, kept in the catalog. Read again only after a write. */
+/** Habits learned from the wishes of all sources, kept in the catalog. Read again only after a write. */
 export class SavedHabits {
   readonly #db: Database;
   #known: { habits: Habits | null; version: number } | null = null;
@@ -46,7 +46,7 @@ export class SavedHabits {
     this.#db.run('INSERT OR REPLACE INTO habits VALUES (1, ?)', JSON.stringify(habits));
   }
 
-  /** Before the first use, from the votes that sources have: a catalog may be older than its habits. @param now wall-clock ms */
+  /** Habits before the first use, from the votes of sources: a catalog may be older than its habits. @param now wall-clock ms */
   first(now: number): Habits {
     const rows = this.#db.all<Votes>('SELECT votes, voted_at AS votedAt FROM entries WHERE voted_at IS NOT NULL');
     const total = rows.reduce((sum, votes) => sum + votesAt(votes, now), 0);

@@ -123,7 +123,7 @@ export class Entries {
     const known = this.habits.get();
     const habitsBefore = known ?? this.habits.first(at);
     const { demand, habits } = afterUse(before ? demandBefore(before) : null, habitsBefore, at);
-    // A file that nobody here has wanted yet begins with what others know.
+    // A file that was not wanted on this host yet starts with the counts of the others.
     const told = before?.votedAt === null && this.others ? this.others.of(before, wishesOf(habitsBefore, at)) : 0;
     const all = told > 0 ? joined(demand, demandFrom(told, at)) : demand;
     this.#db.run(
@@ -143,7 +143,7 @@ export class Entries {
     if (before && votedAt !== before.votedAt) this.others?.wished(before);
   }
 
-  /** Wishes of other hosts that the counts of a source began with; null = none. */
+  /** Wishes of other hosts that a source's counts began with; null = none. */
   toldWishesOf(id: number): number | null {
     return this.#db.get<{ told: number | null }>('SELECT told_wishes AS told FROM entries WHERE id = ?', id)?.told ?? null;
   }
@@ -153,7 +153,7 @@ export class Entries {
     this.#db.run('UPDATE entries SET pinned = @pinned, pinned_alone = @pinned WHERE id = @id', { id, pinned: pinned ? 1 : 0 });
   }
 
-  /** Pins a file because of a rule, or lets it go when a rule has ended. @returns whether it is pinned: its name or another rule may hold it */
+  /** Pins a file by a rule, or unpins it when the rule has ended. @returns whether it is pinned: its name or another rule may hold it */
   setHeld(entry: Entry, pinned: boolean): boolean {
     const held = Number(pinned || this.pins.hold(entry));
     const sql = `UPDATE entries SET pinned = ? OR pinned_alone
@@ -162,8 +162,8 @@ export class Entries {
   }
 
   /**
-   * Pins all files below a directory, and those that appear there later, until the directory is unpinned. What is pinned by its name or
-   * by another rule stays so.
+   * Pins all files below a directory, and those that appear there later, until the directory is unpinned. Files pinned by their names
+   * or by another rule stay pinned.
    */
   setPinnedBelow(directory: string, pinned: boolean): void {
     const prefix = prefixOf(directory);
@@ -203,7 +203,7 @@ export class Entries {
     return this.#select<EntryRow>('e.*', query, { limit, offset }).map(entryOf);
   }
 
-  /** All entries with what their copies come to, in pages. */
+  /** All entries with the totals of their copies, in pages. */
   library(): Generator<LibraryRow> {
     return libraryRows(this.#db);
   }
@@ -284,7 +284,7 @@ export function entryOf(row: EntryRow): Entry {
   };
 }
 
-/** A source that was only counted in votes so far has the demand that they tell. */
+/** A source counted only in votes so far takes its demand from them. */
 function demandBefore({ demand = null, votes, votedAt }: Entry): Demand | null {
   return demand ?? (votedAt === null ? null : demandFrom(votes, votedAt));
 }

@@ -1,6 +1,6 @@
 import type { Database } from '../sqlite/database.ts';
 
-/** What foresight has learned, as one value. */
+/** The learned state of foresight, as one value. */
 export class SavedForesight {
   readonly #db: Database;
 

@@ -6,7 +6,7 @@ interface HandedOutRow {
   program: string;
 }
 
-/** Paths of copies that programs were given and may open again; what they mean is told in `usage/handed-out.ts`. */
+/** Paths of copies that programs were given and may open again; `usage/handed-out.ts` defines their meaning. */
 export class HandedOutPaths {
   readonly #db: Database;
 

@@ -2,7 +2,7 @@ import { type CopyState, type TierName, tierNames } from '../core/types.ts';
 import type { Database } from '../sqlite/database.ts';
 import { inPages, pageSize } from './pages.ts';
 
-/** An entry and what its copies come to, for a list of all files. */
+/** An entry and the totals of its copies, for a list of all files. */
 export interface LibraryRow {
   id: number;
   path: string;

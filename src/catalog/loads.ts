@@ -4,13 +4,13 @@ import type { Database } from '../sqlite/database.ts';
 import { OldLoads } from './old-loads.ts';
 import { inPages, pageSize } from './pages.ts';
 
-/** Loads, and prompts without loads, that are held until they are written: a full disk must not fill the memory. */
+/** Maximum loads, and prompts without loads, held until they are written: a full disk must not fill the memory. */
 const mostHeld = 10_000;
 const mostPrompts = 1000;
-/** Characters of a prompt's id and of a node's class that are kept. */
+/** Maximum length of a prompt's id and of a node's class, characters. */
 const mostText = 100;
 
-/** Row ids of the last load of each file, for the time that programs tell afterwards. */
+/** Files whose last load is remembered by its row id, for durations that programs report later. */
 const mostLast = 1000;
 
 interface Row extends Omit<PastLoad, 'hit'> {
@@ -18,7 +18,7 @@ interface Row extends Omit<PastLoad, 'hit'> {
   hit: number;
 }
 
-/** Every load of a model, gathered in memory until `write`; those of days long ago as sums by day. */
+/** Every load of a model, gathered in memory until `write`; old ones as sums by day. */
 export class Loads {
   readonly #db: Database;
   readonly #clock: Clock;
@@ -28,7 +28,7 @@ export class Loads {
   readonly #queued = new Map<string, number>();
   readonly #last = new Map<string, number>();
 
-  /** @param mostBytes of the catalog that loads may take */
+  /** @param mostBytes maximum size of recorded loads in the catalog */
   constructor(db: Database, clock: Clock, mostBytes?: number) {
     this.#db = db;
     this.#clock = clock;
@@ -47,7 +47,7 @@ export class Loads {
     forgetOldest(this.#queued, mostPrompts);
   }
 
-  /** A program tells how long its last load of this source took. */
+  /** Records the duration of a program's last load of this source. */
   took(path: string, ms: number): void {
     const held = this.#held.findLast((load) => load.path === path);
     const id = this.#last.get(path);

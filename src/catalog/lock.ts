@@ -7,15 +7,15 @@ import { setAside, setAsideUnless } from '../runtime/set-aside.ts';
 import { isDamage } from '../sqlite/damage.ts';
 import { isFull } from '../sqlite/reserve.ts';
 
-/** A second one beside it: who takes the first for a leftover and removes it does not let another daemon in. */
+/** Two files: removing the first one as a leftover does not admit another daemon. */
 const lockNames = [lockName, '.autocached.lock'] as const;
-/** Pause between two looks at whether the locks are in place, ms. */
+/** Interval between two checks of whether the locks are in place, ms. */
 const lookMs = 5_000;
 
 export interface LockOptions {
-  /** Told of a lock that is none, and of its new name. */
+  /** Called with the new name of a file that is no lock. */
   onSetAside?: (path: string) => void;
-  /** Told when the locks were removed and another process has them now: this one must end. */
+  /** Called when the locks were removed and another process has taken them: this one must end. */
   onLost?: (why: CacheError) => void;
 }
 
@@ -47,7 +47,7 @@ export function lockDirectory(dir: string, what: string, { onSetAside, onLost = 
     if (removed.length === 0 || idOf(dir) !== directory) return;
     const files = removed.map(({ file }) => file);
     try {
-      // What was removed no longer guards anything; its holder is this process.
+      // A removed lock file guards nothing; this process held it.
       close(removed);
       locks = [...locks.filter((lock) => !removed.includes(lock)), ...take(dir, what, files, onSetAside)];
     } catch (error) {

@@ -2,13 +2,13 @@ import { dayMs, type PastLoad } from '../core/loads.ts';
 import type { Medium } from '../core/types.ts';
 import type { Database } from '../sqlite/database.ts';
 
-/** Loads are kept one by one for so long, ms. */
+/** Age at which single loads are summed by day, ms. */
 const detailMs = 30 * dayMs;
-/** Rows that are joined with one write: less than 10 ms. */
+/** Rows summed in one write, which takes less than 10 ms. */
 const atOnce = 500;
-/** What loads may take of the catalog, bytes. */
+/** Maximum size of recorded loads in the catalog, bytes. */
 const usualBytes = 64 * 1024 * 1024;
-/** A row's bytes at most, with its share of indexes and of pages that are half full. */
+/** Maximum bytes of a row, with its share of indexes and of pages that are half full. */
 const rowBytes = { load: 200, day: 130, prompt: 300, file: 100 };
 
 interface Detail {
@@ -29,10 +29,10 @@ interface Day extends Omit<PastLoad, 'at' | 'hit' | 'run' | 'queuedAt'> {
   lastAt: number;
 }
 
-/** So full, room is made until it is as empty as that. */
+/** Shares of the maximum at which making room starts and ends. */
 const [fullShare, roomyShare] = [0.95, 0.9];
 
-/** Loads of long ago: joined to one row for each day and file, and forgotten day by day when all loads take too much. */
+/** Old loads: summed to one row for each day and file, and forgotten day by day when all loads exceed the maximum. */
 export class OldLoads {
   readonly #db: Database;
   readonly #mostBytes: number;
@@ -45,7 +45,7 @@ export class OldLoads {
     this.#mostBytes = mostBytes;
   }
 
-  /** Joins some of the oldest loads if they are old, or if all take too much; in a transaction. @param now wall-clock ms  @param added loads since */
+  /** Sums some of the oldest loads, if old or over the maximum; in a transaction. @param now wall-clock ms @param added loads since */
   join(now: number, added: number): void {
     const taken = this.#watch(added);
     const makesRoom = this.#makesRoom;
@@ -85,7 +85,7 @@ export class OldLoads {
     this.#db.run(sql, Math.floor(at / dayMs), file, hit, size, medium, sourceSpeed, seconds, at, at);
   }
 
-  /** Begins to make room when it is short, and ends that. @param added loads */
+  /** Starts and ends making room. @param added loads */
   #watch(added: number): { all: number; days: number } {
     this.#taken ??= this.#measure();
     this.#taken.all += added * (rowBytes.load + rowBytes.prompt);
@@ -110,7 +110,7 @@ export class OldLoads {
     return { all: days + others + 3 * counts.paths, days };
   }
 
-  /** Forgets the first day that has no loads one by one, and files that were not loaded since. @returns whether there was one */
+  /** Forgets the first day that has no single loads, and files not loaded since. @returns whether there was one */
   #forgetDay(taken: { all: number; days: number }): boolean {
     const sql = 'SELECT (SELECT min(day) FROM load_days) AS day, (SELECT at FROM loads ORDER BY id LIMIT 1) AS detailed';
     const { day = null, detailed = null } = this.#db.get<{ day: number | null; detailed: number | null }>(sql) ?? {};

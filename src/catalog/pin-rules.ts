@@ -3,7 +3,7 @@ import { matcher } from '../core/file-globs.ts';
 import type { SourceFile } from '../core/types.ts';
 import type { Database } from '../sqlite/database.ts';
 
-/** Files that are pinned when they come: those that a glob or a category means. */
+/** Rules that pin files as they appear: globs and categories. */
 export interface PinRules {
   globs: string[];
   categories: string[];
@@ -11,7 +11,7 @@ export interface PinRules {
 
 type NamedFile = Pick<SourceFile, 'path' | 'rel' | 'category'>;
 
-/** The rules by which files are pinned, those that come later too. Kept in memory: each new file is compared with them. */
+/** The rules by which present and later files are pinned. Kept in memory: each new file is compared with them. */
 export class Pins {
   readonly #db: Database;
   #holds: ((file: NamedFile) => boolean) | null = null;
@@ -43,7 +43,7 @@ export class Pins {
   }
 }
 
-/** The files that rules mean; a glob may name the category. */
+/** A predicate for the files that match rules; a glob may name the category. */
 export function meaning({ globs, categories }: PinRules): (file: NamedFile) => boolean {
   const named = new Set(categories);
   const matches = globs.length === 0 ? null : matcher(globs);

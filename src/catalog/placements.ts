@@ -26,7 +26,7 @@ export class Placements {
     this.#db = db;
   }
 
-  /** Notes how many bytes lie in a tier's directory that no placement accounts for: the limit is one over these too. */
+  /** Notes the bytes in a tier's directory that no placement accounts for: they count towards the limit. */
   setOutside(tier: TierName, bytes: number): void {
     this.#outside.set(tier, bytes);
   }
@@ -79,7 +79,7 @@ export class Placements {
     return this.#db.get<{ id: number }>(sql, ino, size, mtimeNs, tier, content)?.id;
   }
 
-  /** Compressing it would save too little: it is not tried again. */
+  /** Marks a file that compressing would hardly reduce: it is not tried again. */
   setDense(id: number): void {
     this.#db.run('UPDATE placements SET dense = 1 WHERE id = ?', id);
   }

@@ -1,6 +1,6 @@
 import type { Database } from '../sqlite/database.ts';
 
-/** What was read from a remote in one month. */
+/** Bytes and requests of a remote in one month. */
 export interface MonthOfRemote {
   /** `2026-11`, UTC. */
   month: string;
@@ -8,7 +8,7 @@ export interface MonthOfRemote {
   requests: number;
 }
 
-/** What was read from each remote, by its name and by months. */
+/** Reads from each remote, by its name and by months. */
 export class RemoteUse {
   readonly #db: Database;
 

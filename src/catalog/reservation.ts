@@ -13,7 +13,7 @@ export interface ReserveRequest {
   free: number;
   /** Bytes that must stay free. */
   floor: number;
-  /** Most bytes of copies of a category, in the tiers that share the limit. */
+  /** Maximum bytes of copies of a category, in the tiers that share the limit. */
   quota?: { category: string; bytes: number } | undefined;
   /** An interrupted copy of the same source: its bytes are already on the disk, and this copy's row replaces its row. */
   replaces?: Pick<Copy, 'id' | 'bytes'>;

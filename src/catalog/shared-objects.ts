@@ -7,7 +7,7 @@ export interface SharedObject {
   score: number;
 }
 
-/** What lies in the shared store, for a host that has no Redis to keep it in. `state`: 'there', or 'gone' with its score. */
+/** Contents of the shared store, for a host without a Redis. `state`: 'there', or 'gone' with its score. */
 export class SharedObjects {
   readonly #db: Database;
 
@@ -39,7 +39,7 @@ export class SharedObjects {
     return this.#db.get('SELECT 1 FROM shared_copies WHERE entry_id = ?', entryId) !== undefined;
   }
 
-  /** Number and bytes of those that are there. */
+  /** Number and bytes of the contents that are there. */
   total(): { files: number; bytes: number } {
     const sql = `SELECT count(*) AS files, coalesce(sum(bytes), 0) AS bytes FROM shared_objects WHERE state = 'there'`;
     return this.#db.get<{ files: number; bytes: number }>(sql) ?? { files: 0, bytes: 0 };

@@ -5,7 +5,7 @@ export interface SignIn {
   id: number;
   cookieHash: string;
   keyHash: string;
-  /** As the browser calls itself. */
+  /** Name that the browser gives itself. */
   browser: string;
   /** Wall-clock ms, for people, and to forget those that are not used. */
   createdAt: number;

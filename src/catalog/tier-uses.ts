@@ -7,9 +7,9 @@ export interface TierUse {
   /** Loads that it answered. */
   hits: number;
   evictions: number;
-  /** Copies that were not made as there was no room, or worthier ones would have had to leave. */
+  /** Copies not made: there was no room, or worthier ones would have had to leave. */
   rejected: number;
-  /** Loads whose time programs have told, and all of these times together, ms. */
+  /** Loads whose duration programs have reported, and the sum of these durations, ms. */
   loads: number;
   loadMs: number;
 }
@@ -60,12 +60,12 @@ export class TierUses {
     this.#counts.clear();
   }
 
-  /** Of the whole tier, as far as it is written. */
+  /** Uses of the whole tier, as far as written. */
   total(tier: TierName): TierUse {
     return this.#db.get<TierUse>(`SELECT ${columns} FROM tier_uses WHERE entry_id = ? AND tier = ?`, all, tier) ?? none;
   }
 
-  /** By tier, of one file, as far as it is written. */
+  /** Uses of one file by tier, as far as written. */
   ofEntry(id: number): (TierUse & { tier: TierName })[] {
     return this.#db.all(`SELECT tier, ${columns} FROM tier_uses WHERE entry_id = ?`, id);
   }

@@ -139,7 +139,7 @@ export class Usage {
     return this.#db.all('SELECT copy_path AS copyPath, client FROM leases');
   }
 
-  /** The source may have changed since it was used: the catalog knows better by now. */
+  /** The catalog's fingerprint wins: the source may have changed since it was used. */
   #writeUse({ file, uses, tick, at }: Use): void {
     const { fingerprint } = this.#entries.byPath(file.path) ?? file;
     this.#entries.addUses(this.#entries.put({ ...file, fingerprint }).id, uses, tick, at);

@@ -3,7 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Database } from '../sqlite/database.ts';
 import type { Placements } from './placements.ts';
 
-/** What is known of a finished variant. */
+/** Facts of a finished variant. */
 interface VariantFacts {
   architecture: string;
   /** The lowest ratio of signal to noise of its layers, dB; null = none has an error. */
@@ -27,7 +27,7 @@ export interface VariantRow {
   createdAt: number;
 }
 
-/** A variant that is to be made. What lies under its path until then is the former one. */
+/** A variant to be made. Until then its path holds the former one. */
 export interface VariantOrder extends Pick<VariantRow, 'path' | 'fingerprint' | 'recipe' | 'createdAt'> {
   source: string;
   /** Reserved for it; 0 while it waits. */
@@ -60,7 +60,7 @@ interface StoredOrder extends Omit<Stored, 'facts'> {
   replaces: string | null;
 }
 
-/** The variants, and those that are to be made. They are the user's, made on purpose: nothing here leaves for copies. */
+/** The variants, made and ordered. The user made them on purpose: nothing here leaves for copies. */
 export class Variants {
   readonly #db: Database;
   readonly #placements: Placements;
@@ -90,12 +90,12 @@ export class Variants {
     });
   }
 
-  /** Nothing is reserved for it any more. */
+  /** Drops the reservation. */
   release(path: string): void {
     this.#db.run('UPDATE variant_orders SET bytes = 0 WHERE path = ?', path);
   }
 
-  /** What was ordered is under its name. */
+  /** Enters the ordered variant, complete under its name. */
   finish(path: string, { bytes, facts }: Pick<VariantRow, 'bytes' | 'facts'>): void {
     this.#db.transaction(() => {
       const order = this.order(path);
@@ -104,19 +104,19 @@ export class Variants {
     });
   }
 
-  /** It is not made; the former one stays. */
+  /** Drops an order; the former variant stays. */
   giveUp(path: string): void {
     this.#db.run('DELETE FROM variant_orders WHERE path = ?', path);
   }
 
-  /** Enters a file that is there, in place of what was known under its path. */
+  /** Enters an existing file, in place of the former row of its path. */
   enter({ path, source, fingerprint, recipe, bytes, facts }: Omit<VariantRow, 'createdAt'>): void {
     const sql = `INSERT OR REPLACE INTO variants (${fingerprintColumns}, path, source, recipe, bytes, facts, created_at)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
     this.#db.run(sql, ...columnsOf(fingerprint), path, source, recipe, bytes, JSON.stringify(facts), this.#clock.now());
   }
 
-  /** Its file is gone. */
+  /** Removes the row of a file that is gone. */
   forget(path: string): void {
     this.#db.run('DELETE FROM variants WHERE path = ?', path);
   }
@@ -131,18 +131,18 @@ export class Variants {
     return row && orderOf(row);
   }
 
-  /** Those that are there and those to be made; one that is made anew counts once. */
+  /** Number of variants, made and ordered; one being remade counts once. */
   count(): number {
     const sql = 'SELECT count(*) AS count FROM (SELECT path FROM variants UNION SELECT path FROM variant_orders)';
     return this.#db.get<{ count: number }>(sql)?.count ?? 0;
   }
 
-  /** All that are there, by path. */
+  /** All finished variants, by path. */
   all(): VariantRow[] {
     return this.#db.all<Stored>('SELECT * FROM variants ORDER BY path').map(rowOf);
   }
 
-  /** All that are to be made, by path. */
+  /** All orders, by path. */
   orders(): VariantOrder[] {
     return this.#db.all<StoredOrder>('SELECT * FROM variant_orders ORDER BY path').map(orderOf);
   }

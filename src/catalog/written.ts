@@ -11,8 +11,8 @@ interface WrittenRow {
 }
 
 /**
- * A copy that a program may write to, and its file is not what was sealed: what it wrote is kept until the user decides (law 15).
- * @param isRewritten whether a program that was given its path may have saved a model there: what else changes a model is damage
+ * Whether a program wrote to a copy that it may write to: the file differs from its seal, and is kept until the user decides (law 15).
+ * @param isRewritten whether a program that was given the path may have saved a model there; any other change of a model is damage
  */
 export function isWrittenTo(
   { path, form, state }: { path: string; form: Form; state: CopyState },

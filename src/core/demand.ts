@@ -7,9 +7,9 @@ const fading = Math.LN2 / (32 * dayMs);
 const usual = 2;
 /** A file that is used again between these is in a burst, whose count has the longer one as its half-life. */
 const [sameRunMs, burstMs] = [5000, 10 * 60 * 1000];
-/** So long after its last use, a burst counts nothing. */
+/** Time after its last use at which a burst counts nothing, ms. */
 const overMs = 30 * burstMs;
-/** A file that is asked for against all expectation does not end an expectation. */
+/** Added to each count when forecasts are judged: a request against all expectation does not end a forecast. */
 const surprise = 0.001;
 
 /** How uses are counted. */
@@ -37,7 +37,7 @@ export interface Demand {
   bursts: number;
 }
 
-/** What the wishes of all files have shown: their decayed number at `at`, and how much each half-life is worth as a forecast. */
+/** Habits learned from the wishes of all files: their decayed number at `at`, and the weight of each half-life as a forecast. */
 export interface Habits {
   at: number;
   totals: readonly number[];
@@ -55,7 +55,7 @@ export function wishesOf(habits: Habits, now: number): number {
   return decayed(habits.totals, now - habits.at)[usual] ?? 0;
 }
 
-/** Of a file that was only counted with the usual half-life so far. @param wishes decayed count at `at`, wall-clock ms */
+/** Demand for a file that was counted only with the usual half-life so far. @param wishes decayed count at `at`, wall-clock ms */
 export function demandFrom(wishes: number, at: number): Demand {
   return { counts: halfLifeDays.map(() => wishes), wishedAt: at, usedAt: at, burstAt: at, bursts: 0 };
 }
@@ -159,7 +159,7 @@ function judge(
   return gained.map((part) => ((1 - mixing) * part) / whole + mixing / shares.length);
 }
 
-/** A clock that was set back lets nothing grow. */
+/** Nothing grows when the clock is set back. */
 function decayed(counts: readonly number[], ms: number): number[] {
   const decays = counts.slice();
   let decay = Math.exp(-Math.max(0, ms) * fading);

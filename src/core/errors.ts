@@ -63,7 +63,7 @@ export class CacheError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | null;
 
-  /** @param options `lines`: what follows the message, each in a line of its own; a name with a line break in it makes none */
+  /** @param options `lines`: follow the message, each in a line of its own; a name with a line break in it makes none */
   constructor(code: ErrorCode, message: string, options: { lines?: readonly string[]; hint?: string; cause?: unknown } = {}) {
     const { lines = [], cause } = options;
     super([message, ...lines].map(inOneLine).join(lineBreak), cause === undefined ? undefined : { cause });
@@ -86,7 +86,7 @@ function inOneLine(text: string): string {
   return text.replace(/\s*[\r\n]\s*/g, ' ');
 }
 
-/** The message and the lines that a message on the wire was made of. */
+/** Splits a message from the wire into the message and its lines. */
 export function linesOf(message: string): [message: string, lines: string[]] {
   const [first = '', ...lines] = message.split(lineBreak);
   return [first, lines];
@@ -116,7 +116,7 @@ export function sentenceOf(thrown: unknown): string {
   return what === undefined || path === undefined ? troubleOf(thrown) : `${path}: ${what}`;
 }
 
-/** The same where the path is told beside it. */
+/** The same without the path, for output that names the path beside it. */
 export function troubleOf(thrown: unknown): string {
   const message = messageOf(thrown);
   const [, what] = systemError.exec(message) ?? [];

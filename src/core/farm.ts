@@ -15,9 +15,9 @@ export const peerErrors = ['silent', 'lied', 'refused', 'gone'] as const;
 export type PeerError = (typeof peerErrors)[number];
 export type PeerErrorCounts = Record<PeerError, number>;
 
-/** Whose word on a content is taken; the setting says what each means. */
+/** The hosts whose statements about a content are believed; the setting explains each word. */
 export const farmTrusts = ['members', 'published', 'twice'] as const;
 export type FarmTrust = (typeof farmTrusts)[number];
 
-/** What goes wrong in a farm, and what ends it: a closed list, the same word everywhere. */
+/** Faults of a farm, and their ends: a closed list, the same word everywhere. */
 export type FarmTrouble = 'PEER_WRONG_BYTES' | 'PEER_LOST' | 'DIRECTORY_LOST' | 'DIRECTORY_BACK';

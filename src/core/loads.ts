@@ -17,14 +17,14 @@ export interface Load {
   /** The tier that it came from; null = its source. */
   tier: TierName | null;
   reason: Reason;
-  /** Time of reading it, s: as the program has told, until then by the speed of where it came from. */
+  /** Duration, s: as the program reported it, until then estimated from the speed of the tier or source. */
   seconds: number;
-  /** ComfyUI's id of the prompt, and the class of the node that loaded it, where the program said so. */
+  /** ComfyUI's id of the prompt, and the class of the node that loaded it, if the program stated them. */
   prompt: string | null;
   nodeClass: string | null;
 }
 
-/** A load of the past. Of days long ago only the number of loads of each file is known: they are spread evenly over their time. */
+/** A past load. Of old days only the number of loads of each file is known: they are spread evenly over their time. */
 export interface PastLoad extends Pick<Load, 'at' | 'path' | 'category' | 'size' | 'medium' | 'sourceSpeed'> {
   /** Whether a copy was used. */
   hit: boolean;

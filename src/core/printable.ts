@@ -1,6 +1,6 @@
 /**
- * What steers a terminal or turns the order of letters: C0 and C1 controls, line and paragraph separators, marks of direction.
- * Names of files come from other people's disks and may hold any of it.
+ * Characters that steer a terminal or change the order of letters: C0 and C1 controls, line and paragraph separators, marks of
+ * direction. Names of files come from other people's disks and may hold any of them.
  */
 const steering =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be printed
@@ -9,12 +9,12 @@ const steering =
 /** The same without C0, which JSON never holds as it is. */
 const steeringInJson = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
-/** For people: a question mark in the place of each. */
+/** A text for people: a question mark replaces each of these characters. */
 export function plain(text: string): string {
   return text.replace(steering, '?');
 }
 
-/** The same for a text of several lines: those that begin with two spaces go on in a new line. */
+/** The same for a text of several lines: lines that begin with two spaces stay lines. */
 export function plainLines(text: string): string {
   return text
     .split(/\n(?= {2})/)
@@ -22,7 +22,7 @@ export function plainLines(text: string): string {
     .join('\n');
 }
 
-/** For logs, where the name must be found again: each as `\u001b`. */
+/** A text for logs, where the name must be found again: `\u001b` and the like replace these characters. */
 export function escaped(text: string): string {
   return text.replace(steering, escapeOf);
 }

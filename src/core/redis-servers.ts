@@ -1,4 +1,4 @@
-/** Where a Redis or Valkey answers, and as whom. */
+/** Addresses of a Redis or Valkey, and the credentials for it. */
 export interface RedisServers {
   kind: 'single' | 'cluster' | 'sentinel';
   /** At least one; the sentinels of `sentinel`. */

@@ -15,13 +15,13 @@ interface RemoteFacts {
   list: string | null;
   /** The HTTP proxy that requests go through, such as `http://127.0.0.1:4001`. */
   proxy: string | null;
-  /** What its bytes cost. */
+  /** Price of reading its bytes. */
   price: Price | null;
   /** Whether a content that differs from its published hash is refused, or only reported. */
   verify: 'report' | 'strict';
 }
 
-/** What reading a remote has cost. */
+/** Bytes and requests that were read from a remote. */
 export interface Spent {
   /** Its name. */
   remote: string;
@@ -52,12 +52,12 @@ export interface SharedStore {
   limit: number;
 }
 
-/** A content in the store that hosts share copies in. */
+/** A content in the shared store. */
 export interface StoreOrigin {
   at: S3Remote;
   /** The object below the store's prefix. */
   key: string;
-  /** What its bytes have to be. */
+  /** Expected SHA-256 of its bytes. */
   sha256: string;
 }
 

@@ -4,13 +4,13 @@ import type { SourceFile } from './types.ts';
 /** A source without its place on this host. */
 export type NamedSource = Pick<SourceFile, 'rel' | 'category'>;
 
-/** What hosts call a source among themselves: roots lie elsewhere on each, so it is its category and the path below that, with `/`. */
+/** Name of a source among hosts: its category and the path below it, with `/`, because roots differ from host to host. */
 function sourceNameOf({ rel, category }: NamedSource): string {
   const path = rel.replaceAll('\\', '/');
   return category === null || path.startsWith(`${category}/`) ? path : `${category}/${path}`;
 }
 
-/** A digest of that name, hex: it says nothing of what models people have. */
+/** A digest of that name, hex: it does not reveal which models a person has. */
 export function sourceDigestOf(source: NamedSource): string {
   return createHash('sha256')
     .update(JSON.stringify(['source', sourceNameOf(source)]))

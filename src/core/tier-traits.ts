@@ -2,7 +2,7 @@ import { type Form, type TierName, tierNames } from './types.ts';
 
 /** Tiers of one quota lie on one volume and share one limit. */
 interface Quota {
-  /** Runs short when the quota is full; also the reason of the eviction, in events and in the log. */
+  /** The resource that a full quota lacks; also the reason of the eviction, in events and in the log. */
   resource: 'memory' | 'space';
   /** Settings that name the directory and the limit, for messages. */
   settings: { dir: string; limit: string };
@@ -21,9 +21,9 @@ export interface TierTraits {
   /** Copies with the same bytes are hard links of one file in it. */
   links: boolean;
   quota: Quota;
-  /** Assumed speed of reading from it until one is measured, of the cold tier that of a whole restore; bytes per second. */
+  /** Assumed read speed until one is measured (for the cold tier, of a whole restore), bytes per second. */
   usualSpeed: number;
-  /** Ends the names of its files, after the name of the source. */
+  /** End of its file names, after the name of the source. */
   suffix: string;
 }
 

@@ -51,7 +51,7 @@ export const purposes = ['load', 'metadata', 'scan'] as const;
 /** Why the program wants the path. Only `load` counts as use and may start a copy. */
 export type Purpose = (typeof purposes)[number];
 
-/** Highest first: a file that a loader waits for precedes one that it may want next. For an `idle` one only copies of less worth leave. */
+/** Highest first: a file that a loader waits for precedes one that it may want next. An `idle` copy evicts only copies of less worth. */
 export const priorities = ['wait', 'prefetch', 'warm', 'background', 'idle'] as const;
 export type Priority = (typeof priorities)[number];
 
@@ -78,7 +78,7 @@ export type CopyState = (typeof copyStates)[number];
 export interface Fingerprint {
   size: number;
   mtimeNs: string;
-  /** When the file or its inode was last changed, ns, decimal: no program can put it back. Left out where it was not asked for. */
+  /** Time of the last change of the file or its inode, ns, decimal: no program can put it back. Left out where it was not asked for. */
   ctimeNs?: string;
   /** Decimal; null where the file system has no stable inodes or the client did not say. */
   ino: string | null;

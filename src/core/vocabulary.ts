@@ -94,7 +94,7 @@ export function isLeftAlone(reason: Reason): boolean {
   return reason.startsWith('BYPASS_') && reason !== 'BYPASS_UNKNOWN_ROOT';
 }
 
-/** Why no file could be told for an input of a workflow that names or chooses a model. */
+/** Why an input of a workflow that names or chooses a model has no known file. */
 export type UnresolvedReason = 'NO_MATCH' | 'NO_NAME' | 'SEVERAL' | 'COMPUTED' | 'NOT_LEARNED' | 'OWN_LOADER';
 
 export const unresolvedTerms: Readonly<Record<UnresolvedReason, Term>> = {
@@ -115,7 +115,7 @@ export const notNeededTerm: Term = {
   says: 'what is made with it is kept from an earlier run; no copy is made',
 };
 
-/** How a copy does: as the catalog knows it, or ready on a disk that is away. */
+/** State of a copy: as in the catalog, or ready on a disk that is away. */
 export const shownCopyStates = [...copyStates, 'away'] as const;
 export type ShownCopyState = (typeof shownCopyStates)[number];
 
@@ -127,7 +127,7 @@ export const copyTerms: Readonly<Record<ShownCopyState, Term>> = {
   away: cacheAway,
 };
 
-/** How a file of the library does. */
+/** State of a file of the library. */
 export const libraryStates = [
   'ready',
   'copying',

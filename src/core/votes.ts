@@ -11,7 +11,7 @@ export interface Votes {
 
 export const noVotes: Readonly<Votes> = { votes: 0, votedAt: null };
 
-/** Of all counts of wishes. */
+/** Half-life of a count of wishes. */
 export const halfLifeMs = 4 * 24 * 3600 * 1000;
 const windowMs = 10 * 60 * 1000;
 
@@ -28,7 +28,7 @@ export function withUse(before: Votes, now: number): Votes {
   return { votes: votesAt(before, now) + 1, votedAt: now };
 }
 
-/** All counts fade alike, so their order never changes: this number has it, at any time. `-Infinity` before the first wish. */
+/** Orders files by their counts at any time, since all counts fade alike. `-Infinity` before the first wish. */
 export function lastingOrder({ votes, votedAt }: Votes): number {
   return votedAt === null ? Number.NEGATIVE_INFINITY : Math.log2(votes) + votedAt / halfLifeMs;
 }
