@@ -2,12 +2,12 @@ import { type Clock, systemClock } from '../runtime/clock.ts';
 
 /**
  * Pauses after failures, ms: the first, then each twice as long, up to the longest. A daemon that starts again says so in daemon.json;
- * one that is late mostly lives on a busy machine, and answers again as soon as there is time.
+ * a late one mostly runs on a busy machine, and answers again as soon as it has time.
  */
 const pauses = { broken: { first: 2_000, longest: 30_000 }, late: { first: 1_000, longest: 10_000 } };
-/** After a late answer, the machine counts as busy for so long, ms. */
+/** Time after a late answer for which the machine counts as busy, ms. */
 const busyMs = 60_000;
-/** No answer is waited for longer than this because the machine is busy, ms. */
+/** Maximum timeout that a busy machine extends a shorter one to, ms. */
 const longestPatienceMs = 2_000;
 
 /**
@@ -19,9 +19,9 @@ export class Breaker {
   #failures = 0;
   #openUntil = 0;
   #pauses = pauses.broken;
-  /** When the state last changed. */
+  /** Time of the last change of state. */
   #turned = Number.NEGATIVE_INFINITY;
-  /** Late answers, and when the last of them was late. */
+  /** Number of late answers, and time of the last one. */
   #lates = 0;
   #lateAt = Number.NEGATIVE_INFINITY;
 
@@ -38,13 +38,13 @@ export class Breaker {
     return now;
   }
 
-  /** How long to wait for an answer that takes `ms` at most on a machine that is not busy: twice as long after each late one. */
+  /** Timeout for an answer that takes at most `ms` on an idle machine: doubled after each late one. */
   patience(ms: number): number {
     if (this.#clock.monotonic() - this.#lateAt > busyMs) this.#lates = 0;
     return Math.min(ms * 2 ** this.#lates, Math.max(ms, longestPatienceMs));
   }
 
-  /** Attempts in parallel fail together: that counts as one failure. */
+  /** Records a failure; attempts in parallel fail together and count as one. */
   failed(started: number, why: 'late' | 'broken'): void {
     if (started < this.#turned) return;
     this.#failures++;
@@ -56,7 +56,7 @@ export class Breaker {
     this.#lateAt = this.#turned;
   }
 
-  /** The daemon answers, or is a new one. Attempts that began before no longer count. */
+  /** Records that the daemon answers, or is a new one. Attempts that began before no longer count. */
   reset(): void {
     this.#failures = 0;
     this.#turned = this.#clock.monotonic();

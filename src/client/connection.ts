@@ -25,11 +25,11 @@ export interface Request {
   path: string;
   /** JSON, or bytes of any kind. */
   body?: string | BlobBody;
-  /** Which process its client is, see `runtime/processes.ts`. */
+  /** Identity of the client's process, see `runtime/processes.ts`. */
   process?: string;
 }
 
-/** Bytes to be sent, of which the hash is known. They are opened anew for each attempt. */
+/** Bytes to be sent, with their known hash. They are opened anew for each attempt. */
 export class BlobBody {
   readonly sha256: string;
   readonly size: number;
@@ -42,7 +42,7 @@ export class BlobBody {
   }
 }
 
-/** Another program listens at the daemon's address: nothing was sent to it, and nothing it answered counts. */
+/** Another program listens at the daemon's address: nothing was sent to it, and its answers do not count. */
 export class NotTheDaemon extends Error {
   override name = 'NotTheDaemon';
 }
@@ -53,12 +53,12 @@ export class CallTimeout extends Error {
 }
 
 const longestProof = 1024;
-/** The daemon proves itself at once, however long it then takes over an answer, ms. */
+/** Timeout for the daemon's proof, which comes at once even if the answer takes long, ms. */
 const proofMs = 30_000;
 
 /**
- * A connection to the daemon. When it opens the daemon proves that it knows the token, and only then is anything said; each request
- * then proves the same of us, and each answer of the daemon. The token is never sent.
+ * A connection to the daemon. When it opens, the daemon proves that it knows the token before anything is sent to it; then each request
+ * proves the same of this client, and each answer of the daemon. The token is never sent.
  */
 export class Connection {
   readonly #address: Address;
@@ -69,7 +69,7 @@ export class Connection {
   private constructor(address: Address) {
     this.#address = address;
     const { hostname, port } = new URL(address.url);
-    // An IPv6 address stands in brackets in a URL only.
+    // Only a URL puts an IPv6 address in brackets.
     this.#server = { host: hostname.replace(/^\[|\]$/g, ''), port };
   }
 
@@ -171,7 +171,7 @@ function describe(body: Request['body']): { digest: string; headers: Record<stri
   return { digest, headers: { 'content-type': type, 'content-length': String(size) } };
 }
 
-/** As it is sent: an address may be written in more than one way. Those of the daemon are plain, and parsing them takes a part of a hit. */
+/** The path as it is sent: an address has several spellings. Those of the daemon are plain, and parsing them takes a part of a hit. */
 function targetOf(path: string): string {
   if (/^(?:\/[\w-]+)+$/.test(path)) return path;
   const { pathname, search } = new URL(path, 'http://daemon');
@@ -214,7 +214,7 @@ export function readText(response: IncomingMessage, most: number): Promise<strin
       })
       .once('end', () => resolve(text))
       .once('error', reject)
-      // Of an answer that has ended nothing is rejected any more.
+      // An answer that has ended is not rejected.
       .once('close', () => response.readableEnded || reject(new Error('the answer broke off')));
   });
 }

@@ -19,11 +19,11 @@ export interface Call {
   body?: unknown;
   /** Gives up when it aborts. */
   signal?: AbortSignal;
-  /** Which process its client is, see `runtime/processes.ts`; null or left out where that is not known. */
+  /** Identity of the client's process, see `runtime/processes.ts`; null or left out where it is not known. */
   process?: string | null;
   /** Longest wait for the connection, in ms. */
   connectMs: number;
-  /** Longest wait for the whole answer, in ms; null = for ever. */
+  /** Longest wait for the whole answer, in ms; null = no timeout. */
   answerMs: number | null;
 }
 
@@ -83,7 +83,7 @@ export class DaemonCalls {
       return { answer: await connection.send(request, signal), connection };
     } catch (error) {
       connection.close();
-      // A kept connection that the daemon closed just now: nothing was answered, and a new connection may do.
+      // The daemon closed a kept connection just now: nothing was answered, and a new connection may succeed.
       const ended = kept && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
       if (ended && !signal.aborted) return this.#send(to, call, signal, false);
       throw error;

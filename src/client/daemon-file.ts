@@ -9,7 +9,7 @@ import { readPrivately, troubleWith } from '../runtime/private-file.ts';
 
 export interface FoundDaemon extends DaemonFile {
   token: string;
-  /** A path in an answer is believed only below one of these. */
+  /** Directories below which a path in an answer is believed. */
   directories: readonly string[];
   pathMap: Remote['pathMap'];
 }
@@ -61,7 +61,7 @@ function readOurs(stateDir: string, path: string, group: number | null): string 
   }
 }
 
-/** A file that the user names in the environment may be another's, as a secret that a container is given is. */
+/** A file named in the environment may belong to another user, as a container's secret does. */
 function readToken(file: string, rule: 'secret' | 'any', group: number | null): string {
   let token: string;
   try {
@@ -75,7 +75,7 @@ function readToken(file: string, rule: 'secret' | 'any', group: number | null): 
 
 const usualHint = 'run this command as the user that started the daemon';
 
-/** A token of this very user that a group may read: the daemon knows of the group, and this environment does not. */
+/** A hint for this user's own token that a group may read: the daemon knows of the group, this environment does not. */
 function hintFor(file: string): string {
   const found = statSync(file, { throwIfNoEntry: false });
   const isShared = found?.uid === process.geteuid?.() && ((found?.mode ?? 0) & 0o077) === 0o040;

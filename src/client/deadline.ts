@@ -1,6 +1,6 @@
 /**
- * Calls `late` after `ms` unless cancelled; null = never. After a longer busy phase, a process sees its timers before the news from
- * its sockets, so the news gets one turn first.
+ * Calls `late` after `ms` unless cancelled; null = never. After a busy phase, Node runs timers before pending socket events, so those
+ * get one turn first.
  */
 export function deadline(ms: number | null, late: () => void): () => void {
   if (ms === null) return () => {};

@@ -12,24 +12,24 @@ export class HeldLease {
     this.#renewing = setInterval(() => void this.#send('renew'), ms / 3).unref();
   }
 
-  /** Its result has come to the daemon. */
+  /** Ends the renewal: the daemon has the result. */
   done(): void {
     clearInterval(this.#renewing);
   }
 
-  /** There is no result: the oldest waiter computes, or all do because nobody's result can be kept. */
+  /** Releases the lease without a result: the oldest waiter computes, or all do because no result can be kept. */
   async giveUp({ all }: { all: boolean }): Promise<void> {
     this.done();
     await this.#send('release', all ? { all } : {});
   }
 
-  /** The computation has failed: those that wait are told. */
+  /** Releases the lease with the error of the computation, for the waiters. */
   async failed(error: string): Promise<void> {
     this.done();
     await this.#send('release', { error: error.slice(0, 10_000) });
   }
 
-  /** Without an answer there is nothing to be done: the lease ends by itself. */
+  /** Errors are ignored: without requests the lease expires. */
   async #send(what: 'renew' | 'release', more: object = {}): Promise<void> {
     await this.#wire.ask('POST', `/api/memo/${what}`, { body: { lease: this.id, ...more } }).catch(() => {});
   }

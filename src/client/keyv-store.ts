@@ -14,15 +14,15 @@ interface Kept {
   value: unknown;
 }
 
-/** What the daemon answers at once, and what is deleted one by one. */
+/** Maximum keys in one request for values, and maximum entries that `clear` deletes one by one. */
 const mostKeys = 500;
-/** After a refusal for too many removals in a minute. */
+/** Pause after a refusal for too many removals in a minute, ms. */
 const nextRemovalMs = 5_000;
 const removalTries = 13;
 
 /**
- * Keeps what Keyv stores as results of the daemon: all programs of the machine see it, and it outlives them. Without the daemon
- * nothing is found and nothing is kept. A value may leave before its time when there is no room.
+ * A Keyv store whose values are results of the daemon: all programs of the machine see them, and they outlive a program. Without the
+ * daemon nothing is found or kept. A value may leave before its time when there is no room.
  */
 export class KeyvAutocached extends EventEmitter {
   readonly opts: Record<string, unknown>;
@@ -152,7 +152,7 @@ export class KeyvAutocached extends EventEmitter {
     return (await this.#wire.ask<MemoPutAnswer>('POST', '/api/memo/put', { body, answerMs: 20_000 })).stored;
   }
 
-  /** Deletes one: what comes in its place has ended already. */
+  /** Deletes one by putting a value that has expired. */
   #expire(key: string): Promise<boolean> {
     return this.#put(key, '"value":null', 0);
   }

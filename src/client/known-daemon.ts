@@ -3,7 +3,7 @@ import { remoteFromEnvironment } from '../config/env.ts';
 import type { Remote } from '../config/remote.ts';
 import { daemonFilePath, type FoundDaemon, findDaemon } from './daemon-file.ts';
 
-/** So long a look at `daemon.json` counts, ms: it takes a good part of a hit, and no daemon is started anew within that. */
+/** Interval between two looks at `daemon.json`, ms: a look takes a good part of a hit, and no daemon restarts within the interval. */
 const lookMs = 50;
 
 /** The daemon of a state directory. Reads `daemon.json` again only when it has changed; a new one means a new daemon. */
@@ -43,7 +43,7 @@ export class KnownDaemon {
     return this.#daemon;
   }
 
-  /** After trouble: its files are read again. */
+  /** Forgets the daemon after trouble, so that its files are read again. */
   forget(): void {
     this.#daemon = null;
   }

@@ -5,7 +5,7 @@ export interface MemoOptions extends MemoWireOptions {
   namespace: string;
   /** Part of every key: another version finds none of the results of this one. Default: that of the namespace. */
   version?: string;
-  /** Hears, once, why results are not kept. Default: a warning of the process. */
+  /** Called once with the reason why results are not kept. Default: a warning of the process. */
   onWarning?: (message: string) => void;
 }
 
@@ -36,7 +36,7 @@ export interface MemoizeOptions<A extends unknown[], T> extends Omit<KeepOptions
   tags?: (...args: A) => readonly string[];
   deps?: (...args: A) => readonly string[];
   label?: (...args: A) => string;
-  /** Only with `key`, which gives the rest: of a text that is in both, other words would be another key. */
+  /** Only with `key`, which must not contain the text: other words would be another key. */
   text?: (...args: A) => string;
 }
 

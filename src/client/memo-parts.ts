@@ -1,9 +1,9 @@
-/** No program nests its parameters deeper; the daemon refuses it. */
+/** Maximum nesting of parameters: no program nests deeper, and the daemon refuses it. */
 const mostLevels = 200;
 
 /**
- * The JSON text of what a result depends on; equal parts give equal texts. A `bigint` is written with all its digits.
- * @throws TypeError for what JSON cannot say: it would be left out of the key, and another call would get this one's result
+ * The JSON text of the parts of a key; equal parts give equal texts. A `bigint` is written with all its digits.
+ * @throws TypeError for values outside JSON: they would be left out of the key, and another call would get this one's result
  */
 export function partsText(value: unknown, path = 'the key', level = 0): string {
   if (level > mostLevels) throw new TypeError(`${path}: has more than ${mostLevels} levels${hint}`);

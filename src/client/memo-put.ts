@@ -6,6 +6,7 @@ import { stage } from './memo-stage.ts';
 import { encode } from './memo-values.ts';
 import type { MemoWire } from './memo-wire.ts';
 
+/** Timeout for storing, ms: no caller waits for it for long, and a full disk is slow. */
 /** Storing is awaited by nobody for long, and a full disk takes its time, ms. */
 const answerMs = 20_000;
 
@@ -35,7 +36,7 @@ export async function putResult<T>(
     return wire.ask<MemoPutAnswer>('POST', '/api/memo/put', { body, answerMs });
   };
   return put(lease).catch((error: unknown) => {
-    // The daemon has been started anew since: it knows no lease of before, and the result is one all the same.
+    // The daemon was restarted: it does not know the lease, but can store the result.
     if (lease !== null && error instanceof CacheError && error.code === 'LEASE_LOST') return put(null);
     throw error;
   });

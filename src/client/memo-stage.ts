@@ -5,7 +5,7 @@ import type { BlobBody } from './connection.ts';
 import type { FoundDaemon } from './daemon-file.ts';
 import type { MemoWire } from './memo-wire.ts';
 
-/** Fewer bytes are sent as quickly. */
+/** Minimum size for a staged file, bytes: fewer are sent as quickly. */
 const least = 2 ** 20;
 
 /** Bytes that the daemon is to hash. */

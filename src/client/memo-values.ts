@@ -23,7 +23,7 @@ export class ResultFile {
   }
 }
 
-/** What is put for a result: its fields as JSON without braces, and those of its blobs that are still to be sent. */
+/** A result as it is put: its fields as JSON without braces, and the blobs still to be sent. */
 export interface Encoded {
   fields: string;
   blobs: BlobBody[];
@@ -110,7 +110,7 @@ async function put(blobs: BlobBody[], part: Uint8Array | ResultFile, stage: Stag
   const before = await stat(path, { bigint: true });
   const content = { size: Number(before.size), open: () => createReadStream(path, { highWaterMark: readAtOnce }) };
   const staged = await stage(content);
-  // Half of the bytes of before and half of those of after are neither.
+  // A mixture of old and new bytes is neither.
   const after = await stat(path, { bigint: true });
   const isAsBefore = (['size', 'mtimeNs', 'ctimeNs', 'ino'] as const).every((fact) => after[fact] === before[fact]);
   return staged !== null && isAsBefore ? staged : send(blobs, content, await hashFile(path));

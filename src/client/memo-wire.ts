@@ -23,9 +23,9 @@ interface Asked extends Partial<Pick<Call, 'answerMs' | 'signal'>> {
   body?: unknown;
 }
 
-/** A daemon that is waited for is asked this often whether it still answers, and how long it may take, ms. */
+/** Interval and timeout of health checks while a caller waits for the daemon, ms. */
 const pulse = { everyMs: 2_000, answerMs: 5_000 };
-/** Slower disks than this are not waited for, bytes per ms. */
+/** Minimum speed of a disk that is waited for, bytes per ms. */
 const slowest = 10_000;
 const emptySha256 = createHash('sha256').digest('hex');
 
@@ -97,12 +97,12 @@ export class MemoWire {
     }
   }
 
-  /** Longest wait until so many bytes are stored, ms. */
+  /** Timeout for storing this number of bytes, ms. */
   storeMs(size: number): number {
     return 10 * this.#answerMs + size / slowest;
   }
 
-  /** Where this program can open a blob; null when it cannot, as in a container. */
+  /** Path at which this program can open a blob; null when it cannot, as in a container. */
   async pathOf({ path, size }: Pick<MemoBlob, 'path' | 'size'>): Promise<string | null> {
     const daemon = await this.#known.find().catch(unreachable);
     const here = fromDaemon(daemon, path);
@@ -144,7 +144,7 @@ export class MemoWire {
     return Buffer.concat(chunks);
   }
 
-  /** Besides the breaker: a time-out of another call does not end a wait. */
+  /** Bypasses the breaker: a timeout of another call does not end a wait. */
   async #answers(): Promise<void> {
     const daemon = await this.#known.find();
     const { answerMs } = pulse;

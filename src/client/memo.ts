@@ -10,14 +10,14 @@ import { putResult } from './memo-put.ts';
 import { decode, hashFile } from './memo-values.ts';
 import { MemoWire } from './memo-wire.ts';
 
-/** Another program has computed the same, and failed: the error is told to all that waited, and is not kept. */
+/** Another program has computed the same, and failed: all waiters get its error, which is not kept. */
 export class CoalescedError extends Error {
   override name = 'CoalescedError';
 }
 
 const usualWaitMs = 600_000;
 const leaseMs = 30_000;
-/** A caller waits at most this long until its result is stored; the rest goes on behind it, ms. */
+/** Maximum wait of a caller until its result is stored, ms; after that, storing continues in the background. */
 const storeWaitMs = 2_000;
 
 interface Computed<T> {
@@ -45,8 +45,8 @@ export class Memo {
   }
 
   /**
-   * The result of these parts: found, or computed by one of all programs that ask at the same time. Rejects with what `compute`
-   * throws, and with `CoalescedError` when that was another program's.
+   * The result of these parts: found, or computed by one of all programs that ask at the same time. Rejects with the error of
+   * `compute`, and with `CoalescedError` when another program's computation failed.
    * @param parts JSON: everything that can change the result @throws TypeError for parts that are no JSON
    */
   async getOrCompute<T>(parts: unknown, compute: () => T | Promise<T>, options: KeepOptions<T> = {}): Promise<T> {
@@ -110,7 +110,7 @@ export class Memo {
     if (taken.state === 'error') throw new CoalescedError(taken.error);
     if (taken.state === 'timeout') return this.#compute(question, compute, options, null);
     if (taken.state === 'compute') return this.#compute(question, compute, options, taken.lease);
-    // Anything but a result is no reason to serve one.
+    // Any other answer means: compute.
     if (taken.state !== 'hit' && taken.state !== 'stale') return compute();
     const { refresh = null } = taken;
     const found = await decode(taken, this.#wire).then(
@@ -135,13 +135,13 @@ export class Memo {
     }
   }
 
-  /** Stores a result. Never rejects: without it, the next who asks computes. */
+  /** Stores a result. Never rejects: without it, the next caller computes. */
   async #store<T>(question: string, { result, options, lease }: Computed<T>): Promise<void> {
     try {
       await putResult(this.#wire, question, { result, options, lease: lease?.id ?? null });
       lease?.done();
     } catch (error) {
-      // What the daemon or its disk cannot do now is no concern of the program.
+      // A temporary failure of the daemon or its disk does not concern the program.
       const isRefused = !(error instanceof CacheError) || error.code === 'BAD_REQUEST';
       if (isRefused) this.#warn(`a result is not kept: ${messageOf(error)}`);
       await lease?.giveUp({ all: isRefused });
@@ -163,7 +163,7 @@ export class Memo {
     }
   }
 
-  /** Null: compute. A question that can never be answered is a fault of the program, which it should know. */
+  /** Null: compute. A question that can never be answered is a fault of the program, and throws. */
   #refused(error: unknown): null {
     if (error instanceof CacheError && error.code === 'BAD_REQUEST') this.#warn(`nothing is kept: ${error.message}`);
     return null;

@@ -4,12 +4,12 @@ import { basename } from 'node:path';
 import { jsonOf } from '../core/json.ts';
 import { placeholderOpening } from '../core/remote.ts';
 
-/** What a file system may give to a file at once. */
+/** Size up to which the allocated blocks of a file prove nothing, bytes. */
 const smallBytes = 64n * 1024n;
 const daemonAway = 'the daemon does not answer; start it with: autocached start';
 
 /**
- * Makes sure that a file is none that only stands for a model on a remote. One stat; a file is read only when it has the rights of a
+ * Makes sure that a file is no placeholder of a model on a remote. One stat; a file is read only when it has the rights of a
  * placeholder.
  * @param why the daemon's sentence, if it gave one
  * @param statOf answers undefined for a file that is not there or does not answer
@@ -31,8 +31,8 @@ function isClosed(mode: number): boolean {
 }
 
 /**
- * Only the system's own user may read a file without rights, so for others its stat must tell: it has room for bytes that it does not have.
- * The sentence may fill a small one, and no model is so small.
+ * Only root may read a file without rights. For other users the stat decides: a placeholder has fewer blocks than its size needs. Its
+ * sentence may fill a small file, and no model is so small.
  */
 async function beginsAsOne(path: string, { blocks, size }: BigIntStats): Promise<boolean> {
   try {

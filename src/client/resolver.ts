@@ -119,7 +119,7 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
     return { path: given, tier, reason, leaseMs, job };
   }
 
-  /** A placeholder is no path that a program could open. */
+  /** Refuses a placeholder: a program could not use it. */
   async function resolve(path: string, asked: ResolveOptions = {}): Promise<Resolution> {
     const told: Told = { why: null };
     const resolution = await ask(path, asked, told).catch(() => unchanged(path));
@@ -133,7 +133,7 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
   };
 }
 
-/** What the daemon said on refusing, for people. */
+/** The daemon's reason for a refusal, for people. */
 interface Told {
   why: string | null;
 }

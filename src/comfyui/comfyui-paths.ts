@@ -89,7 +89,7 @@ class FolderLists {
   }
 }
 
-/** Of a yaml file; more than any person writes. */
+/** Maximum size of a yaml file, above that of any that a person writes. */
 const mostBytes = 1024 * 1024;
 
 async function readTextFile(path: string): Promise<string | null> {

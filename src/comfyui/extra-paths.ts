@@ -11,7 +11,7 @@ export interface ExtraPaths {
   output: string | null;
 }
 
-/** No paths file of a person comes near; aliases can make ever more of a few lines, or lead back to themselves. */
+/** Bounds of a paths file, far above any that a person writes: aliases can expand a few lines without end, or form circles. */
 const mostBytes = 256 * 1024;
 const mostSteps = 20_000;
 const mostAliases = 500;
@@ -162,13 +162,13 @@ function pairsOf(written: unknown, reading: Reading, expected: string, depth = 0
   return [...pairs.values()];
 }
 
-/** What `<<` brings: one section, or several in a list, of which the first goes before the next. */
+/** The sections that `<<` merges: one, or several in a list, in order of precedence. */
 function mergedPairs(written: unknown, reading: Reading, expected: string, depth: number): Pair[] {
   const node = follow(written, reading, depth);
   return (isSeq(node) ? node.items : [node]).flatMap((one) => pairsOf(one, reading, expected, depth + 1));
 }
 
-/** @throws RangeError when the file makes more of itself than it may */
+/** @throws RangeError when the file expands beyond its bounds */
 function follow(written: unknown, { document, left }: Reading, depth: number): Node | null {
   const node = written as Node | null;
   left.steps -= 1;

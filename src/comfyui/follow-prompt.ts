@@ -6,7 +6,7 @@ import type { PromptEvents } from './prompt-events.ts';
 import { placeIn, queueOf } from './queue-state.ts';
 import { type ComfyuiServer, usualLimits } from './server.ts';
 
-/** What a prompt has put out, by node: lists of files and of values by name. */
+/** Outputs of a prompt by node: lists of files and of values by name. */
 export type NodeOutputs = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 interface HistoryEntry {
@@ -20,13 +20,13 @@ interface Followed {
   signal: AbortSignal;
 }
 
-/** Pauses between two looks, ms: without its messages, while it tells them, and when they say that it is over. */
+/** Intervals of polling, ms: without ComfyUI's messages, with them, and after they reported the end. */
 const pauses = { alone: 250, told: 5000, over: 20 };
-/** Looks that may fail one after the other: a busy ComfyUI answers late. */
+/** Failures in a row that are endured: a busy ComfyUI answers late. */
 const mostFailures = 3;
 
 /**
- * Waits for the end of a prompt that is in ComfyUI's queue: by what ComfyUI tells, and by looking, for messages get lost.
+ * Waits for the end of a prompt in ComfyUI's queue: by ComfyUI's messages, and by polling, since messages get lost.
  * @throws PromptError PROMPT_FAILED, CANCELLED; CacheError UPSTREAM_AWAY, UPSTREAM_SILENT
  */
 export async function followPrompt(server: ComfyuiServer, followed: Followed): Promise<NodeOutputs> {
@@ -66,7 +66,7 @@ async function look(
   return 'queued';
 }
 
-/** @throws PromptError when it did not come to a good end */
+/** @throws PromptError when it failed or was interrupted */
 function outputsOf({ outputs = {}, status }: HistoryEntry): NodeOutputs {
   if (!status || status.completed === true || status.status_str === 'success') return outputs;
   throw failure(status.messages);
@@ -79,7 +79,7 @@ function lost(): PromptError {
   });
 }
 
-/** Nothing listens at its address any more: what was in its queue is lost. */
+/** Whether nothing listens at its address: then its queue is lost. */
 function isGone(error: unknown): boolean {
   return errnoOf(toCacheError(error).cause) === 'ECONNREFUSED';
 }

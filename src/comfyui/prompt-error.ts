@@ -1,6 +1,6 @@
 import { CacheError, type ErrorBody, type ErrorCode } from '../core/errors.ts';
 
-/** A prompt that ComfyUI refused, or that came to no good end there, with what it says of it. */
+/** A prompt that ComfyUI refused, or that failed there, with ComfyUI's own words. */
 export class PromptError extends CacheError {
   /** ComfyUI's own answer. */
   readonly comfyui: unknown;

@@ -1,20 +1,20 @@
 import { jsonOf } from '../core/json.ts';
 
-/** How a prompt does. */
+/** Progress of a prompt. */
 export interface PromptProgress {
   state: 'queued' | 'running';
   /** Prompts before it in the queue; null when that is not known. */
   ahead: number | null;
   /** The node that runs, as the prompt calls it. */
   node: string | null;
-  /** Of that node; 0 of 0 when it does not tell. */
+  /** Steps of that node; 0 of 0 when it reports none. */
   step: number;
   steps: number;
-  /** Nodes that are over, those that ComfyUI had cached among them. */
+  /** Finished nodes, including those that ComfyUI had cached. */
   done: number;
 }
 
-/** What is read of ComfyUI's messages. */
+/** The fields of ComfyUI's messages that are read. */
 interface Told {
   prompt_id?: unknown;
   node?: unknown;
@@ -24,11 +24,11 @@ interface Told {
   max?: unknown;
 }
 
-/** A socket that is not open by then is done without, ms. */
+/** Timeout for opening the socket, ms; without it, polling remains. */
 const openMs = 5000;
 const ends = new Set(['execution_success', 'execution_error', 'execution_interrupted']);
 
-/** ComfyUI's messages on one prompt. It tells them to the client alone that has queued it. */
+/** ComfyUI's messages on one prompt, which it sends only to the client that queued it. */
 export class PromptEvents implements Disposable {
   readonly #socket: WebSocket;
   readonly #onProgress: (progress: PromptProgress) => void;
@@ -45,7 +45,7 @@ export class PromptEvents implements Disposable {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ready = promise;
     this.#socket = new WebSocket(url);
-    // Pictures of how it goes are binary.
+    // Preview pictures are binary messages.
     this.#socket.binaryType = 'arraybuffer';
     const late = setTimeout(() => this.#socket.close(), openMs);
     const settle = () => {
@@ -65,12 +65,12 @@ export class PromptEvents implements Disposable {
     return this.#ended.signal;
   }
 
-  /** An older ComfyUI gives the prompt an id of its own. */
+  /** Takes over the id that an older ComfyUI gives the prompt. */
   follow(promptId: string): void {
     this.#promptId = promptId;
   }
 
-  /** What was found out in another way. */
+  /** Records progress that was found in another way. */
   note(change: Partial<PromptProgress>): void {
     this.#progress = { ...this.#progress, ...change };
     this.#onProgress(this.#progress);

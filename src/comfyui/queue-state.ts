@@ -10,7 +10,7 @@ export interface QueueState {
 /** The queue of a ComfyUI. Throws as `get` does. */
 export async function queueOf(server: Pick<ComfyuiServer, 'get'>, signal: AbortSignal): Promise<QueueState> {
   const queue = ((await server.get('queue', usualLimits, signal)) ?? {}) as Record<string, unknown>;
-  // It lists a heap.
+  // ComfyUI lists it as a heap.
   const pending = itemsOf(queue['queue_pending']).sort((one, other) => Number(one[0]) - Number(other[0]));
   return { running: itemsOf(queue['queue_running']), pending };
 }

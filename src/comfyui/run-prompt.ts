@@ -10,11 +10,11 @@ export interface PromptRun {
   prompt: string;
   /** A UUID, for ComfyUI to know it by. */
   promptId: string;
-  /** Its nodes run, although the shim in ComfyUI has their outputs. */
+  /** Whether its nodes run even if the shim in ComfyUI has their outputs. */
   fresh: boolean;
   signal: AbortSignal;
   onProgress(progress: PromptProgress): void;
-  /** It is in ComfyUI's queue, under this id: an older one gives an id of its own. */
+  /** Called when it is in ComfyUI's queue, under this id: an older ComfyUI gives an id of its own. */
   onQueued(promptId: string): void;
 }
 

@@ -46,7 +46,7 @@ export class ComfyuiServer implements Disposable {
     return JSON.parse(text);
   }
 
-  /** A POST of a JSON text, as it is. @returns what is said to it; `body` is undefined when that is no JSON */
+  /** A POST of a JSON text, as it is. @returns the answer; `body` is undefined when it is no JSON */
   async post(path: string, json: string, limits: Limits, signal: AbortSignal): Promise<{ status: number; body: unknown }> {
     const { status, text } = await this.#text('POST', path, { body: json, limits, signal });
     return { status, body: jsonOf(text) };
@@ -63,12 +63,12 @@ export class ComfyuiServer implements Disposable {
     });
   }
 
-  /** For an answer that ended before it was whole. */
+  /** The error for an answer that broke off. */
   brokenOff(error: unknown): CacheError {
     return this.#upstream.brokenOff(error);
   }
 
-  /** Where it tells a client how its prompts do. */
+  /** Address of the socket on which a client hears of its prompts. */
   socketUrl(clientId: string): string {
     const url = new URL(`ws?${new URLSearchParams({ clientId })}`, this.url);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';

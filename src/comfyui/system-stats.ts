@@ -10,15 +10,15 @@ const statsSchema = z.object({
   devices: z.array(z.looseObject({ name: z.string() })).default([]),
 });
 
-/** What is known of a ComfyUI. */
+/** Facts of a ComfyUI. */
 export interface ComfyuiFacts {
-  /** All of it that may change what a prompt gives: versions, devices, flags. */
+  /** Everything that may change a prompt's outputs: versions, devices, flags. */
   environment: string;
   /** Its directories by `input`, `output`, `temp`; null where its command line does not tell. */
   directories: Readonly<Record<'input' | 'output' | 'temp', string | null>>;
 }
 
-/** Flags that change where and for whom it runs, not what it computes; those with a value. */
+/** Flags that change where and for whom it runs, but not what it computes. */
 const aside = new Set([
   ...['listen', 'port', 'tls-keyfile', 'tls-certfile', 'enable-cors-header', 'max-upload-size', 'verbose', 'log-stdout'],
   ...['base-directory', 'output-directory', 'temp-directory', 'input-directory', 'user-directory', 'models-directory'],

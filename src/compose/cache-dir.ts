@@ -15,9 +15,9 @@ interface KnownDir {
   given: string;
   /** Without links. */
   dir: string;
-  /** Of its marker. */
+  /** Id in its marker. */
   id: string | null;
-  /** Where its volume was mounted. */
+  /** Mount point of its volume. */
   mountPoint: string | null;
 }
 
@@ -44,7 +44,7 @@ async function isSamePlace(given: string, known: KnownDir): Promise<boolean> {
   return given === known.given || (await withoutLinks(given)) === known.dir;
 }
 
-/** Where the cache directory was in the last run, if the user has moved it away from there since; null otherwise. */
+/** The cache directory of the last run, if the user has moved it since; null otherwise. */
 export async function movedFrom(name: TierName, dir: string, catalog: Catalog): Promise<string | null> {
   const known = savedDir(catalog, name);
   if (!known || known.given === resolve(dir) || existsSync(known.dir)) return null;
@@ -61,7 +61,7 @@ export function assertInNoOther(dir: string, key: string): void {
   });
 }
 
-/** The compressed copies in the cache directory: opened when they are wanted, or there are some of before. */
+/** The compressed copies in the cache directory: opened when they are wanted, or some are left from before. */
 export async function openColdDir(
   cache: PosixTier,
   catalog: Catalog,

@@ -43,7 +43,7 @@ export interface CopyingParts extends Context, Rules {
   options: CopyOptions;
   /** Null without a farm. */
   farm?: FarmHelp | null | undefined;
-  /** Null without a store that hosts share copies in. */
+  /** Null without a shared store. */
   sharedStore?: (StoreHelp & PlannerDeps['sharedStore']) | null;
   bounds: LimitKeeperDeps['bounds'];
   isLeftOut: CompanionsDeps['isLeftOut'];

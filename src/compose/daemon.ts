@@ -41,12 +41,12 @@ export interface Daemon extends AsyncDisposable {
   roots: RootView[];
   limitBytes: number;
   usedBytes: number;
-  /** Whether the cache may hold more than that. */
+  /** Whether the cache may hold more than `usedBytes`. */
   accounting: boolean;
   stopped: Promise<void>;
 }
 
-/** How long startup, with the daemon already answering, waits for its accounts, ms. */
+/** Maximum wait of startup for the accounts, ms; the daemon answers already. */
 const smallCacheMs = 300;
 
 /** Replacements for the daemon's own parts, for tests. */
@@ -57,9 +57,9 @@ export interface Overrides {
   workers: CopyWorkers;
   /** Pauses of the accounts. */
   pauses: NonNullable<AccountsDeps['pauses']>;
-  /** How long bounds that were narrowed wait, ms. */
+  /** Grace period of narrowed bounds, ms. */
   graceMs: number;
-  /** How long a new file of the library is left alone, ms. */
+  /** Time without changes after which a new file of the library is whole, ms. */
   quietMs: number;
   /** Whether the file systems of the roots ignore case; by default each is asked. */
   ignoresCase: boolean;
@@ -67,7 +67,7 @@ export interface Overrides {
 
 /**
  * THE composition root: opens every part in order, gives each what it needs, and closes them in reverse.
- * @param options `command`: what calls the program in a shell
+ * @param options `command`: runs the program in a shell
  * @throws CacheError ALREADY_RUNNING or BAD_CONFIG; nothing stays open then.
  */
 export async function startDaemon(

@@ -30,7 +30,7 @@ export interface FarmLink {
   redis: RedisLink;
   directory: RedisDirectory;
   counts: FarmCounts;
-  /** Where others reach a listener with this port, by the settings or by itself. */
+  /** URL at which others reach a listener on this port, from the settings or found out. */
   urlOf(port: number): Promise<string>;
 }
 
@@ -47,7 +47,7 @@ export function openFarmLink(config: Config, catalog: Pick<Catalog, 'settings'>,
   return { name, host: hostNameIn(catalog), key, redis, directory, counts: new FarmCounts(), urlOf };
 }
 
-/** What this host takes and gives; gives from here on. @throws CacheError BAD_CONFIG when its address cannot be had */
+/** The traffic of this host in the farm, which gives from here on. @throws CacheError BAD_CONFIG when its address cannot be had */
 export async function openTraffic(
   { name: farm, host, counts, urlOf }: FarmLink,
   { config, environment }: LoadedConfig,
@@ -67,14 +67,14 @@ export async function openTraffic(
   return traffic;
 }
 
-/** What others ask for is copied for so long at most, ms. */
+/** Maximum time of copies that other hosts ask for, ms. */
 const longestErrandMs = 6 * 3_600_000;
 
 interface Joining extends Context {
   traffic: Traffic;
   catalog: Pick<Catalog, 'entries'>;
   warmer: Pick<Warmer, 'warm'>;
-  /** Bytes that its copies may take, and how long is waited for copies, ms. */
+  /** Maximum bytes of its copies, and maximum wait for copies, ms. */
   options: { limit(): number; readonly waitMaxMs: number };
 }
 
@@ -102,7 +102,7 @@ export function joinFarm(link: FarmLink, { traffic, catalog, warmer, options, ev
   return farm;
 }
 
-/** This host's name in all farms, kept over restarts: that of the machine, and what tells two daemons of one machine apart. */
+/** This host's name in all farms, kept over restarts: the machine's name, and digits that distinguish two of its daemons. */
 function hostNameIn({ settings }: Pick<Catalog, 'settings'>): string {
   const kept = settings.get('farm-host', '');
   if (kept !== undefined) return kept;

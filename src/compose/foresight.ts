@@ -31,15 +31,15 @@ interface ForesightParts extends Context {
   quietMs?: number | undefined;
 }
 
-/** How often new files were loaded is kept beside what is learned of workflows. */
+/** Whether new files were loaded is saved beside the learned workflows. */
 const savedArrivals = z.looseObject({ arrivals: z.array(z.boolean()) });
 
-/** What is foreseen but not certain, as the policy asks for it. */
+/** The likely, not certain loads that the policy asks about. */
 export function openForeseenFiles(catalog: Pick<Catalog, 'foresight'>): ForeseenFiles {
   return new ForeseenFiles(savedArrivals.safeParse(catalog.foresight.load()).data?.arrivals);
 }
 
-/** What is copied before anybody asks. It hears of prompts from the workflows, and of new files from the roots. */
+/** Copies made before anybody asks. The workflows report prompts, the roots new files. */
 export function openForesight(parts: ForesightParts): Foresight {
   const { catalog, tier, bound, policy, settings, sources, workflows, events, opened, log } = parts;
   // Copies of less worth leave, if the policy can tell; otherwise none do.

@@ -16,12 +16,12 @@ import type { Context } from './context.ts';
 export interface MemoParts extends Context {
   catalog: Catalog;
   settings: Pick<ServedSettings, 'current' | 'memoMode' | 'describe' | 'onChange' | 'guardResults'>;
-  /** That of the cache directory. */
+  /** The tier of the cache directory. */
   tier: Pick<PosixTier, 'name' | 'dir' | 'state' | 'capacity'>;
   bound(): { floor: number };
   sources: Pick<SourceRoots, 'locate' | 'stat'>;
   speeds: Speeds;
-  /** How long limits that were lowered between two runs wait, ms. */
+  /** Grace period of limits that were lowered between two runs, ms. */
   graceMs?: number | undefined;
 }
 
@@ -46,7 +46,7 @@ export function openMemo(parts: MemoParts): { memo: Memo; memoBounds: MemoBounds
     state: () => tier.state(),
     mode: () => settings.memoMode(),
     bound: () => ({ ...memoBounds.inForce, floor: bound().floor }),
-    // What copies have reserved and not written yet is not free.
+    // Room that copies have reserved and not written yet is not free.
     free: () => tier.capacity().free - catalog.placements.totals(tier.name).reserved,
     ramBytes: settings.current.memoRam,
     times: () => ({ ttlMs: settings.current.memoTtlMs, staleMs: settings.current.memoStaleMs }),

@@ -19,10 +19,10 @@ export interface Rules {
   mode(): Mode;
   policy(): Policy;
   bound(tier: Tier): Bound;
-  /** Most bytes of categories in the SSD tier and those that share its limit. */
+  /** Maximum bytes of categories in the SSD tier and those that share its limit. */
   quotas(): ReadonlyMap<string, number>;
   water: TierBounds['water'];
-  /** Most bytes of variants, which are a part of the SSD tier's. */
+  /** Maximum bytes of variants, as a part of the SSD tier's limit. */
   variantsLimit(): number;
   maxAgeMs(): number | null;
   ramSoft(): number;

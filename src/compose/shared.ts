@@ -14,11 +14,11 @@ export interface SharedParts extends Context {
   tiers: Tiers;
   speeds: Speeds;
   mode(): Mode;
-  /** Null = its counts are kept in the catalog. */
+  /** Null = the catalog keeps its counts. */
   farm: FarmLink | null;
 }
 
-/** The store that hosts share copies in; null when none is configured. */
+/** The shared store; null when none is configured. */
 export function openShared({ config, environment }: LoadedConfig, parts: SharedParts): SharedTier | null {
   const { shared: store } = config;
   if (store === null) return null;

@@ -35,9 +35,9 @@ export interface Storage {
 }
 
 interface Opening extends Context {
-  /** Told when another daemon has taken a directory whose locks were removed. */
+  /** Called when another daemon has taken a directory whose locks were removed. */
   onLost(why: CacheError): void;
-  /** Told when a directory turns out to lie on a network. */
+  /** Called when a directory turns out to lie on a network. */
   onUnfit(why: CacheError): void;
   /** Pauses of the accounts. */
   pauses?: AccountsDeps['pauses'];
@@ -52,7 +52,7 @@ export async function openStorage(config: Config, { pauses, onLost, onUnfit, ...
   const { dir, stateDir, compress } = config;
   makeDirectory(stateDir, keys.stateDir.name, 0o700);
   const group = config.group === null ? null : groupId(config.group);
-  // What others may read is decided once it is ours: it may be a running daemon's, shared with a group.
+  // Read access is decided once the lock is held: until then the directory may be a running daemon's, shared with a group.
   closeDirectory(stateDir, 'writers', keys.stateDir.name);
   const assertDirs = async () => {
     await assertLocal(stateDir, 'AUTOCACHE_STATE');
@@ -93,7 +93,7 @@ export async function openStorage(config: Config, { pauses, onLost, onUnfit, ...
   const ram = await openRam(config, { catalog, handedOut }, context);
   if (ram && group !== null) shareWithGroup(ram.tier.dir, group);
   const tiers = new Tiers<PosixTier>([tier, ...(ram ? [ram.tier] : []), ...(cold ? [cold] : [])]);
-  // A program that has ended meanwhile may have saved a model where it was given one.
+  // A program that has ended meanwhile may have saved a model under a path that it was given.
   const givenBefore = new Set(handedOut.paths());
   const wasGiven = (path: string) => givenBefore.has(path) || handedOut.sourceOf(path) !== null;
   const accounts = new Accounts({ ...context, catalog, tiers, wasGiven, ...(pauses && { pauses }) });
@@ -101,7 +101,7 @@ export async function openStorage(config: Config, { pauses, onLost, onUnfit, ...
   return { tier, ram, tiers, catalog, handedOut, accounts, watch };
 }
 
-/** What members of the group read of the state may have been made before it was shared with them. */
+/** Shares the files that members of the group read: they may be older than the group's access. */
 async function shareState(stateDir: string, group: number): Promise<void> {
   shareWithGroup(stateDir, group);
   for (const suffix of ['', '-wal', '-shm']) shareFile(join(stateDir, `catalog.db${suffix}`), group);

@@ -21,7 +21,7 @@ export function boundOf(
   return { limit: Math.min(bytesOf(limit, volume.size, autoShare * available), Math.max(0, volume.size - floor)), floor };
 }
 
-/** Most bytes of each category that has a quota. */
+/** Maximum bytes of each category that has a quota. */
 export function quotasOf(quotas: Partial<Record<string, Amount>>, limit: number): Map<string, number> {
   return new Map(
     Object.entries(quotas).flatMap(([category, amount]) => (amount ? [[category, bytesOf(amount, limit, limit)]] : [])),
@@ -31,7 +31,7 @@ export function quotasOf(quotas: Partial<Record<string, Amount>>, limit: number)
 /** Share of the limit that `auto` gives to variants: no copy can take their place, and copies need room as well. */
 const variantsShare = 0.5;
 
-/** Most bytes of variants under a limit of the SSD tier. */
+/** Maximum bytes of variants under a limit of the SSD tier. */
 export function variantsLimitOf(amount: Amount, limit: number): number {
   return Math.min(limit, bytesOf(amount, limit, variantsShare * limit));
 }

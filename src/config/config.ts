@@ -12,7 +12,7 @@ import { environmentKeys } from './remote.ts';
 import type { Config, Setting } from './types.ts';
 import { isSetting, nearestSetting, reasonAgainst } from './unknown-setting.ts';
 
-/** Models are larger, bytes. */
+/** Minimum size of any model, bytes. */
 const leastLimit = 100_000;
 
 export interface LoadedConfig {
@@ -63,7 +63,7 @@ export function loadConfig(options: LoadOptions = {}): LoadedConfig {
   return { config, settings, notices, environment, files, options, context: { ...raw.context, base: null } };
 }
 
-/** Whether nobody has set this. */
+/** Whether no layer sets this field. */
 export function isDefault(field: keyof Config, { settings }: Pick<LoadedConfig, 'settings'>): boolean {
   return settings.some(({ key, from }) => key === keys[field].name && from === 'default');
 }
@@ -160,7 +160,7 @@ function contradictions({ minSize, maxSize, dir, stateDir }: Config, settings: r
   return problems;
 }
 
-/** A bucket is no folder. @returns a line about each that was named among the folders, without those */
+/** Takes buckets out of the folders. @returns a line about each of them */
 function leaveOutBuckets(config: Partial<Config>): string[] {
   const isBucket = ({ path }: Config['roots'][number]) => path.startsWith('s3://');
   const { roots = [] } = config;
@@ -169,7 +169,7 @@ function leaveOutBuckets(config: Partial<Config>): string[] {
   return lines;
 }
 
-/** Somebody who writes 200 means GiB. @returns a line about a limit that no model fits under */
+/** A limit of 200 is meant in GiB. @returns a line about a limit that no model fits under */
 function tinyLimit({ limit }: Config): string[] {
   if (limit.kind !== 'bytes' || limit.bytes >= leastLimit) return [];
   const { bytes } = limit;

@@ -5,7 +5,7 @@ import { parseHosts, parseListen, parseLog } from './values.ts';
 
 type DaemonField = 'listen' | 'hosts' | 'stateDir' | 'group' | 'log';
 
-/** The keys of the daemon itself: where it is reached, by whom, and what it says; a part of the table in `keys.ts`. */
+/** The daemon's own keys: address, access and log; a part of the table in `keys.ts`. */
 export const daemonKeys: { readonly [F in DaemonField]: Key<Config[F]> } = {
   listen: {
     name: 'AUTOCACHE_LISTEN',

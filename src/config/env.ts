@@ -95,7 +95,7 @@ export function stateDirFromEnvironment(options: LoadOptions = {}): string {
   return stateFromEnvironment(options).dir;
 }
 
-/** The same, with the file or `environment` that names it, null = nothing does; and where it lies then. */
+/** The same with its origin (a file or `environment`; null = the default directory applies), and the default directory. */
 export function stateFromEnvironment(options: LoadOptions = {}): { dir: string; from: string | null; usual: string } {
   const raw = readEnv(options);
   const dir = stateDirectory(raw.layers, raw.context);
@@ -111,13 +111,13 @@ export function settingsOnlyHere(options: LoadOptions, stateDir: string): Given[
   return [...effective(layers).values()].filter(({ key, from }) => here.includes(from) && key !== keys.stateDir.name);
 }
 
-/** Where the environment itself says that the daemon is. @throws CacheError BAD_CONFIG */
+/** The daemon that the environment names. @throws CacheError BAD_CONFIG */
 export function remoteFromEnvironment(env: NodeJS.ProcessEnv = process.env): Remote {
   return parseRemote(unquoted(env));
 }
 
 /**
- * The group with which another user's daemon is shared, null = none. Only the environment says it: this user must mean it.
+ * The group with which another user's daemon is shared, null = none. Only the environment can set it: this user must mean it.
  * @throws CacheError BAD_CONFIG when there is no such group
  */
 export function groupFromEnvironment(env: NodeJS.ProcessEnv = process.env): number | null {
@@ -143,7 +143,7 @@ function stateDirectory(layers: Layer[], context: Omit<PathContext, 'base'>): st
   return context.defaults.state;
 }
 
-/** Far more than all keys take. */
+/** Maximum size of a settings file, far above that of all keys, bytes. */
 const mostBytes = 256 * 1024;
 
 function readDotenv(path: string): { values: Record<string, string>; problems: string[] } {

@@ -1,4 +1,4 @@
-/** Any variable of the environment, for what depends on those of other programs; null = not set. */
+/** Any environment variable, for code that depends on those of other programs; null = not set. */
 export function environmentVariable(name: string): string | null {
   return process.env[name] ?? null;
 }

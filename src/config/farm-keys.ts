@@ -11,9 +11,9 @@ import { choiceOf, moreThanZero, parseListen, perSource, wholeNumber } from './v
 
 type FarmField = Extract<keyof Config, `farm${string}` | 'shared'>;
 
-/** Chunks that a whole farm reads at once from one origin, unless set: a hard disk seeks, a bucket does not. */
+/** Default number of chunks that a whole farm reads at once from one origin: a hard disk seeks, a bucket does not. */
 const usualOriginReads: Record<Medium, number> = { hdd: 2, nas: 4, s3: 16, ssd: 16 };
-/** A value of Redis holds up its other clients while it is written and read. */
+/** Maximum file in Redis, bytes: writing or reading a value delays its other clients. */
 const mostSmall = 64 * 2 ** 20;
 
 /** The keys of hosts that share; a part of the table in `keys.ts`. Only files of the user set them: a request must not open a port. */

@@ -10,16 +10,16 @@ type Limit = (typeof boundFields)[number] | 'memoLimit' | 'memoItems';
 
 export interface LimitGraceOptions {
   field: Limit;
-  /** How long a lower limit waits, ms. */
+  /** Grace period of a lower limit, ms. */
   graceMs: number;
   /** The cost of the limit of these settings as `costText`; null when nothing leaves for it. */
   costOf(asked: Pick<Config, Limit>): string | null | Promise<string | null>;
-  /** The time is over: to admit the file again. */
+  /** Called when the grace period is over: to admit the file again. */
   onOver(): void;
 }
 
 interface Held {
-  /** With the requested limit. */
+  /** The file with the requested limit. */
   loaded: LoadedConfig;
   since: number;
   warning: string;
@@ -27,8 +27,8 @@ interface Held {
 }
 
 /**
- * A limit lowered in a file waits a while if copies or results must leave for it: a typo must not empty the cache. The rest of the
- * file counts at once.
+ * A limit lowered in a file waits for a grace period if copies or results must leave for it: a typo must not empty the cache. The
+ * rest of the file counts at once.
  */
 export class LimitGrace implements Disposable {
   readonly #options: LimitGraceOptions;
@@ -38,7 +38,7 @@ export class LimitGrace implements Disposable {
     this.#options = options;
   }
 
-  /** The waiting limit and its cost; null = nothing waits. */
+  /** The pending limit and its cost; null = none. */
   get warning(): string | null {
     return this.#held?.warning ?? null;
   }
@@ -59,13 +59,13 @@ export class LimitGrace implements Disposable {
     return withLimitOf(inForce, loaded, field);
   }
 
-  /** The files as they count with a change made at runtime: the limit that waits ends its waiting if the change names it. */
+  /** The files as they count with a change made at runtime: a pending limit counts if the change names its key. */
   overridden(change: ConfigChange, inForce: LoadedConfig): LoadedConfig {
     const { field } = this.#options;
     return this.#held && shortName(field) in change ? withLimitOf(this.#held.loaded, inForce, field) : inForce;
   }
 
-  /** Such a change was made. */
+  /** Drops the pending limit if the change names its key. */
   end(change: ConfigChange): void {
     if (shortName(this.#options.field) in change) this[Symbol.dispose]();
   }
@@ -80,20 +80,20 @@ function settingIn({ settings }: LoadedConfig, field: Limit): Setting {
   return settings[fields.indexOf(field)] as Setting;
 }
 
-/** A file with one limit of another one. */
+/** `loaded` with this limit as in `other`. */
 function withLimitOf(other: LoadedConfig, loaded: LoadedConfig, field: Limit): LoadedConfig {
   const settings = loaded.settings.with(fields.indexOf(field), settingIn(other, field));
   return { ...loaded, config: { ...loaded.config, [field]: other.config[field] }, settings };
 }
 
-/** The cost of settings once they count, to copies. */
+/** The warning of settings that will cost copies. */
 export function warningOf(settings: readonly Named[], leaving: Leaving, graceMs: number): string {
   return warningText(settings, costText(leaving), graceMs);
 }
 
 type Named = Pick<Setting, 'key' | 'value' | 'from'>;
 
-/** The same, to whatever `cost` says. */
+/** The warning of settings with any cost. */
 export function warningText(settings: readonly Named[], cost: string, graceMs: number): string {
   const named = settings.map(({ key, value, from }) => `${key}=${value} (${from})`).join(' and ');
   return `${named} ${cost} after ${Math.round(graceMs / 1000)} s; set it back to keep them`;

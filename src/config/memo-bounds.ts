@@ -17,24 +17,24 @@ export interface MemoBoundsDeps {
   saved: Pick<SavedSettings, 'get' | 'set'>;
   /** The limits of the settings. */
   asked(): Bound;
-  /** What is stored. */
+  /** Number and bytes of the stored results. */
   held(): { items: number; bytes: number };
   /** The results that other limits would remove. */
   leavingUnder(bound: Bound): LeavingResults;
   /** Removes what is over the limits. */
   trim(): void;
   log: Log;
-  /** How long limits that were lowered between two runs wait before results leave for them, ms. */
+  /** Grace period of limits that were lowered between two runs, ms. */
   graceMs?: number | undefined;
 }
 
-/** The limits of results in force: those of the settings, or all that is there for a while after they were lowered between two runs. */
+/** The limits of results in force: those of the settings; for a grace period after a lowering between two runs, at least what is stored. */
 export class MemoBounds implements Disposable {
   readonly #deps: MemoBoundsDeps;
   readonly #lastRun: SinceLastRun<'memoLimit' | 'memoItems'>;
   #warning: string | null = null;
   #timer: NodeJS.Timeout | undefined;
-  /** What was there first: it may stay until the limits of the settings count. */
+  /** Results stored at first: they may stay until the limits of the settings count. */
   #first: { items: number; bytes: number } | null = null;
 
   constructor(deps: MemoBoundsDeps) {
@@ -46,7 +46,7 @@ export class MemoBounds implements Disposable {
     });
   }
 
-  /** Their coming cost; null = none. */
+  /** Cost of the pending limits; null = none. */
   get warning(): string | null {
     return this.#warning;
   }
@@ -60,7 +60,7 @@ export class MemoBounds implements Disposable {
     return { items: Math.max(bound.items, items), limit: Math.max(bound.limit, bytes) };
   }
 
-  /** To be called when what is stored is known. */
+  /** To be called when the stored results are known. */
   begin(): void {
     const { asked, leavingUnder, log, graceMs = 60_000 } = this.#deps;
     if (!this.#lastRun.differs) return;

@@ -34,7 +34,7 @@ export const remoteKeys: { readonly [F in RemoteField]: Key<Config[F]> } = {
   },
 };
 
-/** A listing costs money: once a second at most. */
+/** At least one second: each listing costs money. */
 function parseInterval(text: string): number {
   return Math.max(1_000, parseDuration(text));
 }

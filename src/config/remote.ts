@@ -10,7 +10,7 @@ export const environmentKeys = {
 
 /** The daemon for programs that share neither its state directory nor its paths, as in a container. */
 export interface Remote {
-  /** Null = where `daemon.json` says. */
+  /** Null = the address in `daemon.json`. */
   url: string | null;
   /** Null = the one in the state directory. */
   tokenFile: string | null;

@@ -14,7 +14,7 @@ interface Written {
 type Parameters = Map<string, string>;
 
 const common = ['to', 'list', 'proxy', 'price', 'verify'];
-/** Of a web server, all other parameters are part of the address. */
+/** Parameters by scheme. Those of a web server that are not known are part of its address. */
 const known: Record<string, string[]> = {
   s3: [...common, 'endpoint', 'region', 'profile', 'style'],
   hf: common,

@@ -63,7 +63,7 @@ export class ServedSettings implements AsyncDisposable {
     return this.current.mode;
   }
 
-  /** That of results: neither setting may allow what the other forbids. */
+  /** The mode of results: neither setting may allow what the other forbids. */
   memoMode(): MemoMode {
     const { mode, memo } = this.current;
     if (mode === 'off' || memo === 'off') return 'off';
@@ -94,7 +94,7 @@ export class ServedSettings implements AsyncDisposable {
     return [...this.#live.warnings, ...this.#graces.flatMap(({ warning }) => warning ?? [])];
   }
 
-  /** A file's narrower bound then waits `graceMs` if copies must leave for it. @param leavingUnder the copies that would leave */
+  /** From now on a narrower bound in a file waits `graceMs` if copies must leave for it. @param leavingUnder the copies that would leave */
   guardLimit(leavingUnder: (bounds: BoundSettings) => Promise<Leaving>, graceMs = 60_000): void {
     this.#copiesUnder = leavingUnder;
     const costOf = async (bounds: BoundSettings) => {

@@ -31,7 +31,7 @@ export class SinceLastRun<Field extends keyof Config> {
     return this.#before !== null;
   }
 
-  /** Those that have changed. */
+  /** The changed settings. */
   changed(): ConfigValue[] {
     const { fields, settings } = this.#deps;
     const before = this.#before ?? {};
@@ -41,7 +41,7 @@ export class SinceLastRun<Field extends keyof Config> {
     return settings.describe().filter(({ key }) => names.includes(key));
   }
 
-  /** From now on they are in force. */
+  /** Records the present settings as in force. */
   settle(): void {
     const { saved, savedKey } = this.#deps;
     this.#before = null;

@@ -5,7 +5,7 @@ import { bounds, moreThanZero, parseCategory, parseLimit, parseQuota, parseWater
 
 type SpaceField = 'quotas' | 'maxAgeMs' | 'highWater' | 'lowWater' | 'variantsLimit';
 
-/** The keys of what may stay in the cache below its limit; a part of the table in `keys.ts`. */
+/** The keys of bounds within the cache's limit; a part of the table in `keys.ts`. */
 export const spaceKeys: { readonly [F in SpaceField]: Key<Config[F]> } = {
   quotas: {
     name: 'AUTOCACHE_QUOTAS',

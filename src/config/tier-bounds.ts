@@ -38,7 +38,7 @@ export class TierBounds {
     deps.settings.onChange(() => this.renew());
   }
 
-  /** To be called when the bytes in the tiers are known better: `auto` follows from them. */
+  /** To be called when the bytes in the tiers are known better: `auto` depends on them. */
   renew(): void {
     this.#onSsd = this.#read();
     if (!this.isHeld) this.settle();
@@ -67,17 +67,17 @@ export class TierBounds {
     this.#lastRun.settle();
   }
 
-  /** Most bytes of each category that has a quota; none until `settle`. */
+  /** Maximum bytes of each category that has a quota; none until `settle`. */
   quotas(): ReadonlyMap<string, number> {
     return this.isHeld ? new Map() : this.ofSettings().quotas;
   }
 
-  /** Copies unused for so long leave, ms; null = never, or not until `settle`. */
+  /** Idle time after which copies are evicted, ms; null = never, or not until `settle`. */
   maxAgeMs(): number | null {
     return this.isHeld ? null : this.#deps.settings.current.maxAgeMs;
   }
 
-  /** Most bytes of variants. */
+  /** Maximum bytes of variants. */
   variants(): number {
     return variantsLimitOf(this.#deps.settings.current.variantsLimit, this.#onSsd.limit);
   }
@@ -88,7 +88,7 @@ export class TierBounds {
     return { high: this.isHeld ? null : high, low };
   }
 
-  /** What copies on the SSD have to keep to by the settings, held or not. */
+  /** Bounds of copies on the SSD by the settings, held or not. */
   ofSettings(): ReturnType<TierBounds['under']> {
     return this.under(this.#deps.settings.current);
   }

@@ -18,7 +18,7 @@ export interface Bounds<K extends string, V> {
 export const policyNames = ['heat', 'lru', 'lfu', 'adaptive'] as const;
 type PolicyName = (typeof policyNames)[number];
 
-/** What is copied before anybody asks: nothing, what the user has open, or also what usually comes next. */
+/** Copies ahead of requests: none, of the open workflow, or also of models that usually come next. */
 export const predictModes = ['off', 'queue', 'learn'] as const;
 type PredictMode = (typeof predictModes)[number];
 
@@ -36,12 +36,12 @@ export interface Config {
   comfyuiUrl: string | null;
   /** `auto`: ComfyUI unloads models that it still reads from their sources, once their copies are ready and it is idle. */
   comfyuiFree: 'off' | 'auto';
-  /** Classes of nodes that get the own path of a model, besides those that are known to need it. */
+  /** Classes of nodes that get a model's own path, in addition to those known to need it. */
   comfyuiOwnPath: string[];
   remotes: Remote[];
-  /** Pause between two listings of a remote. */
+  /** Interval between two listings of a remote. */
   remoteListMs: number;
-  /** Most bytes that are read from one remote in a month, unless a program waits for them; null = no bound. */
+  /** Maximum bytes read from one remote in a month, except when a program waits for them; null = no limit. */
   remoteMonthly: number | null;
   mode: Mode;
   onMiss: 'background' | 'wait' | 'auto';
@@ -54,14 +54,14 @@ export interface Config {
   /** Empty = all. */
   categories: string[];
   policy: PolicyName;
-  /** Of categories; shares refer to the limit. */
+  /** Quotas by category; shares refer to the limit. */
   quotas: Partial<Record<string, Amount>>;
-  /** Unused copies leave after this; null = never. */
+  /** Idle time after which copies are evicted; null = never. */
   maxAgeMs: number | null;
   /** Shares of the limit, 0..1: above the first one, copies leave down to the second. */
   highWater: number;
   lowWater: number;
-  /** A share is one of the limit. */
+  /** A share refers to the limit. */
   variantsLimit: Amount;
   predict: PredictMode;
   jobs: number;
@@ -84,27 +84,27 @@ export interface Config {
   /** Results: found and stored, only found, or neither. */
   memo: MemoMode;
   memoLimit: Amount;
-  /** Most bytes of results in the daemon's memory. */
+  /** Maximum bytes of results in the daemon's memory. */
   memoRam: number;
-  /** Most results. */
+  /** Maximum number of results. */
   memoItems: number;
-  /** Most bytes of one result. */
+  /** Maximum bytes of one result. */
   memoMaxValue: number;
   /** How long a result is fresh, and how long it is served stale after that. Null = without end. */
   memoTtlMs: number | null;
   memoStaleMs: number;
-  /** Outputs of ComfyUI's nodes that are kept, and by what its code is told apart. */
+  /** Outputs of ComfyUI's nodes that are kept, and how its code is identified. */
   memoComfyui: ComfyuiMode;
   memoCode: CodeCheck;
-  /** One in so many of them is computed again; 0 = none. */
+  /** One in this number of outputs is computed again; 0 = none. */
   memoAudit: number;
   /** Where results are shared with other machines; null = nowhere. */
   memoRedis: RedisServers | null;
-  /** Most compiled graphs of presets. */
+  /** Maximum number of compiled graphs of presets. */
   presetGraphs: number;
   /** Base address of an OpenAI-compatible API, such as `http://127.0.0.1:8080/v1/`; null = none. */
   llmUrl: string | null;
-  /** Longest silence of that server; null = without end. */
+  /** Maximum silence of that server; null = no timeout. */
   llmTimeoutMs: number | null;
   /** An OpenAI-compatible server that gives the vectors of texts; null = none. */
   embeddingsUrl: string | null;
@@ -116,18 +116,18 @@ export interface Config {
   farmName: string;
   /** The listener for the other hosts; null = this one only takes. Port 0 = any free one. */
   farmListen: { host: string; port: number } | null;
-  /** How they reach it, such as `https://gpu1.lan:8390`; null = by this machine's address. */
+  /** Address at which they reach it, such as `https://gpu1.lan:8390`; null = by this machine's address. */
   farmUrl: string | null;
   /** The file with the secret of the farm; null = `farm.key` in the state directory, see `farmKeyFile`. */
   farmKey: string | null;
   /** Runs of chunks that the whole farm reads at once from one origin. */
   farmOriginReads: Record<Medium, number>;
-  /** Most bytes per second that leave for other hosts; null = no bound. */
+  /** Maximum bytes per second to other hosts; null = no limit. */
   farmUpload: number | null;
   /** Copies of a file in the whole farm that eviction spares while others can leave. */
   farmKeep: number;
   farmTrust: FarmTrust;
-  /** Bytes up to which a file lies in the farm's Redis too; null = none does. */
+  /** Maximum size of a file that the farm's Redis holds too; null = it holds none. */
   farmSmall: number | null;
   /** The store that hosts share copies in; null = none. */
   shared: SharedStore | null;
@@ -135,7 +135,7 @@ export interface Config {
   /** Further names that it answers to, in lower case; without a port, at its own one. */
   hosts: readonly string[];
   log: LogOptions;
-  /** Whose members may use the cache, by name or number; null = this user alone. */
+  /** Group whose members may use the cache, by name or number; null = this user alone. */
   group: string | null;
 }
 

@@ -20,7 +20,7 @@ export function nearestSetting(key: string): string {
   );
 }
 
-/** The reason for a setting that there is not on purpose; null for one that is only unknown. */
+/** Why a setting is left out on purpose; null for one that is merely unknown. */
 export function reasonAgainst(key: string): string | null {
   if (
     !/^AUTOCACHE_(?:VARIANTS?$|(?:USE|PREFER|AUTO)_VARIANT|VARIANTS?_(?:AUTO|USE|PREFER|SUBST|REPLACE|INSTEAD)|SUBSTITUTE)/i.test(

@@ -3,9 +3,9 @@ import { type LoadedConfig, loadConfig } from './config.ts';
 
 export interface ConfigListener {
   onLoaded(loaded: LoadedConfig): void;
-  /** The files cannot be used as they are. */
+  /** Called when the files cannot be used as they are. */
   onRefused(error: unknown): void;
-  /** One of the two above has failed. */
+  /** Called when one of the two above has failed. */
   onError(error: unknown): void;
 }
 

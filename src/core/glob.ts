@@ -3,7 +3,7 @@ import { foldCase } from './fold-case.ts';
 
 /** Longest glob, characters: a path that is longer can still be named by a part of it. */
 const longest = 1024;
-/** Most alternatives that the braces of one glob stand for. */
+/** Maximum alternatives that the braces of one glob stand for. */
 const mostAlternatives = 256;
 
 export interface GlobOptions {

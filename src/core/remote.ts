@@ -48,7 +48,7 @@ export interface S3Remote extends RemoteFacts {
 /** A bucket, or a part of one, in which hosts keep copies for each other. */
 export interface SharedStore {
   at: S3Remote;
-  /** Most bytes in it. */
+  /** Maximum bytes in it. */
   limit: number;
 }
 

@@ -10,18 +10,18 @@ interface ArrivalsDeps {
   log: Log;
 }
 
-/** A file that has stayed as it is for so long is whole, ms. */
+/** Time without changes after which a file is whole, ms. */
 const usualQuietMs = 30_000;
-/** One that has not changed for so long is back, not new, ms. */
+/** Maximum age of the last change of a new file, ms: an older one has returned. */
 const newMs = 24 * 3600 * 1000;
-/** More at once are no downloads: a library is moved. */
+/** Maximum files at once that count as downloads: with more, a library is moved. */
 const most = 32;
 
 /** New files of the library, which may still be written to. */
 export class Arrivals implements AsyncDisposable {
   readonly #deps: ArrivalsDeps;
   readonly #quietMs: number;
-  /** As seen last; null before the first look. */
+  /** Fingerprints of the last look; null before the first. */
   readonly #seen = new Map<string, Fingerprint | null>();
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
@@ -32,7 +32,7 @@ export class Arrivals implements AsyncDisposable {
     this.#quietMs = quietMs;
   }
 
-  /** These have appeared in a root. */
+  /** Notes files that have appeared in a root. */
   note(paths: readonly string[]): void {
     if (this.#seen.size + paths.length > most) return;
     for (const path of paths) this.#seen.set(path, null);
@@ -57,7 +57,7 @@ export class Arrivals implements AsyncDisposable {
     }, ms).unref();
   }
 
-  /** One that is gone, or whose root is silent, is forgotten. */
+  /** Reports whole files; forgets those that are gone, old, or in a silent root. */
   async #look(): Promise<void> {
     const seen = [...this.#seen];
     this.#seen.clear();

@@ -6,11 +6,11 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import type { LearnedWorkflows } from './learned-workflows.ts';
 
-/** How what is foreseen is copied. */
+/** Bounds of the copies of foreseen files. */
 interface IdleCopies {
-  /** Bytes that copies may take in all. */
+  /** Maximum bytes of all copies. */
   room: number;
-  /** Then they also go into memory, where there is room. */
+  /** Whether they also go into memory, where there is room. */
   intoMemory: boolean;
 }
 
@@ -22,10 +22,10 @@ export interface ForesightDeps {
     idle(wanted: readonly { item: string; ask: { path: string } }[], options: IdleCopies): Promise<WarmItem[]>;
   };
   workflows: { names(document: unknown): Promise<{ category: string; name: string }[]> };
-  /** Bytes that copies may take of what is only foreseen. */
+  /** Maximum bytes of copies of files that are only foreseen. */
   room(): number;
   learned: LearnedWorkflows;
-  /** What the policy knows of all this. */
+  /** The policy's record of foreseen files. */
   foreseen: ForeseenFiles;
   store: { save(value: unknown): void };
   /** As `Catalog.write`. */
@@ -34,16 +34,16 @@ export interface ForesightDeps {
   log: Log;
 }
 
-/** How likely the models of the workflow that is open are loaded: most who open one run it. */
+/** Probability that the models of the open workflow are loaded: most users run a workflow that they open. */
 const openLikely = 0.8;
-/** After the last prompt, until the next workflow is foreseen: the copies of the prompts themselves come first, ms. */
+/** Time after the last prompt until the next workflow is foreseen, ms: the copies of the prompts themselves come first. */
 const usualQuietMs = 5000;
-/** Learned facts are written at most so often, ms. */
+/** Interval between two writes of learned facts, ms. */
 const saveMs = 10 * 60_000;
 
 /**
- * Has models copied before anybody asks for them: those of the workflow that is open, of the one that likely comes next, and new files of
- * the library. Only free room is used, and that of copies of less worth; no remote is read.
+ * Requests copies before anybody asks for the models: those of the open workflow, of the likely next one, and new files of the
+ * library. Uses only free room and that of copies of less worth; reads no remote.
  */
 export class Foresight implements AsyncDisposable {
   readonly #deps: ForesightDeps;
@@ -64,7 +64,7 @@ export class Foresight implements AsyncDisposable {
     return this.#deps.learned.precision;
   }
 
-  /** A prompt with these models waits or runs. */
+  /** Notes a prompt with these models that waits or runs. */
   prompt(files: readonly { path: string; category: string | null }[]): void {
     const { mode, learned, clock } = this.#deps;
     if (mode() !== 'learn') return;
@@ -73,7 +73,7 @@ export class Foresight implements AsyncDisposable {
     this.#timer = setTimeout(() => (this.#thinking = this.#think()), this.#quietMs).unref();
   }
 
-  /** The user has this workflow open, or has saved it. @throws CacheError BAD_REQUEST when it cannot be read */
+  /** Notes a workflow that the user has open or has saved. @throws CacheError BAD_REQUEST when it cannot be read */
   async hint(document: unknown): Promise<HintAnswer> {
     const { mode, workflows, warmer, foreseen, clock } = this.#deps;
     if (mode() === 'off') return { jobs: [] };
@@ -84,7 +84,7 @@ export class Foresight implements AsyncDisposable {
     return { jobs: items.flatMap(({ job }) => job ?? []) };
   }
 
-  /** A new file of the library is whole. */
+  /** Notes a new file of the library that is whole. */
   async arrived(path: string): Promise<void> {
     const { mode, foreseen, clock } = this.#deps;
     if (mode() !== 'learn') return;

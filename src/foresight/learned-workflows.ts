@@ -3,11 +3,11 @@ import { z } from 'zod';
 import { type Guess, NextWorkflow } from '../policy/next-workflow.ts';
 import { featureNames } from '../policy/workflow-habits.ts';
 
-/** Workflows whose files are kept in mind, runs that are played again after a restart, and guesses that are judged. */
+/** Maximum number of remembered workflows, of runs replayed after a restart, and of judged guesses. */
 const most = { workflows: 200, runs: 1000, judged: 50 };
-/** Guesses from which precision is told. */
+/** Minimum number of judged guesses for a precision. */
 const someJudged = 10;
-/** A guess below is not acted on; nor is any while so few of the last ones were right. */
+/** Minimum probability of a guess to act on it, and minimum precision of the last guesses. */
 const [likely, goodEnough] = [0.4, 0.3];
 
 const numbers = (length: number) => z.array(z.number()).length(length);
@@ -42,7 +42,7 @@ export class LearnedWorkflows {
   }
 
   /**
-   * A prompt with these files runs or waits. Prompts that differ only in their LoRAs are one workflow.
+   * Notes a prompt with these files that runs or waits. Prompts that differ only in their LoRAs are one workflow.
    * @param at wall-clock ms  @returns whether it is another one than before
    */
   ran(files: readonly { path: string; category: string | null }[], at: number): boolean {
@@ -72,7 +72,7 @@ export class LearnedWorkflows {
   foreseen(now: number): { probability: number; files: readonly string[] } | null {
     const [first] = this.guesses(now);
     if (!first || first.probability < likely) return null;
-    // It is judged also while nothing is done for it, so that a change for the better is noticed.
+    // A guess that is not acted on is judged too, so that an improvement is noticed.
     this.#guessed = first.id;
     return (this.precision ?? 1) < goodEnough ? null : first;
   }

@@ -4,14 +4,14 @@ import type { FSWatcher } from 'chokidar';
 import type { Log } from '../runtime/log.ts';
 
 interface WorkflowFilesDeps {
-  /** A workflow was saved. @throws when it is none */
+  /** Called with each saved workflow. @throws when it is none */
   onSaved(text: string): Promise<unknown>;
   log: Log;
 }
 
-/** A larger one is no workflow that anybody wrote, bytes. */
+/** Maximum size of a workflow, bytes: nobody writes a larger one. */
 const mostBytes = 16 * 2 ** 20;
-/** A file is read after this time without changes, ms. */
+/** Time without changes after which a file is read, ms. */
 const usualSettleMs = 500;
 /** Folders of users, and within each the one with its workflows, in a ComfyUI directory. */
 const [usersFolder, workflowsFolder] = ['user', 'workflows'];
@@ -32,7 +32,7 @@ export class WorkflowFiles implements AsyncDisposable {
     this.#settleMs = settleMs;
   }
 
-  /** Watches those of these directories, and no others any more. Resolves when it does. */
+  /** Watches the workflows of these directories alone. Resolves when it does. */
   async watch(directories: readonly string[]): Promise<void> {
     const wanted = [...new Set(directories)].sort();
     if (wanted.join('\0') === this.#watched) return;
