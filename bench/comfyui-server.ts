@@ -40,7 +40,7 @@ export function upscaling(names: readonly string[]): object {
   };
 }
 
-/** What nodes have put out for people, by their ids. */
+/** Outputs of nodes for people, by node id. */
 type Outputs = Record<
   string,
   { images?: { filename: string; subfolder: string; type: string }[]; text?: string[] } | undefined
@@ -124,7 +124,7 @@ export class ComfyuiServer implements AsyncDisposable {
   /** Releases every model and all results of earlier prompts. */
   async free(): Promise<void> {
     await this.#post('/free', { unload_models: true, free_memory: true });
-    // The queue's thread does it, looks once a second and does not report it.
+    // The queue's thread does it within its interval of a second, and does not report it.
     await sleep(2500);
   }
 

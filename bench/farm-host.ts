@@ -1,4 +1,4 @@
-/** One host of the farm benchmark: the installed daemon in this process's network namespace, and what is asked of it. */
+/** One host of the farm benchmark: the installed daemon in this process's network namespace, and the orders for it. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -27,7 +27,7 @@ const orders = {
 
   /** Ends it as a power cut does. */
   async kill(): Promise<void> {
-    // From its leaves up: none of them ends because another one did.
+    // Leaves first, so that none ends because its parent did.
     for (const pid of processesOf(running().daemon.pid).reverse()) process.kill(pid, 'SIGKILL');
     await installed.end('SIGKILL');
   },
@@ -42,7 +42,7 @@ const orders = {
     return { ...figures, claims, peerErrors };
   },
 
-  /** Loads the model of a remote. @returns where its copy lies, and what it took, s @throws when there is no copy */
+  /** Loads the model of a remote. @returns the path of its copy, and the duration, s @throws when there is no copy */
   async load(remote: string): Promise<{ path: string; seconds: number }> {
     const from = performance.now();
     const { path, reason } = await lookup(remote);
@@ -72,7 +72,7 @@ const orders = {
     if (skipped.length > 0) throw new Error(`a copy could not be evicted: ${skipped[0]?.why}`);
   },
 
-  /** Times of so many lookups of a model that is cached, ms, sorted. */
+  /** Times of this number of lookups of a cached model, ms, sorted. */
   async hits(remote: string, count: number): Promise<number[]> {
     const times: number[] = [];
     for (let i = 0; i < count; i++) {

@@ -14,13 +14,13 @@ export type Host = OrderedProcess<HostOrders>;
 export type Loaded = Awaited<ReturnType<HostOrders['load']>>;
 
 export interface Model {
-  /** Of its remote. */
+  /** Name of its remote. */
   name: string;
   bytes: number;
 }
 
 export interface FarmHostsOptions {
-  /** Removed at the end, with all that lies in it. */
+  /** Removed at the end with its contents. */
   dir: string;
   /** Number of hosts. */
   count: number;
@@ -91,7 +91,7 @@ export class FarmHosts {
     return `http://${this.network.address(0)}:8000/${fileOf(model)}`;
   }
 
-  /** What the origin has sent of a model, as a multiple of it. */
+  /** Bytes of a model that the origin has sent, as a multiple of its size. */
   async originReads(model: Model): Promise<number> {
     return (await this.origin.ask('sent', fileOf(model))) / model.bytes;
   }

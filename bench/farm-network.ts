@@ -7,7 +7,7 @@ export interface Links {
   host: string;
 }
 
-/** Linux network namespaces of one switch, one origin and so many hosts; the machine's own network is not touched. Needs root. */
+/** Linux network namespaces of one switch, one origin and some hosts; the machine's own network is not touched. Needs root. */
 export class FarmNetwork implements Disposable {
   readonly #prefix = `acfarm${process.pid}`;
   readonly #made: string[] = [];
@@ -57,7 +57,7 @@ export class FarmNetwork implements Disposable {
   [Symbol.dispose](): void {
     for (const name of this.#made.splice(0).reverse()) {
       for (const pid of attempt(() => run('ip', 'netns', 'pids', name)).split(/\s+/)) {
-        // What runs in a namespace of this benchmark was started by it.
+        // This benchmark started every process of its namespaces.
         if (Number(pid) > 0) attempt(() => String(process.kill(Number(pid), 'SIGKILL')));
       }
       attempt(() => run('ip', 'netns', 'del', name));
@@ -85,7 +85,7 @@ export class FarmNetwork implements Disposable {
     run('ip', '-n', this.#switch, 'link', 'set', 'dev', port, 'master', 'br0', 'up');
     run('ip', '-n', own, 'address', 'add', `${this.address(member)}/24`, 'dev', 'eth0');
     run('ip', '-n', own, 'link', 'set', 'dev', 'eth0', 'up');
-    // Both directions: what leaves the member, and what the switch sends to it.
+    // Both directions: from the member, and from the switch to it.
     for (const [namespace, device] of [
       [own, 'eth0'],
       [this.#switch, port],

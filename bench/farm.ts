@@ -1,7 +1,7 @@
 /**
  * A farm of 8 hosts in network namespaces, with a Redis and an origin of 200 Mbit: a model that all load at once, and one that all copy
  * while no program waits, beside 8 x curl and 8 x rclone, with the processor time of each; the first again with a host that is killed and
- * with one that lies; what a dead host costs; one host alone with the farm on and off; hits without the Redis. Needs root on Linux, ip, tc
+ * with one that lies; the cost of a dead host; one host alone with the farm on and off; hits without the Redis. Needs root on Linux, ip, tc
  * and redis-server.
  * `npm run bench -- farm [GiB]`
  */
@@ -16,7 +16,7 @@ import { endedSeconds } from './process-tree.ts';
 
 const count = 8;
 const bytes = Math.round(Number(process.argv[2] ?? 1) * 2 ** 30);
-/** What one host loads alone need not be longer. */
+/** Loads of one host alone need not be longer. */
 const aloneBytes = Math.min(bytes, 256 * 2 ** 20);
 const rounds = 3;
 const bytesPerSecond = { origin: 25e6, host: 50e6 };
@@ -67,7 +67,7 @@ async function allAtOnce(): Promise<{ seconds: number; cpu: number }> {
   return { seconds: end, cpu };
 }
 
-/** What no program waits for stays out of the page cache. */
+/** Copies that no program waits for stay out of the page cache. */
 async function allWarmed(): Promise<{ cpu: number }> {
   const { cpu } = await measured(() => Promise.all(hosts.map((host) => host.ask('warm', warmed.name))));
   const reads = await farm.originReads(warmed);
@@ -75,7 +75,7 @@ async function allWarmed(): Promise<{ cpu: number }> {
   return { cpu };
 }
 
-/** @returns what the work gave, and processor time of all hosts meanwhile, s for each GB that they all received */
+/** @returns the result of the work, and processor time of all hosts meanwhile, s for each GB that they all received */
 async function measured<T>(work: () => Promise<T>): Promise<{ result: T; cpu: number }> {
   const cpuOf = async () =>
     (await Promise.all(hosts.map((host) => host.ask('cpu')))).reduce((sum, seconds) => sum + seconds, 0);
@@ -104,7 +104,7 @@ async function oneHostKilled(): Promise<void> {
   await dying;
   await farm.start(0);
   await farm.untilKnown();
-  // It goes on with its copy, which others have open meanwhile.
+  // Its copy continues, and others have it open meanwhile.
   await farm.load(killed, [victim]);
   await farm.evict(killed);
 }
@@ -123,7 +123,7 @@ async function oneHostLies(): Promise<void> {
   await farm.untilKnown();
 }
 
-/** One host loads with the farm on, another one with it off, in turns; then one loads what only a host without a network has. */
+/** One host loads with the farm on, another with it off, in turns; then one loads a model that only a host without a network has. */
 async function aloneAndBesideADeadHost(): Promise<void> {
   const [one, other, holder] = hosts as [Host, Host, Host];
   await farm.start(1, { settings: { AUTOCACHE_FARM: 'off' } });

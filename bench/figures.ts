@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 
-/** NaN of none. */
+/** NaN for no values. */
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
-/** The most memory that a process has had since its start, MiB; NaN where the system does not report it. */
+/** Peak memory of a process since its start, MiB; NaN where the system does not report it. */
 export function mostMemoryOf(pid: number | undefined): number {
   try {
     const [, kibibytes] = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];

@@ -1,5 +1,5 @@
 /**
- * How long it takes from nothing to a first model out of the cache, by every way in that can be tried here: the archive for npm, a clone,
+ * Time from nothing to a first model out of the cache, by every way in that can be tried here: the archive for npm, a clone,
  * and the archive for Windows under Wine. npm has an empty cache, as on a fresh machine; packing, cloning and making a Windows are not timed.
  *
  *     node bench/first-hit.ts
@@ -82,7 +82,7 @@ async function byClone(): Promise<Times> {
   return times;
 }
 
-/** What a user unpacks, and setup.cmd for a portable ComfyUI. Wine runs no scheduled task, so the daemon is started by its command. */
+/** The archive that a user unpacks, and setup.cmd for a portable ComfyUI. Wine runs no scheduled task, so its command starts the daemon. */
 async function byWindows(): Promise<Times | null> {
   const loader = findWine();
   if (loader === null) {
@@ -149,7 +149,7 @@ function fresh({ dir, env }: Installed): NodeJS.ProcessEnv {
   return { ...process.env, ...env, PATH: process.env['PATH'], npm_config_cache: join(dir, 'npm-cache') };
 }
 
-/** Seconds until the first answer to a lookup, whatever it is. */
+/** Seconds until the first answer to a lookup, of any kind. */
 async function started(start: () => Promise<Client>, model: string): Promise<{ client: Client; answer: number }> {
   const from = performance.now();
   const client = await start();

@@ -1,6 +1,6 @@
 /**
  * Many programs at once: 1,000 idle connections, and 200 lookups at a time from 50 processes while two copies run, with 100,000 copies in
- * the cache. Every answer must be a hit; beside that, the times, and the most memory that the daemon had.
+ * the cache. Every answer must be a hit; also the times, and the daemon's peak memory.
  *
  *     node bench/load.ts [copies, 100000] [seconds, 20]
  */

@@ -1,6 +1,6 @@
 /**
  * A real ComfyUI with and without its outputs kept. After its restart: time from a prompt to its image, the models that nodes asked for, and
- * whether the text encoder was opened. Besides: the cost of a prompt of 41 nodes of which nothing is known, in alternating rounds; how long an
+ * whether the text encoder was opened. Also: the cost of a prompt of 41 unknown nodes, in alternating rounds; how long an
  * output holds ComfyUI's prompt thread; and a whole prompt that is known, with ComfyUI stopped.
  *
  * COMFYUI_DIR is a checkout of ComfyUI, COMFYUI_PYTHON a Python with its requirements. It computes on the CPU.
@@ -75,7 +75,7 @@ async function restarts(client: Client, models: string, start: () => Promise<Com
   console.log(`${table}\n`);
 }
 
-/** A prompt of 41 nodes of which nothing is known. The modes take turns, so that a busy machine is busy for all of them. */
+/** A prompt of 41 unknown nodes. The modes take turns, so that a busy machine is busy for all of them. */
 async function unknownPrompts(client: Client, server: ComfyuiServer): Promise<void> {
   const costs = new Map<string, number[]>(modes.map((mode) => [mode, []]));
   let color = 0;
@@ -91,7 +91,7 @@ async function unknownPrompts(client: Client, server: ComfyuiServer): Promise<vo
   for (const [mode, ms] of costs) console.log(`41 nodes of which nothing is known, kept ${mode}: ${spread(ms)}`);
 }
 
-/** How long the prompt thread is held while a copy of an output is made. */
+/** Time for which the prompt thread is held while a copy of an output is made. */
 async function held(client: Client, server: ComfyuiServer, holds: string): Promise<void> {
   await client.changeConfig({ memo_comfyui: 'results' });
   await server.run(rows(10_000, 16));
@@ -161,7 +161,7 @@ function node(class_type: string, inputs: object): object {
   return { class_type, inputs };
 }
 
-/** What a prompt costs that computes next to nothing. */
+/** A prompt that computes next to nothing. */
 function gray(): object {
   const empty = node('EmptyImage', { width: 64, height: 64, batch_size: 1, color: 8421504 });
   return { empty, save: node('SaveImage', { images: ['empty', 0], filename_prefix: 'gray' }) };

@@ -1,5 +1,5 @@
 /**
- * Results, beside what else keeps them: a hit of a small value, a blob of 8 MiB as a path, hits of 16 clients, 64 MiB stored. Then
+ * Results, beside other stores: a hit of a small value, a blob of 8 MiB as a path, hits of 16 clients, 64 MiB stored. Then
  * 100 that wait for one computation, hits in Redis, and the daemon with a million results.
  *
  *     node bench/memo.ts [number of results, 1000000]
@@ -26,7 +26,7 @@ import { keyvOverSqlite, pythonWithOthers, startRedis } from './memo-others.ts';
 const entries = Number(process.argv[2] ?? 1_000_000);
 const seconds = 3;
 const MiB = 2 ** 20;
-/** No program of a row takes longer, ms. */
+/** Timeout of each program of a row, ms. */
 const longestMs = 90_000;
 /** Of 100 clients, by process. */
 const shares = [13, 13, 13, 13, 12, 12, 12, 12];
@@ -91,8 +91,8 @@ if (inRedisText) console.log(inRedisText);
 console.log(await withMany());
 
 /**
- * Memory that the machine has not used yet costs several times as much to write to, which the first row would pay for all: as much as
- * a row writes is used before each.
+ * Memory that the machine has not used yet is several times slower to write to, and the first row would pay for all: before each row,
+ * as much is used as it writes.
  */
 function useMemory(): void {
   const path = join(installed.dir, 'memory');
@@ -115,7 +115,7 @@ async function runPython<T>(program: string, job: { store: string; [name: string
   return JSON.parse(output) as T;
 }
 
-/** 100 connections of eight processes wait for one computation: how long after its end they have the result. */
+/** Time from the end of a computation to its result at the last of 100 connections from eight processes. */
 function lastConnection(): Promise<string> {
   const ask = (waiters: number) => runPython<number[]>('python3', { store: 'waiters', waiters });
   return lastOf('flight', { isWaiting: 100, who: '100 connections of 8 Python processes' }, () => shares.map(ask));

@@ -1,5 +1,5 @@
 /**
- * How often the next workflow is foreseen, over recorded runs, one after the other as a daemon learns.
+ * Share of next workflows that are foreseen, over recorded runs, one after the other as a daemon learns.
  *
  *     npm run bench -- next-workflow DIRECTORY
  *

@@ -1,5 +1,5 @@
 /**
- * How fast eviction decides, and with a directory of traces how well.
+ * Speed of eviction's decisions, and with a directory of traces their quality.
  *
  *     npm run bench -- policy [DIRECTORY]
  *
@@ -19,7 +19,7 @@ import { EvictionOrder } from '../src/space/eviction-order.ts';
 import { leavingUnder } from '../src/space/make-room.ts';
 import type { Tier } from '../src/tiers/tier.ts';
 
-/** Bytes per second that copies are written with. */
+/** Write speed of copies, bytes per second. */
 const ssdSpeed = 2e9;
 const [reads, files, copies] = [1_000_000, 1000, 10_000];
 

@@ -75,7 +75,7 @@ async function measureAll({ path: root }: SlowMount): Promise<void> {
   console.log(`\n${await measureCopies(daemons.polite, root)}`);
 }
 
-/** Reads that copies should hardly yield to: the time of a copy of 1 GiB beside them. */
+/** Small reads, to which copies should hardly yield: the time of a copy of 1 GiB beside them. */
 async function measureCopies(client: Client, root: string): Promise<string> {
   const copied = writeRandom(join(root, 'large.safetensors'), 1024 * MiB);
   const read = writeRandom(join(root, 'read.bin'), 400 * MiB);

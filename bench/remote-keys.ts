@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 
 const pageKeys = 1000;
 
-/** A bucket of so many keys in ten folders that can only be listed; each page takes its time. */
+/** A bucket of any number of keys in ten folders that can only be listed; each page takes its time. */
 export class KeyServer implements AsyncDisposable {
   readonly #server: Server;
 

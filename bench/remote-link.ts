@@ -3,10 +3,10 @@ import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Bytes that go at once: the connections take turns. */
+/** Bytes sent at once: the connections take turns. */
 const pieceBytes = 64 * 1024;
 
-/** A link to a server: each request takes so long on its way, and all answers together so many bytes per second. */
+/** A link to a server with a latency for each request, and a bandwidth that all answers share. */
 export class SlowLink implements AsyncDisposable {
   /** Bytes of answers that went through. */
   bytes = 0;
@@ -53,7 +53,7 @@ export class SlowLink implements AsyncDisposable {
           const piece = all.subarray(at, at + pieceBytes);
           const now = performance.now();
           this.#freeAt = Math.max(now, this.#freeAt) + (1000 * piece.length) / bytesPerSecond;
-          // Timers are of whole milliseconds: what is due sooner goes at once, and the sum is kept.
+          // Timers are of whole milliseconds: bytes due sooner go at once, and the sum is kept.
           if (this.#freeAt - now > 2) await sleep(this.#freeAt - now);
           this.bytes += piece.length;
           if (!client.write(piece)) await once(client, 'drain');

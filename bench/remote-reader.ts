@@ -1,4 +1,4 @@
-/** A process that reads a remote as the daemon's do: copies one object or lists all, and prints what it took as JSON. */
+/** A process that reads a remote as the daemon's do: copies one object or lists all, and prints the cost as JSON. */
 import { join } from 'node:path';
 import type { S3Remote } from '../src/core/remote.ts';
 import { boundOldGeneration } from '../src/runtime/heap.ts';

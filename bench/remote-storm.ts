@@ -5,21 +5,21 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 interface Storm {
-  /** It begins when so many bytes of objects have come, and ends so much later. */
+  /** Bytes of objects after which it begins, and its duration. */
   afterBytes: number;
   ms: number;
-  /** Each refusal takes its time, as the answers do. */
+  /** Latency of a refusal, as of an answer. */
   requestMs: number;
 }
 
-/** From the first refusal on, the reader is given so long; then what it has under way is counted for so long, ms. */
+/** Grace period of the reader after the first refusal, and the time in which its requests are counted after that, ms. */
 const grace = 1000;
 const counted = 1500;
 
-/** A front of an S3 server that answers SlowDown to every request for bytes for a while. It sees how many are under way at once. */
+/** A front of an S3 server that answers SlowDown to every request for bytes for a while. It counts those in flight at once. */
 export class StormServer implements AsyncDisposable {
   refused = 0;
-  /** The most requests for bytes under way at once before the first refusal, and a second after it. */
+  /** Maximum requests for bytes in flight at once before the first refusal, and a second after it. */
   most = { before: 0, after: 0 };
   readonly #server: Server;
   #underWay = 0;

@@ -25,7 +25,7 @@ import { StormServer } from './remote-storm.ts';
 const size = Math.round(Number(process.argv[2] ?? 2) * 2 ** 30);
 const link = { requestMs: 20, bytesPerSecond: 50e6 };
 const key = 'checkpoints/large.safetensors';
-/** Enough for what is no matter of speed, bytes. */
+/** Size for measurements in which speed does not matter, bytes. */
 const smaller = { key: 'checkpoints/smaller.safetensors', size: Math.min(size, 256 * 2 ** 20) };
 const startedAt = performance.now();
 const dir = mkdtempSync(join(tmpdir(), 'autocached-remote-'));
@@ -93,7 +93,7 @@ console.log(
 console.log(`the whole bench took ${((performance.now() - startedAt) / 1000).toFixed(0)} s`);
 process.exit();
 
-/** A copy while the server asks for fewer requests: how many it makes a second later, and whether it has all bytes in the end. */
+/** A copy while the server asks for fewer requests: requests in flight a second later, and whether it has all bytes in the end. */
 async function throughStorm(): Promise<void> {
   const when = { afterBytes: smaller.size / 4, ms: 1500, requestMs: link.requestMs };
   await using storm = await StormServer.before(slow.port, when);
@@ -114,7 +114,7 @@ async function sha256Of(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** The installed daemon: what comes over the link for the first load of the model, and for the second. */
+/** The installed daemon: bytes over the link for the first load of the model, and for the second. */
 async function loadTwice(): Promise<void> {
   await using installed = new Installed('remote-daemon', () => ({
     AUTOCACHE_REMOTES: `bench=s3://${server?.bucket}?endpoint=${endpoint}&region=us-east-1`,

@@ -1,5 +1,5 @@
 /**
- * How fast a compressed model comes back, beside `cp` of the plain file and `zstd -d`, in one run: to the SSD and to memory.
+ * Speed of restoring a compressed model, beside `cp` of the plain file and `zstd -d`, in one run: to the SSD and to memory.
  *
  *     npm run bench -- restore [MiB of the model, 2048] [rounds, 3] [directory on the SSD]
  *

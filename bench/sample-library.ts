@@ -10,7 +10,7 @@ const MiB = 2 ** 20;
 const GiB = 2 ** 30;
 const dayMs = 86_400_000;
 
-/** A model of the library: where it lies, its size, and how often it was loaded. */
+/** A model of the library: its path, its size, and its number of loads. */
 export interface SampleModel {
   rel: string;
   bytes: number;

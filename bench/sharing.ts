@@ -1,11 +1,11 @@
 /**
- * What compressed models take that have much in common, beside each of them compressed alone.
+ * Size of compressed models that have much in common, beside each of them compressed alone.
  *
  *     npm run bench -- sharing
  *
  * Libraries from `fine-tunes.ts`: an SDXL checkpoint with fine-tunes whose text encoders and VAE are its own, one fine-tune that
  * changes every weight by 1 %, the same numbers in two types, LoRAs. Bytes of all files of a library, without its bases counted
- * twice; every file is restored and compared. "last" is the last file alone: what one more such file takes.
+ * twice; every file is restored and compared. "last" is the last file alone: the cost of one more such file.
  * It takes two minutes of processor time.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * Many small files: how fast they are copied, beside `cp -r` of the same folder made durable by `sync`; how long it takes to evict one
- * beside 40 other programs; and how long a trial of `purge` over 20,000 equal files takes, in which nothing may hold up a lookup.
+ * Many small files: speed of copying them, beside `cp -r` of the same folder made durable by `sync`; time to evict one beside 40 other
+ * programs; and time of a trial of `purge` over 20,000 equal files, which must not delay any lookup.
  *
  *     node bench/small-files.ts [copy | evict | trial]
  */
@@ -83,7 +83,7 @@ async function evictBesidePrograms(): Promise<void> {
   }
 }
 
-/** Equal hashes were once compared each with each. */
+/** Equal hashes must not be compared each with each. */
 async function tryOverEqualFiles(): Promise<void> {
   await using installed = hdd('bench-equal');
   await makeManyCopies(equal, { ...installed, cacheDir: join(installed.dir, 'ssd'), equal: true });

@@ -1,6 +1,6 @@
 /**
- * How soon a daemon with many copies answers: seconds from the start of its process to the first right answer of
- * `POST /api/lookup`, with its catalog lost and with it; until everything is accounted for; and the most memory it had until then.
+ * Startup of a daemon with many copies: seconds from the start of its process to the first right answer of
+ * `POST /api/lookup`, with its catalog lost and with it; until everything is accounted for; and its peak memory until then.
  * Beside it `sqlite3`, which opens the same catalog and counts its rows.
  *
  *     node bench/start.ts [copies, 100000] [most rounds, 5]
@@ -17,7 +17,7 @@ import { accounted, dropCatalog, makeManyCopies } from './many-copies.ts';
 
 const copies = Number(process.argv[2] ?? 100_000);
 const rounds = Number(process.argv[3] ?? 5);
-/** No round begins later than this, s. */
+/** Latest start of a round, s. */
 const lastRoundAt = 150;
 const goals = { seconds: 1, mebibytes: 150 };
 
@@ -77,11 +77,11 @@ for (const [name, all] of [['with its catalog', withCatalog] as const, ['catalog
 console.log(table.toString());
 
 interface Start {
-  /** Until the first answer. */
+  /** Time to the first answer. */
   seconds: number;
-  /** Until everything in the cache was accounted for. */
+  /** Time until everything in the cache was accounted for. */
   accounted: number;
-  /** The most memory that the process had until the first answer, until all was accounted for, and two seconds later, MiB; NaN where the system does not report it. */
+  /** Peak memory at the first answer, when all was accounted for, and two seconds later, MiB; NaN where the system does not report it. */
   atAnswer: number;
   atAccounted: number;
   after: number;

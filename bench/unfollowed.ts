@@ -1,6 +1,6 @@
 import type { CopyHooks } from '../src/transfer/each-block.ts';
 
-/** Hooks of a copy that goes at full speed, and that nobody follows. */
+/** Hooks of a copy that runs at full speed without an observer. */
 export const unfollowed: CopyHooks = {
   progress: () => {},
   resuming: () => {},

@@ -1,5 +1,5 @@
 /**
- * What making a variant costs: processor time and memory, beside torch's own conversion of the same file in the same run.
+ * Cost of making a variant: processor time and memory, beside torch's own conversion of the same file in the same run.
  *
  *     npm run bench -- variant [MiB of the model, 1024] [rounds, 3]
  *
@@ -101,7 +101,7 @@ function orderFor(to: VariantForm, sha256: string | null): DeriveOrder {
     origin: { path: model, seal: null },
     sha256,
     recipe: { to, fastMatmul: false, dropUnused: false },
-    // That of the round before.
+    // The mtime of the previous round's file.
     replaces: statSync(variant, { bigint: true, throwIfNoEntry: false })?.mtimeNs.toString() ?? null,
     into: Number.MAX_SAFE_INTEGER,
   };

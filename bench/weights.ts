@@ -20,7 +20,7 @@ export function makeTensor(dtype: WeightType, elements: number, seed: number): N
   const random = generator(seed);
   const deviation = 0.01 * 5 ** random();
   const values = new Float32Array(elements);
-  // Box and Muller's transformation gives two at a time; what lies behind the end is dropped.
+  // Box and Muller's transformation gives two at a time; a value beyond the end is dropped.
   for (let i = 0; i < elements; i += 2) {
     const radius = deviation * Math.sqrt(-2 * Math.log(1 - random()));
     const angle = 2 * Math.PI * random();

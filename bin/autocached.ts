@@ -4,26 +4,26 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
-// A daemon stays; what other commands take, they give back within a second.
+// Only a daemon stays; other commands return their memory within a second.
 if (process.argv.includes('start')) {
   shareArenas();
   fixYoungGeneration();
 }
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-// The reader of our output may leave early (`autocached list | head`).
+// The reader of the output may leave early (`autocached list | head`).
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') return;
     process.exitCode = 1;
-    // As the system says it, without its words for programs.
+    // The system's sentence, without its words for programs.
     const why = error.message.replace(/^E[A-Z]+: (.*), \w+$/, '$1');
     if (stream === process.stdout) process.stderr.write(`autocached: the output cannot be written: ${why}\n`);
   });
 }
 
 if (major > 22 || (major === 22 && minor >= 22)) {
-  // Imported only now: what it imports does not load in an older Node.
+  // Imported only now: its imports do not load in an older Node.
   const { runProgram } = await import('../src/cli/program.ts');
   process.exitCode = await runProgram(process.argv.slice(2), {
     out: process.stdout,
@@ -52,8 +52,8 @@ if (major > 22 || (major === 22 && minor >= 22)) {
 }
 
 /**
- * What one thread of the daemon frees, the others use: some 10 MiB less with glibc, which reads this before anything of ours runs, so
- * that the program begins anew in this very process. A service's unit and the Docker image set it from the start.
+ * Lets the threads of the daemon reuse memory that one of them has freed: some 10 MiB less with glibc. It reads the variable before
+ * Node runs, so this very process executes the program anew. A service's unit and the Docker image set it from the start.
  */
 function shareArenas(): void {
   const { argv, env, execArgv, execPath, platform } = process;
@@ -62,8 +62,8 @@ function shareArenas(): void {
 }
 
 /**
- * Lets the young generation of the heap grow once, to 4 MiB. Otherwise it grows to many times what is alive at a time, and a daemon
- * keeps it for good; with the 1 MiB of its beginning every tenth of a lookup goes into collecting it.
+ * Grows the young generation of the heap once, to 4 MiB. Otherwise it grows to many times the live size, and a daemon keeps it for
+ * good; with the initial 1 MiB every tenth of a lookup goes into collecting it.
  */
 function fixYoungGeneration(): void {
   const size = () => getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space')?.space_size ?? Infinity;
@@ -76,7 +76,7 @@ function fixYoungGeneration(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
 }
 
-/** The Node that the sources bring along: two directories above the compiled program, one above the source. */
+/** The Node of the sources: two directories above the compiled program, one above the source. */
 function ownNode(): string | undefined {
   const name = process.platform === 'win32' ? 'node.exe' : 'node';
   const places = ['../', '../../'].map((up) => fileURLToPath(new URL(`${up}node_modules/node/bin/${name}`, import.meta.url)));

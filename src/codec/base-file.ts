@@ -8,7 +8,7 @@ import { rangeAt } from './tensor-at.ts';
 /** Chunks with these bytes have this key; others may have it too. */
 const keyOf = (size: number, crc32: number) => `${size}:${crc32}`;
 
-/** Numbers that others may be near to. */
+/** A run of numbers that other files may be close to. */
 export interface NearNumbers extends Omit<BaseChunk, 'base'> {
   /** Bytes. */
   length: number;
@@ -74,7 +74,7 @@ export class BaseFile implements Disposable {
     return place && { ...place, ...(own.dtype !== tensor.dtype && { type: own.dtype }) };
   }
 
-  /** Null unless it stores all of them itself. */
+  /** Null unless the file stores all of them itself. */
   #placeOf(position: number, length: number): Omit<NearNumbers, 'type'> | null {
     const { chunks } = this.#file.metadata;
     const chunk = rangeAt(this.#places, position);
@@ -99,7 +99,7 @@ export class BaseFile implements Disposable {
     closeSync(this.#fd);
   }
 
-  /** None where its header is not stored in it, or is none. */
+  /** Empty if its header is not stored in it, or is no safetensors header. */
   async #readTensors(): Promise<ReadonlyMap<string, Tensor>> {
     const { chunks, size } = this.#file.metadata;
     let start = Buffer.alloc(0);
@@ -112,7 +112,7 @@ export class BaseFile implements Disposable {
         return new Map(parseSafetensors(start, size).tensors.map((tensor) => [tensor.name, tensor]));
       }
     } catch {
-      // What cannot be read helps nothing.
+      // An unreadable file cannot serve as a base.
     }
     return new Map();
   }

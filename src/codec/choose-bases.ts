@@ -11,9 +11,9 @@ import { tensorAt } from './tensor-at.ts';
 
 /** A difference must be smaller than the chunk alone by this factor, in the mean of the samples that are not equal. */
 const leastDeltaGain = 1.3;
-/** What stands on others must be smaller by this factor. */
+/** With bases, a file must be smaller by this factor. */
 const leastGain = 1.1;
-/** Chunks that are tried, at even distances. */
+/** Number of chunks that are tried, at even distances. */
 const samples = 48;
 
 /** A base of a file, and whether differences from it pay. */
@@ -40,7 +40,7 @@ interface Sample {
 }
 
 /**
- * Tries which of these files a model should stand on, by chunks from all over it.
+ * Chooses the files that a model should stand on, by trying chunks from all over it.
  * @param source an open file  @throws errors of the file system unchanged, CacheError CORRUPT of a base
  */
 export async function chooseBases(source: number, size: number, candidates: readonly BaseFile[]): Promise<BaseTrial> {

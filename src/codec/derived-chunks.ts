@@ -7,11 +7,11 @@ import { crc32 } from './crc32.ts';
 import type { Base, Run } from './format.ts';
 import { tensorAt } from './tensor-at.ts';
 
-/** Encodes chunks as what bases have of them, where that is smaller. */
+/** Encodes chunks by reference to equal or near bytes of bases, if that is smaller. */
 export class DerivedChunks {
   readonly #bases: readonly ChosenBase[];
   readonly #tensors: readonly Tensor[];
-  /** Those in use, in the order of their numbers in the file. */
+  /** The bases in use, in the order of their numbers in the file. */
   readonly #used: ChosenBase[] = [];
 
   /** @param tensors of the file to encode */

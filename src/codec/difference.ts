@@ -3,14 +3,14 @@ import type { NumberType } from './number-types.ts';
 
 export type Difference = Exclude<DerivedTransform, 'same'>;
 
-/** Where the exponent begins in the bits of a number, and its bits. */
+/** Position of the exponent in the bits of a number, and its mask. */
 const exponents: Record<Difference, { at: number; mask: number }> = {
   delta2: { at: 10, mask: 0x1f },
   delta2r: { at: 7, mask: 0xff },
   delta4: { at: 23, mask: 0xff },
 };
 
-/** The type of the numbers that each kind of difference is of. */
+/** The type of the numbers of each kind of difference. */
 export const typeOf: Readonly<Record<Difference, NumberType>> = { delta2: 'F16', delta2r: 'BF16', delta4: 'F32' };
 
 type Numbers = Uint16Array | Uint32Array;
@@ -103,7 +103,7 @@ function order32(number: number): number {
   return number & 0x80000000 ? ~number : number | 0x80000000;
 }
 
-/** Where the differences of each exponent begin, the largest exponent first. */
+/** Start of the differences of each exponent, the largest exponent first. */
 function placesOf(as: Difference, base: Numbers): Uint32Array {
   const { at, mask } = exponents[as];
   const counts = new Uint32Array(mask + 1);

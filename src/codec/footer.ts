@@ -15,7 +15,7 @@ import {
   seekTableMagic,
 } from './format.ts';
 
-/** Where a frame lies and the size of its content. */
+/** Position of a frame, and the size of its content. */
 export interface FramePlace {
   position: number;
   size: number;

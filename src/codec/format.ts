@@ -108,7 +108,7 @@ export interface Chunk extends Run {
   /** CRC-32 of the original bytes. */
   crc32: number;
   pairs?: Pairs;
-  /** What a derived chunk is made of. */
+  /** The base bytes that a derived chunk is made of. */
   from?: BaseChunk;
 }
 
@@ -131,7 +131,7 @@ export interface Base {
   sha256: string;
 }
 
-/** What `requires` may name. */
+/** Names allowed in `requires`. */
 export const features: readonly string[] = ['base', 'numbers'];
 export const mostBases = 4;
 
@@ -182,7 +182,7 @@ const metadataFields: Fields<Metadata> = {
   bases: isOptional((value): value is Base[] => Array.isArray(value) && value.length <= mostBases && value.every(isBase)),
 };
 
-/** The first thing that is wrong with what a file says of itself, in words; undefined when it is sound. */
+/** The first fault in a file's metadata, in words; undefined when it is sound. */
 export function faultOf(json: Record<string, unknown>): string | undefined {
   const wrong = wrongField(metadataFields, json);
   if (wrong !== undefined) return `metadata.${wrong} is wrong`;

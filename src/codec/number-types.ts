@@ -66,7 +66,7 @@ function halfOf(bits: number): number {
   return sign | specialHalfOf(size);
 }
 
-/** Of what is larger or smaller than the normal numbers of fp16, or none. */
+/** The fp16 bits of a value outside the normal numbers of fp16, or of none. */
 function specialHalfOf(size: number): number {
   if (size > 0x7f800000) return 0x7e00;
   if (size >= 0x477ff000) return 0x7c00;

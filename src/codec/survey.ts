@@ -8,23 +8,23 @@ import { chunkBytes } from './format.ts';
 import { readTensors, transformOf } from './layout.ts';
 import { bytesOf, isNumberType } from './number-types.ts';
 
-/** Smaller tensors are few bytes in many places. */
+/** Minimum size of a compared tensor, bytes: smaller ones are few bytes in many places. */
 const leastTensor = 64 * 1024;
 const sampleBytes = 4096;
-/** Chunks that show what differences between two files would save. */
+/** Number of chunks tried to estimate the saving of differences between two files. */
 const triedChunks = 8;
 /** As when copies are compressed. */
 const leastGain = 1.3;
 const pieceBytes = 1024 * 1024;
 
 export interface SurveyOptions {
-  /** Bytes read at most to compare tensors whose samples are equal; what is beyond counts by its samples. */
+  /** Maximum bytes read to compare tensors whose samples are equal; the rest counts by its samples. */
   mostBytes: number;
-  /** Called after each piece with its bytes: where the work gives way to others. */
+  /** Called after each piece with its bytes, to give way to other work. */
   turn(bytes: number): Promise<unknown>;
 }
 
-/** What sharing would save among some model files. All bytes are those of the files as they are. */
+/** Estimated saving of sharing among some model files. All bytes are those of the files as they are. */
 export interface Survey {
   /** Safetensors files among them, their bytes and tensors. */
   files: number;
@@ -32,7 +32,7 @@ export interface Survey {
   tensors: number;
   /** Bytes of tensors that another file, or the same, has too. */
   equalBytes: number;
-  /** Of these, bytes that only samples of were compared. */
+  /** Bytes of these that were compared by samples only. */
   unread: number;
   /** Files in which differences from another one would be smaller than they are compressed alone. */
   deltas: DeltaEstimate[];
@@ -133,7 +133,7 @@ interface Model {
   tensors: readonly Tensor[];
 }
 
-/** Each file beside the one before it that it has most in common with. */
+/** The estimate for each file, against the earlier file that has most in common with it. */
 async function estimateDeltas(
   models: Model[],
   options: SurveyOptions & { digests: ReadonlyMap<Place, string> },

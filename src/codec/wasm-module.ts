@@ -86,7 +86,7 @@ export const whole32 = {
 
 /** Four numbers of single precision. */
 export const float32 = {
-  /** The one at an address, four times. */
+  /** The number at an address, four times. */
   loadFour: (address: Code, offset = 0): Code => [...address, ...vector(0x09), 0, ...unsigned(offset)],
   abs: (a: Code): Code => [...a, ...vector(0xe0)],
   add: (a: Code, b: Code): Code => [...a, ...b, ...vector(0xe4)],

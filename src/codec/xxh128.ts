@@ -19,7 +19,7 @@ export async function createXxh128(): Promise<StreamHash> {
 /** Bytes from elsewhere are hashed in pieces of this size, which stay in the processor's cache between the copy and the hash. */
 const stagingBytes = 64 * 1024;
 let staging: Xxh3Memory | null | undefined;
-/** Hashes each of its streams in one go, so that all can have the same. */
+/** Hashes each of its streams in one go, so one hasher serves all. */
 let short: Promise<StreamHash> | undefined;
 
 export class SimpleHash implements StreamHash {
