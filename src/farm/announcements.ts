@@ -2,7 +2,7 @@ import { Periodic } from '../runtime/periodic.ts';
 import type { Directory } from './directory.ts';
 import type { SharedFiles } from './shared-files.ts';
 
-/** The word on a whole content is kept for this time, ms, and repeated three times as often: a host has thousands of them. */
+/** Lifetime of the announcement of a whole content, ms; it is repeated three times as often, since a host has thousands of them. */
 const wordMs = 30 * 60_000;
 const repeatMs = wordMs / 3;
 const beatMs = 5000;
@@ -11,20 +11,20 @@ export interface AnnouncementsParts {
   directory: Pick<Directory, 'join'>;
   host: string;
   files: SharedFiles;
-  /** Told which other hosts have something of a content. */
+  /** Called with the other hosts that have something of a content. */
   onOthers?(id: string, others: string[]): void;
-  /** Between two rounds, ms; for tests. */
+  /** Interval between two rounds, ms; for tests. */
   everyMs?: number;
 }
 
 /**
- * Tells the directory which contents this host has whole. Each round repeats the words that are due, and at least one: when the
- * directory has forgotten that, it has lost its memory, and all is said again at once.
+ * Announces to the directory which contents this host has whole. Each round repeats the announcements that are due, and at least one: if
+ * the directory has forgotten that one, it has lost its memory, and everything is announced again at once.
  */
 export class Announcements implements AsyncDisposable {
   readonly #parts: AnnouncementsParts;
   readonly #rounds: Periodic;
-  /** Content -> when its word was given last, ms of a monotonic clock; the oldest first. */
+  /** Content -> time of its last announcement, ms of a monotonic clock; the oldest first. */
   readonly #said = new Map<string, number>();
   readonly #left = new Set<string>();
 
@@ -43,7 +43,7 @@ export class Announcements implements AsyncDisposable {
     return this.#rounds[Symbol.asyncDispose]();
   }
 
-  /** A content that is here whole since a moment ago. */
+  /** Announces a content that has just become whole. */
   say(id: string): void {
     this.#left.delete(id);
     this.#said.delete(id);
@@ -79,7 +79,7 @@ export class Announcements implements AsyncDisposable {
     }
   }
 
-  /** The origin is of no interest: this host reads nothing of it. */
+  /** Without an origin: this host reads nothing of it. */
   #entry(id: string, chunks: number) {
     return this.#parts.directory.join({ id, chunks, origin: '', slots: 0 }, this.#parts.host);
   }

@@ -1,4 +1,4 @@
-/** Which chunks of a content a host has: a bit for each, in the form that peers and the directory exchange. */
+/** The chunks of a content that a host has: a bit for each, in the form that peers and the directory exchange. */
 export class ChunkSet {
   readonly chunks: number;
   readonly #bits: Uint8Array;

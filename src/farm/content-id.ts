@@ -5,15 +5,15 @@ import type { Fingerprint } from '../core/types.ts';
 import type { ReadableFile } from '../sources/driver.ts';
 import { readFully } from '../sources/read-fully.ts';
 
-/** Read from each end of a file, and from blocks between them, bytes. */
+/** Bytes read from each end of a file, and from each block between them. */
 const endBytes = 64 * 1024;
 const blockBytes = 4 * 1024;
 const blocks = 16;
 
 /**
- * The name of a content in a farm, the same on all hosts whatever their paths: 64 hexadecimal digits. The strongest that is known is
- * taken: the SHA-256 that is published for it, the object of a store with its version, or what can be seen of a file in 192 KiB. Two
- * files with one name are no harm: what comes from other hosts is compared with the own source.
+ * The name of a content in a farm, the same on all hosts whatever their paths: 64 hexadecimal digits. It is made from the strongest known
+ * identity: the published SHA-256, the object of a store with its version, or 192 KiB of a file with its name, size and time. Two files
+ * with one name do no harm: bytes from other hosts are compared with the own source.
  */
 export async function contentIdOf(
   file: Pick<ReadableFile, 'path' | 'read'> & { fingerprint: Pick<Fingerprint, 'size' | 'mtimeNs'> },
@@ -22,7 +22,7 @@ export async function contentIdOf(
   if (known.published !== null) return publishedId(known.published);
   if (known.object !== null) return nameOf(`object\n${known.object}`);
   const { size, mtimeNs } = file.fingerprint;
-  // Seconds: what file systems and protocols between a host and its NAS keep of a time.
+  // Seconds: the precision that file systems and protocols between a host and its NAS keep.
   const seconds = BigInt(mtimeNs) / 1_000_000_000n;
   const hash = createHash('sha256').update(`file\n${size}\n${seconds}\n${basename(file.path)}\n`);
   for (const [at, length] of partsOf(size)) {

@@ -8,8 +8,8 @@ import type { OwnCopy } from './listener-messages.ts';
 const digestLength = 32;
 
 /**
- * The name of a copy's content in the farm, and the hashes of its chunks. A copy has the bytes, the name and the time of its source, so
- * that it gives the name that its source would. @returns null when it cannot be read, or has no proof
+ * The name of a copy's content in the farm, and the hashes of its chunks. A copy has the bytes, the name and the time of its source, so it
+ * gives the same name. @returns null when it cannot be read, or has no proof
  */
 export async function idOfCopy(copy: OwnCopy): Promise<{ id: string; digests: string[] } | null> {
   const proof = await readManifest(copy.manifestPath);

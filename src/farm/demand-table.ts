@@ -1,16 +1,16 @@
 import { halfLifeMs } from '../core/votes.ts';
 import type { RedisLink } from '../redis/link.ts';
 
-/** Redis answers within, ms; these counts are nothing that anybody waits for. */
+/** Timeout of Redis, ms; no caller waits for these counts. */
 const deadlineMs = 2000;
-/** Files that are remembered; those that are wanted least are forgotten. */
+/** Maximum number of files; the least wanted are forgotten. */
 const mostFiles = 10_000;
-/** What is wanted by nobody for so long is forgotten, ms. */
+/** Time after its last wish at which a file is forgotten, ms. */
 const monthMs = 30 * 24 * 3_600_000;
 
 /**
  * KEYS: counts of wishes, file -> log2 of the sum of 2^(time / half-life) over their times: compared as it is, and never counted down. The
- * time is the server's. ARGV: half-life, files that are kept, how long, ms; then files, one for each wish.
+ * time is the server's. ARGV: half-life, maximum number of files, lifetime, ms; then files, one for each wish.
  */
 const wantedScript = `
 local moment = redis.call('TIME')
@@ -29,7 +29,7 @@ local moment = redis.call('TIME')
 local now = (moment[1] * 1000 + math.floor(moment[2] / 1000)) / tonumber(ARGV[1])
 return { string.format('%.17g', now), redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES') }`;
 
-/** How wanted files are by all hosts of a farm, in its Redis: counts that fade as those of each host do (core/votes.ts). */
+/** Demand of all hosts of a farm for files, in its Redis: counts that fade as those of each host do (core/votes.ts). */
 export class DemandTable {
   readonly #link: Pick<RedisLink, 'ask'>;
   readonly #key: string;

@@ -4,8 +4,8 @@
  * ten minutes: a host that knows older ones asks for the holders again.
  *
  * KEYS: 1 the hashes, 32 bytes for each chunk, zeros = unknown; 2 claims, fence -> "from to ends"; 3 what hosts have, host -> bits;
- * 4 hosts by the end of their word; 5 the stream of events; 6 who has read a chunk from the origin, chunk -> host, or "+" for two of them,
- * as far as hosts say so that believe no single one.
+ * 4 hosts by the end of their announcement; 5 the stream of events; 6 chunk -> the host that has read it from the origin, or "+" for two of
+ * them, as far as reported by hosts that believe no single one.
  */
 const common = `
 local week = 604800000
@@ -98,7 +98,7 @@ return 1`;
 /** ARGV: fence. */
 export const releaseScript = `return redis.call('HDEL', KEYS[2], ARGV[1])`;
 
-/** ARGV: host, chunk, lease of its word, fence, SHA-256, 1 where two have to read it. Answers a \`ReadAnswer\`. */
+/** ARGV: host, chunk, lease of its announcement, fence, SHA-256, 1 where two have to read it. Answers a `ReadAnswer`. */
 export const readScript = `${common}
 local chunk = tonumber(ARGV[2])
 local first = hash(chunk)
@@ -116,7 +116,7 @@ end
 gain(ARGV[1], chunk, tonumber(ARGV[3]))
 return 'known'`;
 
-/** ARGV: host, chunk, lease of its word. */
+/** ARGV: host, chunk, lease of its announcement. */
 export const gotScript = `${common}
 gain(ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]))
 return 1`;
@@ -139,7 +139,7 @@ for i = 2, count + 1 do
 end
 return 1`;
 
-/** ARGV: most hosts. Answers the hashes, hosts with their bits in turn, the last event, who has read which chunk, and the number of all hosts. */
+/** ARGV: maximum number of hosts. Answers the hashes, hosts with their bits in turn, the last event, which host has read which chunk, and the number of all hosts. */
 export const holdersScript = `${common}
 prune()
 local all = redis.call('HLEN', KEYS[3])
@@ -150,8 +150,8 @@ local last = redis.call('XREVRANGE', KEYS[5], '+', '-', 'COUNT', 1)
 return { hashes(), have, last[1] and last[1][1] or '0-0', redis.call('HGETALL', KEYS[6]), all }`;
 
 /**
- * ARGV: the last event that the host knows, and most hosts. Answers what follows; nothing when the stream was lost, has forgotten some of it, or
- * is that of more hosts.
+ * ARGV: the last event that the host knows, and maximum number of hosts. Answers the later ones; nothing when the stream was lost, has
+ * forgotten some of them, or has more hosts.
  */
 export const newsScript = `
 if redis.call('HLEN', KEYS[3]) > tonumber(ARGV[2]) then return false end
@@ -196,7 +196,7 @@ return 1`;
 /** KEYS: the slots of an origin. ARGV: fence. */
 export const freeSlotScript = `return redis.call('ZREM', KEYS[1], ARGV[1])`;
 
-/** KEYS: 1 hosts by the end of their word; 2 what each says of itself. */
+/** KEYS: 1 hosts by the end of their announcement; 2 host -> its facts. */
 const hostsCommon = `
 local moment = redis.call('TIME')
 local now = moment[1] * 1000 + math.floor(moment[2] / 1000)
@@ -206,7 +206,7 @@ for _, host in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do
 end
 `;
 
-/** KEYS: 3 the letters for the host. ARGV: host, its words, lease. Answers the letters. */
+/** KEYS: 3 the letters for the host. ARGV: host, its facts, lease. Answers the letters. */
 export const beatScript = `${hostsCommon}
 local lease = tonumber(ARGV[3])
 redis.call('ZADD', KEYS[1], now + lease, ARGV[1])
@@ -217,13 +217,13 @@ local letters = redis.call('LRANGE', KEYS[3], 0, -1)
 redis.call('DEL', KEYS[3])
 return letters`;
 
-/** KEYS: the letters for a host. ARGV: a letter, letters that are kept, how long, ms. */
+/** KEYS: the letters for a host. ARGV: a letter, maximum number of letters, their lifetime, ms. */
 export const sendScript = `
 redis.call('RPUSH', KEYS[1], ARGV[1])
 redis.call('LTRIM', KEYS[1], -tonumber(ARGV[2]), -1)
 return redis.call('PEXPIRE', KEYS[1], ARGV[3])`;
 
-/** Answers what the live hosts say of themselves. */
+/** Answers the facts of the live hosts. */
 export const hostsScript = `${hostsCommon}
 return redis.call('HVALS', KEYS[2])`;
 

@@ -1,12 +1,12 @@
 import type { ClaimCounts, ClaimOutcome, FarmFigures, PeerError, PeerErrorCounts } from '../core/farm.ts';
 
-/** What this host has read, received and given since its start, and how its questions ended. */
+/** Bytes that this host has read, received and given since its start, and the outcomes of its requests. */
 export class FarmCounts {
   readonly figures: FarmFigures = { originBytes: 0, receivedBytes: 0, givenBytes: 0 };
   readonly claims: ClaimCounts = { claimed: 0, none: 0, full: 0 };
   readonly peerErrors: PeerErrorCounts = { silent: 0, lied: 0, refused: 0, gone: 0 };
 
-  /** @param bytes as they come; negative never */
+  /** @param bytes never negative */
   add(what: keyof FarmFigures, bytes: number): void {
     this.figures[what] += bytes;
   }

@@ -9,24 +9,24 @@ type Wanted = Pick<SourceFile, 'rel' | 'category' | 'fingerprint'>;
 
 export interface FarmDemandDeps {
   table: Pick<DemandTable, 'wanted' | 'all'>;
-  /** Live hosts without this one. */
+  /** Number of live hosts without this one. */
   others(): number;
   log: Log;
 }
 
-/** Until what could not be told is told again, ms, and until the counts of all are asked for again. */
+/** Interval between tries to report pending wishes, ms, and between two requests for the counts of all hosts. */
 const roundMs = 5000;
 const askMs = 3_600_000;
-/** Wishes that are kept for a Redis that is away. */
+/** Maximum of pending wishes while Redis is away. */
 const mostWaiting = 1000;
 
-/** What the hosts of a farm want: each tells what it is asked for, and one that knows nothing of a file begins with what the others know. */
+/** Demand of a farm's hosts: each reports its wishes, and a host without counts for a file starts with those of the others. */
 export class FarmDemand implements AsyncDisposable {
   readonly #deps: FarmDemandDeps;
   readonly #rounds: Periodic;
   #waiting: string[] = [];
   #known: ReadonlyMap<string, number> = new Map();
-  /** Of all files. */
+  /** Wishes for all files. */
   #all = 0;
   #askedAt = Number.NEGATIVE_INFINITY;
 
@@ -45,8 +45,8 @@ export class FarmDemand implements AsyncDisposable {
   }
 
   /**
-   * How often one of the other hosts has wanted a file in the mean, as that counts by now; 0 = never, as far as is known. A host that has
-   * wishes of its own is told the less of the others' the more it has: hosts of one farm may serve different people.
+   * Mean decayed wishes of the other hosts for a file; 0 = none known. The more wishes of its own a host has, the less of the others' it is
+   * told: hosts of one farm may serve different people.
    * @param own wishes of all files on this host
    */
   of(file: Wanted, own: number): number {
@@ -55,7 +55,7 @@ export class FarmDemand implements AsyncDisposable {
     return (isNew * (this.#known.get(nameOf(file)) ?? 0)) / others;
   }
 
-  /** This host was asked for a file. */
+  /** Reports a wish of this host. */
   wished(file: Wanted): void {
     this.#waiting = [...this.#waiting, nameOf(file)].slice(-mostWaiting);
     void this.#rounds.now();
@@ -75,7 +75,7 @@ export class FarmDemand implements AsyncDisposable {
   }
 }
 
-/** Of one content: a file that was replaced is another one. */
+/** Names one content: a replaced file has another name. */
 function nameOf({ fingerprint: { size, mtimeNs }, ...source }: Wanted): string {
   return createHash('sha256')
     .update(`${sourceDigestOf(source)}\n${size}\n${mtimeNs}`)

@@ -5,7 +5,7 @@ import { readPrivateBytes, writePrivately } from '../runtime/private-file.ts';
 
 /** Bytes of the secret that the hosts of a farm share. */
 const keyBytes = 32;
-/** Marks what a user pastes, and distinguishes later forms. */
+/** Marks the code that a user pastes, and distinguishes later forms. */
 const codePrefix = 'acfarm1-';
 /** Hexadecimal digits at the end of a code, which reveal a mistake in it. */
 const checkDigits = 8;
@@ -40,7 +40,7 @@ export function readFarmKey(file: string): Buffer {
   throw unusable(`${file} does not hold ${keyBytes} bytes`);
 }
 
-/** The text by which another host joins. Whoever has it is in the farm. */
+/** The text by which another host joins. It admits every host that has it. */
 export function codeOf(key: Buffer): string {
   return `${codePrefix}${key.toString('hex')}${checkOf(key)}`;
 }
@@ -55,12 +55,12 @@ export function keyOf(code: string): Buffer {
   });
 }
 
-/** The secret of the connections between hosts. What leaks of it says nothing about the farm's own. */
+/** The secret of the connections between hosts. A leak of it reveals nothing about the farm's own. */
 export function connectionKey(key: Buffer): Buffer {
   return derived(key, 'autocached farm connections 1');
 }
 
-/** The secret that proves who wrote what hosts leave for each other in Redis: not everybody who can write there is of the farm. */
+/** The secret that proves the author of letters in Redis: programs outside the farm may be able to write there too. */
 export function wordsKey(key: Buffer): Buffer {
   return derived(key, 'autocached farm words 1');
 }

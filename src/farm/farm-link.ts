@@ -15,15 +15,15 @@ export interface FarmLink {
 }
 
 const links = new Map<string, FarmLink>();
-/** The first question waits for the connection, ms; a directory that takes longer is away for the moment. */
+/** Timeout of the connection, which the first request waits for, ms; a slower directory is away for the moment. */
 const connectMs = 2500;
-/** A process that copies can wait longer for an answer than one that answers lookups, ms. */
+/** Timeout of an answer, ms: a process that copies can wait longer than one that answers lookups. */
 const answerMs = 1000;
-/** The daemon itself tells when the directory is away. */
+/** The daemon itself reports that the directory is away. */
 const log = createLog({ level: 'silent', form: 'json' });
 
 /**
- * The links of this process to a farm, opened with the first use and kept: bytes come to the process that writes them, and the
+ * The links of this process to a farm, opened with the first use and kept: each process receives the bytes that it writes, and the
  * daemon's own thread sees none of it.
  * @throws CacheError BAD_CONFIG without a usable key
  */

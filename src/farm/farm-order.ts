@@ -5,31 +5,31 @@ import type { FarmPlace } from './farm-place.ts';
 import type { Fetched, FetchNote } from './fetch-parts.ts';
 import type { GainedChunk } from './shared-files.ts';
 
-/** How a copy is helped by the farm. */
+/** The farm's part in a copy. */
 export interface FarmOrder {
   place: FarmPlace;
   /** Runs that the whole farm reads at once from one origin. */
   slots: number;
-  /** Whose word on a content is taken. */
+  /** The hosts whose statements about a content are believed. */
   trust: FarmTrust;
-  /** Of the copy when it was begun, and while no program waits for it. */
+  /** Priority of the copy at its beginning, and while no program waits for it. */
   priority: Priority;
-  /** Size up to which a file is shared through the farm's Redis, bytes; 0 = none is. */
+  /** Maximum size of a file shared through the farm's Redis, bytes; 0 = none is. */
   small: number;
-  /** The content's name in the farm and its hash, where the source itself is away: all of it comes from the others. */
+  /** The content's name in the farm and its hash, when the source itself is away: all of it comes from other hosts. */
   away: { content: string; hash: string } | null;
 }
 
-/** What a copy with the help of a farm tells while it is made. */
+/** Notes of a copy made with the help of a farm. */
 export type FarmNote =
   | FetchNote
-  /** From here on others may read the unfinished file; the chunks that are there, with their SHA-256. */
+  /** From here on others may read the unfinished file; `hashes`: its present chunks, with their SHA-256. */
   | { is: 'begun'; content: SwarmContent; temp: string; size: number; hashes: Map<number, string> }
   | ({ is: 'gained' } & GainedChunk)
-  /** Other hosts gave bytes that are not the source's: all was thrown away, and is read from the source. */
+  /** Bytes of other hosts were not the source's: all were dropped, and are read from the source. */
   | { is: 'split'; why: string };
 
-/** What came of it. */
+/** Outcome of such a copy. */
 export interface FarmReport extends Fetched {
   content: SwarmContent;
 }

@@ -8,13 +8,13 @@ import type { HostWarming, WantedFile, WarmHostsOptions } from './host-warming.t
 import type { Membership } from './membership.ts';
 import { commonVersion } from './peer-wire.ts';
 
-/** The part of the farm that moves bytes, as far as others ask it. */
+/** The part of the farm that moves bytes, as seen by other parts. */
 export interface FarmTraffic {
-  /** Where other hosts read from this one; null while it gives nothing. */
+  /** URL at which other hosts read from this one; null while it gives nothing. */
   readonly url: string | null;
-  /** What this host gives to others, and what it is fetching; the latest first. */
+  /** Contents that this host gives or fetches; the latest first. */
   contents(): { path: string; content: SwarmContent; size: number; has: number }[];
-  /** The content of a source, and what is here of it; null when it has none that the farm knows. Reads no source. */
+  /** The content of a source and its chunks on this host; null when the farm knows no name for it. Reads no source. */
   contentOf(path: string): Promise<{ content: SwarmContent; size: number; has: number } | null>;
 }
 
@@ -32,7 +32,7 @@ export interface FarmDeps {
 
 const mostContents = 50;
 
-/** The farm as people ask about it: its hosts, what they have, and what was read from where. */
+/** The farm for people: its hosts, their contents, and the origins of bytes. */
 export class Farm {
   readonly #deps: FarmDeps;
 
@@ -52,7 +52,7 @@ export class Farm {
     return this.#deps.counts.peerErrors;
   }
 
-  /** Known hosts, this one among them. */
+  /** Number of known hosts, this one included. */
   get size(): number {
     return this.#deps.membership.hosts.length;
   }
@@ -90,7 +90,7 @@ export class Farm {
     return this.#deps.warming.ask(files, options);
   }
 
-  /** A server that is reached may refuse what hosts say: it is full, or a replica. */
+  /** A reachable server may still refuse writes: it is full, or a replica. */
   get #directory(): LinkState {
     const { link, membership } = this.#deps;
     const why = membership.whyLost;

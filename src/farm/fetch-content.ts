@@ -19,11 +19,11 @@ const usualTimes: FetchTimes = {
   hopeless: 10_000,
 };
 
-/** After these the other hosts may still have what is missing. */
+/** Errors of the origin after which other hosts may still have the missing chunks. */
 const originAway: readonly ErrorCode[] = ['SOURCE_AWAY', 'SOURCE_IO', 'SOURCE_MISSING'];
 
 /**
- * Fetches a content: performs what the planner decides, with the directory, the other hosts and the origin.
+ * Fetches a content: performs the planner's actions, with the directory, the other hosts and the origin.
  * @throws CacheError CONFLICT when the origin has other bytes than the farm says; CANCELLED; as the origin
  */
 export function fetchContent(parts: FetchParts): Promise<Fetched> {
@@ -37,13 +37,13 @@ class ContentFetch {
   readonly #times: FetchTimes;
   readonly #swarm: Swarm;
   readonly #talk: SwarmTalk;
-  /** Chunks that are here or about to be. */
+  /** Chunks that are on this host or about to be. */
   readonly #taken: Set<number>;
   /** The hashes that this host can vouch for. */
   readonly #proven: Map<number, string>;
-  /** Why the origin is not counted on; null = it is. */
+  /** Why the origin is given up; null = it is not. */
   #originLost: CacheError | null;
-  /** Reads of the origin that give nothing at the moment: while there are some, no other is begun. */
+  /** Number of silent reads of the origin: while there are some, no other is begun. */
   #silent = 0;
   #failure: unknown = null;
   #gainedAt = now();
@@ -109,7 +109,7 @@ class ContentFetch {
     }
   }
 
-  /** Performs it beside the loop, which goes on when it is done. */
+  /** Performs an action beside the loop, and wakes the loop when it is done. */
   #begin(action: Action): void {
     const task = this.#perform(action)
       .catch((error: unknown) => this.#failed(error))
@@ -161,7 +161,7 @@ class ContentFetch {
     this.#parts.note({ is: 'bytes', from: 'peer', bytes: bytes.length });
     if (await this.#keep(chunk, bytes, sha256)) {
       this.#fetched.peers[peer] = (this.#fetched.peers[peer] ?? 0) + bytes.length;
-      // The word of one host is not passed on as that of another.
+      // A hash stated by one host is not passed on as this host's own.
       if (this.#talk.said.get(chunk) === sha256) this.#proven.set(chunk, sha256);
       await this.#talk.tell((entry) => entry.got(chunk));
     }
@@ -228,7 +228,7 @@ class ContentFetch {
     }
   }
 
-  /** Keeps a chunk that came from the origin, and tells. */
+  /** Keeps a chunk that came from the origin, and reports it. */
   async #read(chunk: number, bytes: Buffer, claim: Claim | null): Promise<void> {
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     this.#fetched.originBytes += bytes.length;

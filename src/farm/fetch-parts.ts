@@ -3,13 +3,13 @@ import type { Directory, HostFacts, Run, SwarmContent } from './directory.ts';
 import type { PeerClient } from './peer-client.ts';
 import type { RequestEnd } from './swarm.ts';
 
-/** What a host that fetches asks the directory. */
+/** Requests of a fetching host to the directory. */
 export interface FarmDirectory extends Pick<Directory, 'join'> {
   /** The live hosts, with the addresses of those that give. */
   hosts(): Promise<readonly Pick<HostFacts, 'host' | 'url' | 'wire'>[]>;
 }
 
-/** What happens while a content is fetched. */
+/** Events of a fetch. */
 export type FetchNote =
   | { is: 'claim'; outcome: 'claimed' | 'none' | 'full' }
   | { is: 'peer'; host: string; how: RequestEnd['is'] }
@@ -32,15 +32,15 @@ export interface FetchParts {
   host: string;
   directory: FarmDirectory;
   peers: Pick<PeerClient, 'chunks' | 'content'>;
-  /** Chunks that are here, with their SHA-256. */
+  /** Chunks on this host, with their SHA-256. */
   hashes: ReadonlyMap<number, string>;
   /** Null = it is away. */
   origin: Origin | null;
-  /** Keeps a chunk, and gives it to others from then on. Called once for each; its memory is the caller's. */
+  /** Keeps a chunk, and gives it to others from then on. Called once for each; the caller owns its memory. */
   keep(chunk: number, bytes: Buffer, sha256: string): Promise<void>;
-  /** Resolves when so many bytes may come from there. */
+  /** Resolves when this number of bytes may come from there. */
   turn(bytes: number, from: 'source' | 'peer'): Promise<void>;
-  /** How urgent the copy is at this moment: a busy host gives first what is waited for. */
+  /** Priority of the copy at this moment: a busy host serves programs that wait first. */
   priority(): Priority;
   note(note: FetchNote): void;
   signal: AbortSignal;
@@ -49,21 +49,21 @@ export interface FetchParts {
 }
 
 export interface FetchTimes {
-  /** Between two questions for news. */
+  /** Interval between two requests for news. */
   hearing: number;
-  /** Between two repetitions of what this host has, and looks at the directory while it is away. */
+  /** Interval between two announcements of this host's chunks, and between tries while the directory is away. */
   beat: number;
   lookAgain: number;
-  /** A claim ends by itself after this, and is renewed this often while bytes arrive. */
+  /** Lifetime of a claim, and interval of its renewal while bytes arrive. */
   lease: number;
   renewal: number;
-  /** An origin that gives nothing for so long is not counted on. */
+  /** Silence after which an origin is given up. */
   silence: number;
-  /** Without any chunk for so long, and without an origin, the fetch fails. */
+  /** Time without any chunk and without an origin after which the fetch fails. */
   hopeless: number;
 }
 
-/** Where the bytes of a content came from. */
+/** Origins of the bytes of a content. */
 export interface Fetched {
   originBytes: number;
   /** Host -> bytes. */

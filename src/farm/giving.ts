@@ -11,20 +11,20 @@ export interface GivingParts {
   listen: { host: string; port: number };
   /** Environment of the process; undefined = this one's. */
   environment: NodeJS.ProcessEnv | undefined;
-  /** What is to be given when the process has begun, also when it begins again: finished copies. */
+  /** Finished copies to give, whenever the process begins. */
   copies(): Iterable<OwnCopy>;
-  /** Told the name of each finished copy's content. */
+  /** Called with the name of each finished copy's content. */
   onNamed(copy: OwnCopy, id: string): void;
-  /** The address was had at this port. */
+  /** Called with the port that is listened on. */
   onListening(port: number): Promise<void>;
   onGiven(bytes: number): void;
   onOthers(id: string, hosts: string[]): void;
   log: Log;
 }
 
-/** A process that ended is started again after this time, ms. */
+/** Pause before a process that ended is started again, ms. */
 const restartMs = 5000;
-/** Copies told between two turns of the event loop, at the start. */
+/** Pause between two batches of copies that are reported at the start, ms. */
 const pauseMs = 5;
 
 /** The process that gives chunks to other hosts: started with the daemon, and again when it ends. */
@@ -55,7 +55,7 @@ export class Giving implements Disposable {
     void this.#tellAll(peer);
   }
 
-  /** Resolves when others can read what is there of it. */
+  /** Resolves when others can read its present chunks. */
   async start(file: UnfinishedFile): Promise<void> {
     await this.#peer?.call.begin(file).catch(() => {});
   }
@@ -73,7 +73,7 @@ export class Giving implements Disposable {
     this.#peer?.tell.withdraw(id, path);
   }
 
-  /** @param rate most bytes per second that leave, null = no bound  @param busy whether others are to come again later */
+  /** @param rate maximum bytes per second, null = no limit  @param busy whether others should come again later */
   pace(rate: number | null, busy: boolean): void {
     this.#pace = [rate, busy];
     this.#peer?.tell.pace(rate, busy);

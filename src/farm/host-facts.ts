@@ -1,10 +1,10 @@
 import type { HostFacts } from './directory.ts';
 import type { WireVersions } from './peer-wire.ts';
 
-/** Characters of a name, an address and a version: whoever can write to the Redis may write anything. */
+/** Maximum length of a name, an address and a version: the Redis may hold texts of any writer. */
 const mostText = 300;
 
-/** What a host said of itself, as far as it is well formed; null for anything else. */
+/** A host's description of itself, if it is well formed; null otherwise. */
 export function hostFactsOf(words: string): HostFacts | null {
   const said = readJson(words);
   const { host, url, version } = said;
@@ -26,13 +26,13 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && value.length <= mostText && !/\p{Cc}/u.test(value);
 }
 
-/** Where requests go: no other scheme, no path. */
+/** Whether it can receive requests: no other scheme, no path. */
 function isAddress(value: unknown): value is string {
   const url = isText(value) ? URL.parse(value) : null;
   return url !== null && url.protocol === 'https:' && url.origin === value;
 }
 
-/** A host that says nothing of it is of before there was a second version. */
+/** A host that states no versions is older than the second one. */
 function wireOf(said: unknown): WireVersions {
   const { lowest, highest } = Object(said) as Record<string, unknown>;
   return { lowest: countOf(lowest) || 1, highest: countOf(highest) || 1 };

@@ -19,48 +19,48 @@ export interface HostWarmingParts {
   };
   /** Hosts that have all of a source's content, as far as that is known. */
   holdersOf(path: string): Promise<string[]>;
-  /** Has this host copy files, and waits for them; with `check` it only looks. */
+  /** Copies files on this host, and waits for them; with `check` it only looks. */
   warm(names: string[], check: boolean): Promise<WarmAnswer>;
-  /** Others are waited for so long at most, ms. */
+  /** Maximum wait for other hosts, ms. */
   waitMaxMs(): number;
   log: Log;
   /** Times, ms; for tests. */
   times?: { silence: number; look: number };
 }
 
-/** A file that several hosts are to have. */
+/** A file that several hosts should have. */
 export interface WantedFile {
-  /** `category/name`: what it is called on every host. */
+  /** `category/name`: its name on every host. */
   name: string;
-  /** Of its source here; null = it has none. */
+  /** Path of its source on this host; null = it has none. */
   path: string | null;
 }
 
 export interface WarmHostsOptions {
-  /** So many hosts are to have each file, this one among them. */
+  /** Number of hosts that should have each file, this one included. */
   hosts: number | 'all';
   check?: boolean | undefined;
-  /** Left out = they are only asked. */
+  /** Left out = the hosts are asked, and not waited for. */
   wait?: boolean | undefined;
 }
 
-/** A host looks for letters every five seconds; one that says nothing for so long does not know of them, ms. */
+/** Time after which a silent host counts as unaware of its letters, which it fetches every five seconds; and the interval of looks, ms. */
 const usualTimes = { silence: 20_000, look: 1000 };
-/** Files of one request: a letter lies in the memory of the Redis. */
+/** Maximum number of files in one request: a letter takes memory of the Redis. */
 const mostFiles = 1000;
-/** Of an answer, while the Redis does not take it. */
+/** Tries to leave an answer while the Redis does not take it. */
 const tries = 10;
-/** Errands of others that this host has taken and not ended. */
+/** Maximum number of errands for others that are under way on this host. */
 const mostErrands = 32;
-/** Errands that are remembered, so that a letter that is left twice is followed once. */
+/** Maximum number of remembered errands: a letter that is left twice is followed once. */
 const mostRemembered = 1000;
 
-/** Has other hosts of the farm copy models from it, and does it for them. */
+/** Asks other hosts of the farm to copy models, and copies models for them. */
 export class HostWarming {
   readonly #parts: HostWarmingParts;
   readonly #seal: LetterSeal;
   readonly #times: typeof usualTimes;
-  /** Errands that others have: id -> what is known of it. */
+  /** Errands given to others: id -> their known state. */
   readonly #asked = new Map<string, WarmHost>();
   readonly #known = new Set<string>();
   #errands = 0;
@@ -72,8 +72,8 @@ export class HostWarming {
   }
 
   /**
-   * Asks others for what is lacking: for each file those first that have it, then in the order by which all turn to hosts for it.
-   * @returns what each of them has done, by its name
+   * Asks other hosts for missing copies: for each file first the hosts that have its content, then in the order that all hosts agree on.
+   * @returns the progress of each of them, by host name
    * @throws CacheError BAD_REQUEST for too many files
    */
   async ask(files: readonly WantedFile[], { hosts, check = false, wait = false }: WarmHostsOptions) {
@@ -84,7 +84,7 @@ export class HostWarming {
       [...(await this.#namesByHost(files, hosts))].map(([host, names]) => this.#send(host, names, check)),
     );
     try {
-      // A look is short, and says nothing before it has ended.
+      // A look is short, and reports nothing before its end.
       if (check) await this.#untilEnded(errands, 2 * this.#times.silence);
       else if (wait) await this.#untilEnded(errands, this.#parts.waitMaxMs());
       return errands.map(({ told }) => told).toSorted((a, b) => (a.host < b.host ? -1 : 1));
@@ -93,7 +93,7 @@ export class HostWarming {
     }
   }
 
-  /** Takes what other hosts have left for this one. */
+  /** Takes letters that other hosts have left for this one. */
   received(letters: readonly string[]): void {
     for (const sealed of letters) {
       const letter = this.#seal.open(sealed);
@@ -162,7 +162,7 @@ export class HostWarming {
     }
   }
 
-  /** Never rejects: who asked is told, or hears nothing. */
+  /** Never rejects: the asker gets an answer, or none. */
   async #follow({ id, from: to, names, check }: Letter & { is: 'warm' }): Promise<void> {
     const { host: from, warm, log } = this.#parts;
     if (this.#known.has(id) || this.#errands >= mostErrands || names.length > mostFiles) return;
@@ -182,7 +182,7 @@ export class HostWarming {
     }
   }
 
-  /** A Redis that is late once does not leave the asker without an answer. */
+  /** Retries, so that the asker gets its answer even if Redis is late once. */
   async #answer(letter: Letter): Promise<void> {
     for (let left = tries; ; left--) {
       try {

@@ -1,4 +1,4 @@
 import { chunkSize } from '../codec/chunk-hash.ts';
 
-/** Smaller files are read from their source sooner than other hosts are asked, bytes. */
+/** Minimum size of a shared file, bytes: a smaller one is read from its source before other hosts answer. */
 export const leastShared = 2 * chunkSize;

@@ -2,10 +2,10 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { WarmHostItem } from '../api/api.ts';
 import { wordsKey } from './farm-key.ts';
 
-/** What one host asks of another, and what that answers. Letters of one errand have one id. */
+/** A request of one host to another, or an answer. Letters of one errand have one id. */
 export type Letter = { id: string; from: string; to: string } & (
   | { is: 'warm'; names: string[]; check: boolean }
-  /** It is at it. */
+  /** The errand is under way. */
   | { is: 'taken' }
   | { is: 'warmed'; items: WarmHostItem[] }
 );
@@ -13,7 +13,7 @@ export type Letter = { id: string; from: string; to: string } & (
 /** Hexadecimal digits of a proof. */
 const proofLength = 64;
 
-/** Letters that only a host of the farm can have written: whoever can write to the Redis may leave anything there. */
+/** Proves that a host of the farm wrote a letter: the Redis may hold texts of any writer. */
 export class LetterSeal {
   readonly #secret: Buffer;
   readonly #host: string;
@@ -29,7 +29,7 @@ export class LetterSeal {
     return this.#proofOf(text) + text;
   }
 
-  /** @returns null for what no host of the farm has written, and for a letter to another host */
+  /** @returns null for a text that no host of the farm has written, and for a letter to another host */
   open(sealed: string): Letter | null {
     const text = sealed.slice(proofLength);
     const proof = Buffer.from(sealed.slice(0, proofLength));

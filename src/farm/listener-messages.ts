@@ -2,14 +2,14 @@ import type { Fingerprint } from '../core/types.ts';
 import type { FarmPlace } from './farm-place.ts';
 import type { FinishedCopy, GainedChunk, UnfinishedFile } from './shared-files.ts';
 
-/** A copy that this host has, whatever it was copied by. */
+/** A copy on this host, made in any way. */
 export interface OwnCopy extends Omit<FinishedCopy, 'digests'> {
   /** The file with its proof. */
   manifestPath: string;
   source: Pick<Fingerprint, 'size' | 'mtimeNs'>;
-  /** The content's name in the farm, where it is known. */
+  /** The content's name in the farm, if known. */
   id: string | null;
-  /** The SHA-256 that is published for it, where one is known. */
+  /** The published SHA-256, if known. */
   published: string | null;
 }
 
@@ -17,20 +17,20 @@ export interface OwnCopy extends Omit<FinishedCopy, 'digests'> {
 export interface ListenerProcess {
   /** @returns the port @throws CacheError BAD_CONFIG when the address cannot be had, or the key */
   listen(place: FarmPlace, at: { host: string; port: number }): Promise<number>;
-  /** Others may read what is there of an unfinished copy. */
+  /** Lets others read the present chunks of an unfinished copy. */
   begin(file: UnfinishedFile): void;
   gained(id: string, chunk: GainedChunk): void;
-  /** Others may read a finished copy. @returns the content's name; null when the copy cannot be read or has no proof */
+  /** Lets others read a finished copy. @returns the content's name; null when the copy cannot be read or has no proof */
   finish(copy: OwnCopy): Promise<string | null>;
   withdraw(id: string, path: string): void;
-  /** @param rate most bytes per second that leave, null = no bound  @param busy whether others are to come again later */
+  /** @param rate maximum bytes per second, null = no limit  @param busy whether others should come again later */
   pace(rate: number | null, busy: boolean): void;
 }
 
 /** Functions that it calls. */
 export interface ListenerWatcher {
-  /** Bytes that left since it was called last. */
+  /** Reports the bytes given since the last call. */
   given(bytes: number): void;
-  /** The other hosts that have something of a content, as far as they were heard of lately. */
+  /** Reports the other hosts that have something of a content, as far as heard lately. */
   others(id: string, hosts: string[]): void;
 }

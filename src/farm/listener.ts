@@ -15,7 +15,7 @@ import { UploadTurns } from './upload-turns.ts';
 
 /**
  * The entry of the process that gives chunks to the other hosts. A process of its own: encryption takes processor time for every byte,
- * and none of it is to come between a program and its answer; and what strangers send is read where neither catalog nor token is.
+ * which must not come between a program and its answer; and input of strangers is parsed away from catalog and token.
  */
 const parent = serveParent<ListenerWatcher, ListenerProcess>({
   listen,
@@ -41,7 +41,7 @@ const files = new SharedFiles();
 let announcements: Announcements | null = null;
 const turns = new UploadTurns();
 let busy = false;
-/** Bytes that left are told this often, ms. */
+/** Interval between two reports of given bytes, ms. */
 const tellMs = 1000;
 
 async function listen(place: FarmPlace, at: { host: string; port: number }): Promise<number> {
@@ -73,7 +73,7 @@ async function listen(place: FarmPlace, at: { host: string; port: number }): Pro
   return server.port;
 }
 
-/** A third of the processor time of a program that runs beside it: with much less, others take this host for a dead one. */
+/** Leaves a third of the processor beside a busy program: with much less, others take this host for a dead one. */
 const niceness = 5;
 
 /** Encrypting for others is less urgent than the programs of this host. */
@@ -81,6 +81,6 @@ function giveWay(): void {
   try {
     setPriority(niceness);
   } catch {
-    // It keeps its priority.
+    // Without the right to change it, it keeps its priority.
   }
 }

@@ -6,9 +6,9 @@ import type { Directory, HostFacts } from './directory.ts';
 
 export interface MembershipDeps {
   directory: Pick<Directory, 'beat' | 'hosts' | 'depart'>;
-  /** What this host says of itself now. */
+  /** This host's present description of itself. */
   self(): HostFacts;
-  /** Told of letters that other hosts have left for this one. */
+  /** Called with letters that other hosts have left for this one. */
   onLetters?(letters: readonly string[]): void;
   events: Events;
   log: Log;
@@ -19,8 +19,8 @@ export interface MembershipDeps {
 const usualBeatMs = 5000;
 
 /**
- * Says again and again that this host is there, and knows the others. While the directory is away the hosts of before stay known: they
- * can still be asked.
+ * Announces this host periodically, and knows the others. While the directory is away, the last known hosts stay known: they can still be
+ * asked.
  */
 export class Membership implements AsyncDisposable {
   readonly #deps: MembershipDeps;
@@ -36,12 +36,12 @@ export class Membership implements AsyncDisposable {
     });
   }
 
-  /** The hosts that were there last, this one among them, by name. */
+  /** The last known hosts, this one included, by name. */
   get hosts(): readonly HostFacts[] {
     return this.#hosts;
   }
 
-  /** Why the directory does not take this host's word; null while it does. */
+  /** Why the directory does not take the announcement; null while it does. */
   get whyLost(): string | null {
     return this.#whyLost;
   }
@@ -50,14 +50,14 @@ export class Membership implements AsyncDisposable {
     void this.#beats.now();
   }
 
-  /** Says at once what has changed. Resolves when that is said, or has failed. */
+  /** Announces changes at once. Resolves when that is done, or has failed. */
   renew(): Promise<void> {
     return this.#beats.now();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#beats[Symbol.asyncDispose]();
-    // The others forget it by themselves.
+    // Without it, the others forget this host after a while.
     await this.#deps.directory.depart(this.#deps.self().host).catch(() => {});
   }
 

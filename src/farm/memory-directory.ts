@@ -17,10 +17,10 @@ import {
   type SwarmState,
 } from './directory.ts';
 
-/** What is known of one content. */
+/** The record of one content. */
 class SwarmRecord {
   readonly hashes = new Map<number, string>();
-  /** Chunk -> hosts that have read it from the origin, as far as hosts say so that believe no single one. */
+  /** Chunk -> hosts that have read it from the origin, as far as reported by hosts that believe no single one. */
   readonly authors = new Map<number, Set<string>>();
   readonly claims = new Map<string, Claim & { ends: number }>();
   readonly holders = new Map<string, { has: ChunkSet; ends: number }>();
@@ -45,7 +45,7 @@ export class MemoryDirectory implements Directory {
   readonly #letters = new Map<string, { letters: string[]; ends: number }>();
   #fences = 0;
 
-  /** @param random a number from 0 to 1, as `Math.random` gives it */
+  /** @param random a number from 0 to 1, as from `Math.random` */
   constructor(now: () => number, random: () => number = Math.random) {
     this.now = now;
     this.random = random;
@@ -104,7 +104,7 @@ class MemoryEntry implements SwarmEntry {
   readonly #record: SwarmRecord;
   readonly #content: SwarmContent;
   readonly #host: string;
-  /** Events that this host knows. */
+  /** Number of events that this host has heard. */
   #heard = 0;
 
   constructor(directory: MemoryDirectory, record: SwarmRecord, content: SwarmContent, host: string) {
@@ -227,7 +227,7 @@ class MemoryEntry implements SwarmEntry {
   }
 }
 
-/** So many of them by chance: the first steps of a shuffle by Fisher and Yates. */
+/** A random selection of `most` of them: the first steps of a shuffle by Fisher and Yates. */
 function someOf<T>(all: readonly T[], most: number, random: () => number): T[] {
   const drawn = [...all];
   for (let at = 0; at < most; at++) {

@@ -1,20 +1,20 @@
 const now = () => performance.now();
 
 export interface OriginTimes {
-  /** Between two looks, ms. */
+  /** Interval between two looks, ms. */
   renewal: number;
-  /** An origin that gives nothing for so long is silent, ms. */
+  /** Time without bytes after which an origin is silent, ms. */
   silence: number;
 }
 
-/** Watches the reads of a run: whether bytes arrive, and whether the origin has fallen silent. Reads that come late count again. */
+/** Watches the reads of a run: whether bytes arrive, and whether the origin has fallen silent. Late bytes end the silence. */
 export class OriginReads {
   readonly #times: OriginTimes;
   readonly #onChange: (isSilent: boolean) => void;
   readonly #silent = Promise.withResolvers<void>();
   #heardAt = now();
   #lookedAt = now();
-  /** What was read is being kept: the origin is not asked. */
+  /** True while read bytes are being kept and the origin is not read. */
   #isIdle = false;
   #isSilent = false;
 
@@ -29,7 +29,7 @@ export class OriginReads {
     return this.#silent.promise;
   }
 
-  /** Bytes have arrived. */
+  /** Records that bytes have arrived. */
   heard(): void {
     this.#heardAt = now();
     if (!this.#isSilent) return;
@@ -37,7 +37,7 @@ export class OriginReads {
     this.#onChange(false);
   }
 
-  /** Works with what was read, while nothing is asked of the origin. */
+  /** Works with the bytes read, while the origin is not read. */
   async without(work: () => Promise<void>): Promise<void> {
     this.#isIdle = true;
     try {
@@ -48,12 +48,12 @@ export class OriginReads {
     }
   }
 
-  /** To be called again and again. @returns whether bytes have arrived since the look before */
+  /** To be called periodically. @returns whether bytes have arrived since the last look */
   look(): boolean {
     const { renewal, silence } = this.#times;
     const at = now();
     const hasArrived = this.#heardAt > this.#lookedAt;
-    // This process itself stood still: what has arrived meanwhile is told in a moment.
+    // This process itself was stopped: bytes that have arrived meanwhile are reported in a moment.
     if (at - this.#lookedAt > 2 * renewal) this.#heardAt = Math.max(this.#heardAt, at - renewal);
     this.#lookedAt = at;
     if (!this.#isIdle && !this.#isSilent && at - this.#heardAt > silence) {

@@ -4,12 +4,12 @@ import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 
 const everywhere = ['0.0.0.0', '::'];
-/** A name that no server knows is not waited for, ms. */
+/** Timeout for resolving a name, ms: no server may know it. */
 const resolveMs = 3000;
 
 /**
- * Where others reach a listener of this machine, such as `https://192.168.1.7:8390`: at the address by which this machine reaches the
- * farm's Redis. That of a Redis on this machine says nothing; then it is the first address of a network.
+ * URL at which others reach a listener of this machine, such as `https://192.168.1.7:8390`: the address by which this machine reaches the
+ * farm's Redis. For a Redis on this machine, it is the first address of a network instead.
  */
 export async function ownUrl(listen: { host: string; port: number }, redis: { host: string; port: number }): Promise<string> {
   const host = everywhere.includes(listen.host) ? await ownAddress(redis) : listen.host;

@@ -1,11 +1,11 @@
-/** Chunks that a host takes at a turn, at most: they are read one after the other. */
+/** Maximum number of chunks in a turn: a host reads them one after the other. */
 const longestTurn = 8;
-/** So many turns each host has, where there are chunks enough. */
+/** Number of turns of each host, if there are enough chunks. */
 const turns = 4;
 
 /**
- * The chunks that fall to a host when all that fetch a content take turns, in the order of their names: without a word they read different
- * parts of the origin.
+ * The chunks of a host when all hosts that fetch a content take turns in the order of their names: without talking to each other, they read
+ * different parts of the origin.
  * @param wanted chunks  @param chunks of the whole content  @param peers hosts that are known to have some of it
  */
 export function ownShare(

@@ -9,9 +9,9 @@ import * as wire from './peer-wire.ts';
 import type { RequestEnd } from './swarm.ts';
 
 const usualTimes: PeerTimes = { connect: 500, firstByte: 1500, stall: 2000 };
-/** Bytes of a description. */
+/** Maximum size of a description, bytes. */
 const mostTalk = 64 * 1024 * 1024;
-/** A connection that was not used for so long is opened anew, ms: the other side closes it after twice that. */
+/** Idle time after which a connection is opened anew, ms: the other side closes it after twice that. */
 const idleMs = 15_000;
 
 export interface PeerQuestion {
@@ -21,9 +21,9 @@ export interface PeerQuestion {
   /** Bytes of the content. */
   size: number;
   run: Run;
-  /** How urgent the copy is; a busy host gives first what is waited for. */
+  /** Priority of the copy; a busy host serves programs that wait first. */
   priority?: Priority;
-  /** The SHA-256 that a chunk has to have; null = unknown, the peer's word is taken. */
+  /** The SHA-256 that a chunk must have; null = unknown, the peer's hash is taken. */
   hashOf(chunk: number): string | null;
   /** Takes a chunk that has its hash. Its memory is used again when this resolves. */
   onChunk(chunk: number, bytes: Buffer, sha256: string): Promise<void>;
@@ -32,12 +32,12 @@ export interface PeerQuestion {
   signal?: AbortSignal;
 }
 
-/** Asks the other hosts of the farm. Only a host that knows the farm's secret is believed to be one. */
+/** Asks the other hosts of the farm. Only a host that proves that it knows the farm's secret is believed. */
 export class PeerClient implements Disposable {
   readonly #host: string;
   readonly #secret: Buffer;
   readonly #times: PeerTimes;
-  /** Connections that wait for a question, by address, and since when. */
+  /** Idle connections by address, and the start of their idle time. */
   readonly #idle = new Map<string, { connection: PeerConnection; since: number }[]>();
   /** Memory for chunks that is not in use. */
   readonly #spare: Buffer[] = [];
@@ -49,7 +49,7 @@ export class PeerClient implements Disposable {
     this.#secret = connectionKey(key);
   }
 
-  /** Gets a run of chunks, each checked. Never throws for what the peer does: it says how the request ended. */
+  /** Gets a run of chunks, each checked. Never throws for a fault of the peer: the result tells how the request ended. */
   async chunks(question: PeerQuestion): Promise<RequestEnd> {
     const { url, content, run, signal, priority } = question;
     const path = `/peer/v1/files/${content}/chunks/${run.from}-${run.to}`;
@@ -67,12 +67,12 @@ export class PeerClient implements Disposable {
     return end ?? { is: 'silent' };
   }
 
-  /** What a host says of itself, null when it does not answer, or is none of the farm. */
+  /** A host's description of itself; null when it does not answer, or is not of the farm. */
   async hello(url: string): Promise<wire.Hello | null> {
     return (await this.#json(url, '/peer/v1/hello')) as wire.Hello | null;
   }
 
-  /** What a host has of a content; null when it does not answer, or has nothing. */
+  /** A host's chunks of a content; null when it does not answer, or has none. */
   async content(url: string, content: string): Promise<wire.ContentAnswer | null> {
     return (await this.#json(url, `/peer/v1/files/${content}`)) as wire.ContentAnswer | null;
   }
@@ -153,7 +153,7 @@ function chunkMemory(): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
 }
 
-/** Reads chunk after chunk, and gives on those that have their hash. */
+/** Reads chunk after chunk, and passes on those with the right hash. */
 async function take(
   { headers, length }: PeerAnswer,
   connection: PeerConnection,

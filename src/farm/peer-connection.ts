@@ -2,18 +2,18 @@ import type { OnReadOpts } from 'node:net';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import * as wire from './peer-wire.ts';
 
-/** A host is dead, for a request, when it does not take a connection, begin to answer, or go on within these times, ms. */
+/** Timeouts after which a host is dead for a request: for the connection, the begin of an answer, and its continuation, ms. */
 export interface PeerTimes {
-  /** The system takes a connection, however busy its programs are. */
+  /** Short: the system accepts a connection, however busy its programs are. */
   connect: number;
-  /** Proof of the secret, and begin of the answer: a program does that, and other programs may come first. */
+  /** For the proof of the secret, and the begin of the answer: a program does both, and other programs may come first. */
   firstByte: number;
   stall: number;
 }
 
-/** Bytes of a record of TLS, at most: what comes is decrypted into the same memory again and again. */
+/** Maximum size of a TLS record, bytes: records are decrypted into the same memory again and again. */
 const recordBytes = 16 * 1024;
-/** Bytes of the head of an answer, at most. */
+/** Maximum size of the head of an answer, bytes. */
 const mostHead = 8192;
 const endOfHead = Buffer.from('\r\n\r\n');
 
@@ -43,13 +43,13 @@ export class PeerConnection {
   readonly #socket: TLSSocket;
   readonly #times: PeerTimes;
   readonly #waiting: Patience;
-  /** What has come of the head of an answer, while one is waited for. */
+  /** The received part of an answer's head, while one is waited for. */
   #head: { bytes: Buffer; onWhole: (text: string | null) => void } | null = null;
-  /** What came before it was asked for. */
+  /** Bytes that came before they were asked for. */
   #early: Buffer[] = [];
-  /** Where the next bytes go. */
+  /** Destination of the next bytes. */
   #reading: { into: Uint8Array; filled: number; onBytes(): void; onEnd(isFilled: boolean): void } | null = null;
-  /** Bytes of the answer that were not read yet. */
+  /** Unread bytes of the answer. */
   #left = 0;
   #isBroken = false;
 
@@ -71,7 +71,7 @@ export class PeerConnection {
         ciphers: wire.ciphers,
         minVersion: 'TLSv1.2',
         pskCallback: () => ({ psk: secret, identity: host }),
-        // Whatever the environment says of certificates: only the shared secret proves a host.
+        // Overrides the environment's settings for certificates: only the shared secret proves a host.
         rejectUnauthorized: true,
         checkServerIdentity: (_name, certificate) =>
           Object.keys(certificate).length === 0 ? undefined : new Error('a certificate proves no host of a farm'),
@@ -210,7 +210,7 @@ function nameIn(line: string): string {
   return line.slice(0, Math.max(0, line.indexOf(':'))).toLowerCase();
 }
 
-/** Waits for a host for so long. What arrived while this process itself stood still is heard first. */
+/** A timeout for a host. Bytes that arrived while this process was stopped are heard before it ends. */
 class Patience {
   readonly #onEnd: () => void;
   #timer: NodeJS.Timeout | undefined;
@@ -227,7 +227,7 @@ class Patience {
     }, ms);
   }
 
-  /** It was heard: the time begins anew. */
+  /** The host was heard: the timeout begins anew. */
   goOn(): void {
     clearImmediate(this.#lastLook);
     this.#timer?.refresh();

@@ -19,7 +19,7 @@ export interface SharedContent {
   open(chunks: readonly number[]): Promise<FileHandle | null>;
   size: number;
   has: ChunkSet;
-  /** Chunk -> SHA-256, of chunks that are there. */
+  /** Chunk -> SHA-256, of the present chunks. */
   hashes: ReadonlyMap<number, string>;
   /** Finds the SHA-256 of a chunk that has none there yet; undefined when the chunk is damaged. Absent where all are there. */
   hash?(chunk: number): Promise<string | undefined>;
@@ -33,22 +33,22 @@ export interface PeerServerOptions {
   listen: { host: string; port: number };
   /** By the content's name. */
   contentOf(name: string): SharedContent | undefined;
-  /** Resolves when so many bytes may leave. @param isAwaited a program of the asker waits for them */
+  /** Resolves when this number of bytes may leave. @param isAwaited whether a program of the asker waits for them */
   turn(bytes: number, isAwaited: boolean): Promise<void>;
-  /** Whether others are to come again later: the own programs come first. */
+  /** Whether others should come again later: this host's programs come first. */
   isBusy?(): boolean;
   log: Log;
 }
 
-/** Uploads at once; more are told to come again. */
+/** Maximum number of uploads at once; further askers are told to come again. */
 const mostUploads = 8;
-/** Of those, for what no program waits for: one that is waited for finds a place. */
+/** Maximum of these that no program waits for, so that an awaited one finds a place. */
 const mostUnawaited = 6;
 const retryMs = 200;
-/** Connections at once, of all hosts, and of one address: a farm has a hundred hosts, each with a few. */
+/** Maximum number of connections at once, of all hosts, and of one address: a farm has a hundred hosts, each with a few. */
 const mostConnections = 512;
 const mostOfAddress = 32;
-/** A connection that does not shake hands, ask, or take what it asked for, ms. */
+/** Timeouts of a connection for its handshake, and for a request or the taking of an answer, ms. */
 const handshakeMs = 3000;
 const idleMs = 30_000;
 /** Bytes of a read and a write. */
@@ -58,7 +58,7 @@ const contentPath = /^\/peer\/v1\/files\/([\da-f]{64})$/;
 const chunksPath = /^\/peer\/v1\/files\/([\da-f]{64})\/chunks\/(\d{1,7})-(\d{1,7})$/;
 
 /**
- * Gives chunks to the other hosts of the farm, and to nobody else: TLS whose secret all hosts share proves both sides to each other
+ * Gives chunks to the other hosts of the farm alone: TLS whose secret all hosts share proves both sides to each other
  * and encrypts, without a certificate. It reads only what `contentOf` names.
  */
 export class PeerServer implements AsyncDisposable {
@@ -133,7 +133,7 @@ export class PeerServer implements AsyncDisposable {
       await this.#route(request, response);
     } catch (err) {
       this.#options.log.warn({ err }, 'a chunk could not be given to a host of the farm');
-      // An answer that began cannot be taken back: the other side notices that it is short.
+      // A partly sent answer cannot be taken back: the other side notices that it is short.
       if (response.headersSent) response.destroy();
       else say(response, 500);
     }
@@ -191,7 +191,7 @@ export class PeerServer implements AsyncDisposable {
       response.setHeader(wire.hashesHeader, hashes.join(','));
       response.setHeader('content-type', 'application/octet-stream');
       response.setHeader('content-length', end - start);
-      // At once: the other side waits only so long for a sign of life.
+      // At once: the other side has a timeout for a sign of life.
       response.flushHeaders();
       await this.#send(file, { start, end, isAwaited }, response);
       this.given.chunks += chunks.length;

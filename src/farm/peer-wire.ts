@@ -1,8 +1,8 @@
 import { chunkSize } from '../codec/chunk-hash.ts';
 
-/** What hosts of a farm say to each other. Contents are named by 64 hexadecimal digits; no path is ever said. */
+/** The protocol between hosts of a farm. Contents are named by 64 hexadecimal digits; paths are never sent. */
 
-/** The versions of it that a program speaks. Paths of requests begin with the version whose rules they follow. */
+/** Versions of the protocol that a program speaks. Paths of requests begin with the version whose rules they follow. */
 export interface WireVersions {
   lowest: number;
   highest: number;
@@ -10,16 +10,16 @@ export interface WireVersions {
 
 export const ownVersions: WireVersions = { lowest: 1, highest: 1 };
 
-/** The version by whose rules this host and another speak: the highest that both know; null = they do not understand each other. */
+/** The version that this host and another use: the highest that both know; null = none. */
 export function commonVersion({ lowest, highest }: WireVersions, own = ownVersions): number | null {
   const version = Math.min(highest, own.highest);
   return version >= Math.max(lowest, own.lowest) ? version : null;
 }
 
-/** Chunks of one answer, at most. */
+/** Maximum number of chunks in one answer. */
 export const mostChunks = 4;
 
-/** The ciphers that a shared secret and no certificate suits. The secret of TLS 1.3 is bound to SHA-256. */
+/** The ciphers that suit a shared secret without a certificate. The secret of TLS 1.3 is bound to SHA-256. */
 export const ciphers = 'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:PSK+AESGCM:PSK+CHACHA20';
 
 export interface Hello {
@@ -41,12 +41,12 @@ export interface ContentAnswer {
 
 /** Header with the SHA-256 of each chunk of an answer, separated by commas. */
 export const hashesHeader = 'x-ac-sha256';
-/** Header of a question: how urgent the asker's copy is. */
+/** Header of a request: the priority of the asker's copy. */
 export const priorityHeader = 'x-ac-priority';
 /** Header with the ms after which a busy host may be asked again. */
 export const retryHeader = 'retry-after-ms';
 
-/** Where a chunk lies in its content, bytes; the last one may be short. */
+/** Position of a chunk in its content, bytes; the last one may be short. */
 export function placeOf(chunk: number, size: number): { from: number; end: number } {
   const from = chunk * chunkSize;
   return { from, end: Math.min(size, from + chunkSize) };

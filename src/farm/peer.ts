@@ -1,14 +1,14 @@
 import { ChunkSet } from './chunk-set.ts';
 
-/** Requests that one peer serves to this host at once. */
+/** Maximum number of requests that one peer serves to this host at once. */
 const requestsPerPeer = 2;
-/** A peer that did not answer is left alone for this long, ms; then it may show that it only stumbled. */
+/** Pause after a peer's silence, ms; then it may show that it only stumbled. */
 const restAfterSilence = 1000;
-/** A peer that sent a wrong byte, or was silent twice in a row, is out for this long, ms; doubled each time. */
+/** First exclusion of a peer that sent a wrong byte, or was silent twice in a row, ms; doubled each time. */
 const firstBan = 60_000;
 const longestBan = 3_600_000;
 
-/** A host of the farm, as another one that fetches a content sees it. */
+/** Another host of the farm as a source of chunks. */
 export class Peer {
   readonly id: string;
   readonly has: ChunkSet;
@@ -24,17 +24,17 @@ export class Peer {
     this.has = new ChunkSet(chunks);
   }
 
-  /** Whether it has given nothing, or nothing good, before. */
+  /** Whether it has been silent or sent wrong bytes before. */
   get hasMadeTrouble(): boolean {
     return this.#outUntil > 0;
   }
 
-  /** It does not count as one that has anything. A busy peer does. */
+  /** Whether its chunks do not count. Those of a busy peer do. */
   isOut(now: number): boolean {
     return now < this.#outUntil;
   }
 
-  /** The moment from which it may be asked, ms. */
+  /** Earliest time for a request, ms. */
   get askableAt(): number {
     return Math.max(this.#outUntil, this.#busyUntil);
   }
@@ -47,13 +47,13 @@ export class Peer {
     this.#silences = 0;
   }
 
-  /** It is full for the moment, and says when to come again. */
+  /** Records that it is busy until then. */
   refused(until: number): void {
     this.#busyUntil = until;
   }
 
   silent(now: number): void {
-    // Requests that were under way at once are one silence.
+    // Requests in flight at once count as one silence.
     if (this.isOut(now)) return;
     this.#silences++;
     if (this.#silences >= 2) this.lied(now);

@@ -6,7 +6,7 @@ import { Peer } from './peer.ts';
 export class Peers {
   readonly #chunks: number;
   readonly #peers = new Map<string, Peer>();
-  /** Those that `holdersOf` counts. */
+  /** The peers that `holdersOf` counts. */
   #usable: Peer[] = [];
   readonly #holders: Uint16Array;
 
@@ -25,7 +25,7 @@ export class Peers {
     return this.#holders[chunk] ?? 0;
   }
 
-  /** Looks which peers are out at this moment. */
+  /** Updates which peers are out at this moment. */
   look(now: number): void {
     const before = new Set(this.#usable);
     const usable = [...this.#peers.values()].filter((peer) => !peer.isOut(now));
@@ -34,7 +34,7 @@ export class Peers {
     this.#usable = usable;
   }
 
-  /** @returns the chunks that are news, of this peer */
+  /** Adds chunks of a peer. @returns those that are new */
   has(id: string, chunks: Iterable<number>): number[] {
     const peer = this.#peers.get(id) ?? new Peer(id, this.#chunks);
     this.#peers.set(id, peer);
@@ -43,14 +43,14 @@ export class Peers {
     return news;
   }
 
-  /** Its copy has left. */
+  /** Removes chunks of a peer whose copy has left. */
   hasNot(peer: Peer, { from, to }: Run): void {
     for (let chunk = from; chunk < to; chunk++) {
       if (peer.has.delete(chunk) && this.#usable.includes(peer)) this.#holders[chunk] = this.holdersOf(chunk) - 1;
     }
   }
 
-  /** It left, or is not among those that are told of. What trouble it has made is remembered: it may be back. */
+  /** Removes a peer that left or is not listed. A record of trouble is kept, since it may return. */
   remove(id: string): void {
     const peer = this.#peers.get(id);
     if (peer === undefined) return;
@@ -63,13 +63,13 @@ export class Peers {
     this.#usable = this.#usable.filter((one) => one !== peer);
   }
 
-  /** Those that say they have one of the chunks, and are out. */
+  /** Peers that announced one of the chunks, and are out. */
   outWith(chunks: readonly number[], now: number): string[] {
     const out = [...this.#peers.values()].filter((peer) => peer.isOut(now) && chunks.some((chunk) => peer.has.has(chunk)));
     return out.map((peer) => peer.id);
   }
 
-  /** The first moment after `now` at which a peer may be asked again, ms; Infinity without one. */
+  /** The first time after `now` at which a peer may be asked again, ms; Infinity without one. */
   nextAskable(now: number): number {
     return Math.min(...[...this.#peers.values()].map((peer) => peer.askableAt).filter((at) => at > now));
   }

@@ -20,7 +20,7 @@ import {
 import * as scripts from './directory-scripts.ts';
 import { hostFactsOf } from './host-facts.ts';
 
-/** Redis answers within, ms, or is taken to be away for this question. */
+/** Timeout of Redis, ms; without an answer, it is away for this request. */
 const usualDeadline = 250;
 /** Bytes of a hash. */
 const hashBytes = 32;
@@ -76,7 +76,7 @@ class RedisEntry implements SwarmEntry {
   readonly #host: string;
   readonly #keys: string[];
   readonly #slots: string[];
-  /** The last event that this host knows. */
+  /** The last event that this host has heard. */
   #heard = noEvent;
 
   constructor(ask: Ask, farm: string, content: SwarmContent, host: string) {
@@ -102,7 +102,7 @@ class RedisEntry implements SwarmEntry {
 
   async renew({ fence }: Claim, lease: number): Promise<boolean> {
     if ((await this.#run(scripts.renewScript, [fence, lease])) !== 1) return false;
-    // Even where all slots are taken by now: the read is under way.
+    // Even if all slots are taken by now: the read is under way.
     await this.#run(scripts.slotScript, [fence, Number.MAX_SAFE_INTEGER, lease], this.#slots);
     return true;
   }

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 
-/** A host that may be chosen, and its share: one with twice the weight is chosen for twice as many keys. */
+/** A host to choose from, and its weight: with twice the weight it is chosen for twice as many keys. */
 export interface WeightedHost {
   id: string;
   weight: number;
 }
 
 /**
- * Hosts in the order in which all of a farm turn to them for a key, agreed upon without a word: highest random weight (Thaler and
- * Ravishankar 1998), weighted by -w / ln(u). A host that joins or leaves moves its own keys only.
+ * Hosts in an order for a key on which all of a farm agree without communication: highest random weight (Thaler and Ravishankar 1998),
+ * weighted by -w / ln(u). A host that joins or leaves moves its own keys only.
  */
 export function rendezvous(key: string, hosts: readonly WeightedHost[]): string[] {
   return hosts

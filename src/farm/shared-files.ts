@@ -6,19 +6,19 @@ import { ChunkSet } from './chunk-set.ts';
 import type { SharedContent } from './peer-server.ts';
 import { placeOf } from './peer-wire.ts';
 
-/** A content as the daemon tells of it, while its copy is being made. */
+/** A content whose copy is being made, as the daemon reports it. */
 export interface UnfinishedFile {
   id: string;
   size: number;
   chunks: number;
-  /** Where it lies now, and where it will once it is whole. */
+  /** Its present path, and its path once it is whole. */
   temp: string;
   path: string;
-  /** The chunks that are there, with their SHA-256. */
+  /** The present chunks, with their SHA-256. */
   hashes: ReadonlyMap<number, string>;
 }
 
-/** A chunk that is there from now on. */
+/** A new chunk. */
 export interface GainedChunk {
   chunk: number;
   sha256: string;
@@ -35,16 +35,16 @@ export interface FinishedCopy {
   digests: readonly string[];
 }
 
-/** What this host gives to others, by the content's name. */
+/** The contents that this host gives to others, by name. */
 export class SharedFiles {
   readonly #files = new Map<string, SharedFile>();
 
-  /** @returns undefined when there is nothing of it */
+  /** @returns undefined when no part of it is here */
   of(id: string): SharedFile | undefined {
     return this.#files.get(id);
   }
 
-  /** Names of the contents that are here whole. */
+  /** Names of the contents that are whole on this host. */
   whole(): string[] {
     return [...this.#files].filter(([, file]) => file.has.isFull).map(([id]) => id);
   }
@@ -68,7 +68,7 @@ export class SharedFiles {
     this.#files.set(id, file);
   }
 
-  /** The copy at this path, finished or not, is given no more. @returns whether nothing else of its content is here */
+  /** Ends the giving of the copy at this path, finished or not. @returns whether nothing else of its content is here */
   withdraw(id: string, path: string): boolean {
     const file = this.#files.get(id);
     if (file === undefined) return false;
@@ -79,14 +79,14 @@ export class SharedFiles {
   }
 }
 
-/** One content that is here, in one or more files. */
+/** One content on this host, in one or more files. */
 export class SharedFile implements SharedContent {
   readonly size: number;
   readonly has: ChunkSet;
   readonly hashes: Map<number, string>;
   /** Chunks that were written past the page cache. */
   readonly uncached: Set<number>;
-  /** Where the unfinished copy lies, and where it will. */
+  /** Present and final path of the unfinished copy. */
   unfinished: readonly string[] | null = null;
   copies: FinishedCopy[] = [];
 
@@ -104,7 +104,7 @@ export class SharedFile implements SharedContent {
   }
 
   async open(chunks: readonly number[]): Promise<FileHandle | null> {
-    // What was kept out of the page cache is not read into it: that takes as much time as to write it there.
+    // Chunks kept out of the page cache are not read into it: that takes as much time as writing them there.
     const uncached = chunks.every((chunk) => this.uncached.has(chunk));
     for (const path of this.unfinished ?? []) {
       const file = await opened(path, uncached);
@@ -145,7 +145,7 @@ async function opened(path: string, uncached: boolean): Promise<FileHandle | nul
   return past ?? open(path, 'r').catch(() => null);
 }
 
-/** A program may have written to it. */
+/** Checks the seal, since a program may have written to the file. */
 async function isSealed(file: FileHandle, { size, mtimeNs, ino }: Seal): Promise<boolean> {
   const found = await file.stat({ bigint: true });
   return Number(found.size) === size && String(found.mtimeNs) === mtimeNs && String(found.ino) === ino;

@@ -2,14 +2,14 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { RedisLink } from '../redis/link.ts';
 import { wordsKey } from './farm-key.ts';
 
-/** A value of some MiB takes its time, ms. */
+/** Timeout of Redis, ms: a value of some MiB takes a while. */
 const deadlineMs = 5000;
-/** Files and bytes that lie there together: so many, and so many times the largest. */
+/** Maximum number of files, and maximum bytes of all in multiples of the largest. */
 const mostFiles = 1000;
 const mostTimes = 32;
-/** Part of the memory that the Redis may take, where that is bounded. */
+/** Share of the Redis' memory limit that they may take, as 1/n, if it has one. */
 const mostShare = 4;
-/** Who reads a file for all is waited for so long, ms. */
+/** Maximum wait for the host that reads a file for all, ms. */
 const claimMs = 3000;
 /** Bytes of a proof. */
 const proofBytes = 32;
@@ -25,8 +25,8 @@ if found then redis.call('ZADD', KEYS[2], now, ARGV[1]) end
 return found`;
 
 /**
- * KEYS: the same. ARGV: content, proof and bytes, files and bytes at most, a share of the server's bound, an end of what is unused, ms.
- * Its memory also holds who has what: these files leave before that does.
+ * KEYS: the same. ARGV: content, proof and bytes, maximum files and bytes, a share of the server's limit, end of an unused file, ms. The
+ * Redis also holds the directory: these files leave before that does.
  */
 const putScript = `
 local moment = redis.call('TIME')
@@ -52,8 +52,8 @@ end
 return 1`;
 
 /**
- * Small files of a farm in its Redis, so that each is read from its origin once. A bounded number of bytes, the least recently used of
- * which leave first. All calls fail as Redis does; what is missing is read from the origin.
+ * Small files of a farm in its Redis, so that each is read from its origin once. Their bytes are bounded; the least recently used leave
+ * first. All calls fail as Redis does; a missing file is read from the origin.
  */
 export class SmallFiles {
   readonly #link: Pick<RedisLink, 'ask'>;
@@ -66,7 +66,7 @@ export class SmallFiles {
     this.#prefix = `ac:1:${farm}:{small}`;
   }
 
-  /** @returns null when it is not there, or was not put there by a host of the farm as it is */
+  /** @returns null when it is not there, or is not as a host of the farm put it there */
   async take(content: string): Promise<Buffer | null> {
     const found = await this.#link.ask((redis) => redis.eval(takeScript, this.#keys, [content]), deadlineMs);
     if (!Buffer.isBuffer(found) || found.length < proofBytes) return null;
@@ -87,7 +87,7 @@ export class SmallFiles {
     return (await this.#link.ask((redis) => redis.set(this.#claim(content), Buffer.from('1'), options), deadlineMs)) !== null;
   }
 
-  /** The reading is over. */
+  /** Ends the reading. */
   async release(content: string): Promise<void> {
     await this.#link.ask((redis) => redis.del(this.#claim(content)), deadlineMs);
   }

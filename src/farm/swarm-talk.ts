@@ -19,24 +19,24 @@ export interface SwarmTalkParts {
 }
 
 const now = () => performance.now();
-/** Chunks of one question: a script may not take thousands of arguments. */
+/** Maximum number of chunks in one request: a script may not take thousands of arguments. */
 const portion = 500;
 
 /**
- * What a host says to the directory about a content, and hears from it. While the directory is away nothing is said, and the hosts that
- * were known before are asked themselves.
+ * A host's conversation with the directory about a content. While the directory is away nothing is reported, and the hosts known before are
+ * asked directly.
  */
 export class SwarmTalk {
   readonly #parts: SwarmTalkParts;
   readonly #entry: SwarmEntry;
   readonly #learning = new InFlight<'all', void>();
   #urls = new Map<string, string>();
-  /** Hosts that give nothing to this one, as they only take, or speak another version: they are taken for absent. */
+  /** Hosts that give nothing to this one, since they only take or speak another version: they count as absent. */
   readonly #mute = new Set<string>();
-  /** Hosts that had something when the directory was asked last. */
+  /** Hosts that had something at the last request to the directory. */
   #holders: ReadonlySet<string> = new Set();
   isAway = false;
-  /** What the directory says of chunks: their SHA-256. */
+  /** SHA-256 of chunks as the directory has them. */
   said: ReadonlyMap<number, string> = new Map();
 
   constructor(parts: SwarmTalkParts) {
@@ -54,17 +54,17 @@ export class SwarmTalk {
     await this.ask(word);
   }
 
-  /** Whether no other host is known that has anything of it. */
+  /** Whether no other host with a part of it is known. */
   get knowsNobody(): boolean {
     return this.#holders.size === 0;
   }
 
-  /** A pause between two questions about what is new, ms: the more hosts ask, the longer. @param among few hosts */
+  /** Pause between two requests for news, ms: longer with more hosts. @param among few hosts */
   pause(among: number): number {
     return among * this.#parts.swarm.crowd;
   }
 
-  /** Says what this host has, and learns what the others have. Finds out whether a directory that was away is back. */
+  /** Announces this host's chunks, and learns those of the others. Finds out whether a directory that was away is back. */
   async meet(): Promise<void> {
     const { swarm, proven, directory } = this.#parts;
     const met = await this.#asked(async () => {
@@ -79,7 +79,7 @@ export class SwarmTalk {
     swarm.directoryBack(now());
   }
 
-  /** Learns what has happened since the last time. */
+  /** Learns the events since the last time. */
   async hear(): Promise<void> {
     const { swarm } = this.#parts;
     const heard = await this.ask(async (entry) => ({ events: await entry.news() }));
@@ -92,7 +92,7 @@ export class SwarmTalk {
     }
   }
 
-  /** Chunks that are about to be asked for may have been read by others a moment ago. */
+  /** Learns hashes of chunks that are about to be requested: others may have read them a moment ago. */
   async learnHashes({ from, to }: Run): Promise<void> {
     for (let chunk = from; chunk < to; chunk++) {
       if (!this.said.has(chunk)) return this.#learning.run('all', () => this.tell(() => this.#learn()));
@@ -105,7 +105,7 @@ export class SwarmTalk {
     return this.#urls.get(host);
   }
 
-  /** Makes chunks claimable again which none has of whom this host gets anything. @param without hosts from which nothing good came */
+  /** Makes chunks claimable again that no usable host has. @param without hosts from which nothing good came */
   lost(chunks: readonly number[], without: readonly string[]): Promise<void> {
     return this.tell((entry) => entry.lost(chunks, [...without, ...this.#mute]));
   }
@@ -143,7 +143,7 @@ export class SwarmTalk {
     this.#parts.swarm.peerHas(host, believed, now());
   }
 
-  /** What one host alone has read is taken for absent, where two have to. */
+  /** A chunk that only one host has read counts as absent if two must read it. */
   #isBelieved(chunk: number): boolean {
     return !this.#parts.content.twice || this.said.has(chunk);
   }
@@ -160,7 +160,7 @@ export class SwarmTalk {
     this.#holders = present;
   }
 
-  /** What only hosts have that give nothing is to be read again, and without a wait. */
+  /** Makes chunks claimable at once that only mute hosts have. */
   async #reopen(holders: readonly Holder[]): Promise<void> {
     const { has } = this.#parts.swarm;
     const lost = [...this.said.keys()].filter((chunk) => !has.has(chunk) && !holders.some((one) => one.has.has(chunk)));

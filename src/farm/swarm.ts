@@ -4,21 +4,21 @@ import { ownShare } from './own-share.ts';
 import type { Peer } from './peer.ts';
 import { Peers } from './peers.ts';
 
-/** Requests to peers under way at once. */
+/** Maximum number of requests to peers in flight. */
 const requestsInAll = 6;
-/** Chunks of a request to a peer, at most. */
+/** Maximum number of chunks in a request to a peer. */
 const chunksPerRequest = 4;
-/** Chunks of a claim, at most; and the time that one should take, ms: short enough that the others soon have something to fetch. */
+/** Maximum chunks of a claim, and its target duration, ms: short enough that the others soon have something to fetch. */
 const longestClaim = 8;
 const claimTime = 2000;
-/** With this few chunks left each is asked of two peers, so that the last one does not wait for the slowest. */
+/** Number of remaining chunks from which each is asked of two peers, so that the last one does not wait for the slowest. */
 const endgame = 3;
-/** Without a byte for this long, ms, chunks that no peer delivers are read from the origin. */
+/** Time without a byte after which chunks that no peer delivers are read from the origin, ms. */
 const starved = 500;
 /** Pause after the directory had nothing to claim, or no slot, ms. */
 const claimAgain = 250;
 
-/** What a host does next for a content that it fetches. */
+/** Next action of a host for a content that it fetches. */
 export type Action =
   | { is: 'ask'; request: number; peer: string; run: Run }
   | { is: 'claim'; length: number }
@@ -26,7 +26,7 @@ export type Action =
   /** Reads from the origin without a claim: the directory is away. */
   | { is: 'read'; run: Run };
 
-/** How a request to a peer ended. `gone` = it no longer has the chunks; `refused` = it is busy, and may be asked again at `until`. */
+/** Outcome of a request to a peer. `gone` = it does not have the chunks any more; `refused` = it is busy until `until`. */
 export type RequestEnd = { is: 'served' | 'gone' | 'silent' | 'lied' } | { is: 'refused'; until: number };
 
 interface Request {
@@ -35,12 +35,12 @@ interface Request {
 }
 
 /**
- * Plans how one host gets a content: the rarest chunk first, from the less loaded of two peers; what no peer has, from the origin
- * under a claim. Pure: the caller performs the actions, and reports what came of them. Times are ms of a monotonic clock.
+ * Plans how one host gets a content: the rarest chunk first, from the less loaded of two peers; chunks that no peer has, from the origin
+ * under a claim. Pure: the caller performs the actions, and reports their outcome. Times are ms of a monotonic clock.
  */
 export class Swarm {
   readonly has: ChunkSet;
-  /** How many times more hosts fetch it than one is told of: each asks that much less often. */
+  /** Number of fetching hosts over those that one host hears of: each asks that much less often. */
   crowd = 1;
   readonly #random: () => number;
   readonly #peers: Peers;
@@ -52,7 +52,7 @@ export class Swarm {
   #runs: Run[] = [];
   #claiming = false;
   #claimAt = 0;
-  /** Time that the origin took for a chunk of the last run, ms. */
+  /** Time per chunk of the origin's last run, ms. */
   #chunkTime = Number.POSITIVE_INFINITY;
   #runStarted = 0;
   #directoryAway = false;
@@ -60,7 +60,7 @@ export class Swarm {
   readonly #host: string;
   #progressAt: number;
 
-  /** @param random a number from 0 to 1, as `Math.random` gives it @param host this host, as the others know it */
+  /** @param random a number from 0 to 1, as from `Math.random` @param host this host, as the others know it */
   constructor(
     chunks: number,
     {
@@ -78,14 +78,14 @@ export class Swarm {
     this.#progressAt = now;
   }
 
-  /** Chunks that are missing, and that nothing brings: a claim may be of these. */
+  /** Missing chunks that are neither requested nor being read: a claim may be of these. */
   get lacks(): ChunkSet {
     const lacks = new ChunkSet(this.has.chunks);
     for (let chunk = 0; chunk < this.has.chunks; chunk++) if (this.#wants(chunk, 0)) lacks.add(chunk);
     return lacks;
   }
 
-  /** What to begin now, in this order; each is begun once. */
+  /** Actions to begin now, in this order; each is begun once. */
   next(now: number): Action[] {
     if (this.has.isFull) return [];
     this.#peers.look(now);
@@ -97,7 +97,7 @@ export class Swarm {
       return run === null ? actions : [...actions, { is: 'read', run }];
     }
     if (this.#isStarved(now)) {
-      // What its holders do not deliver is claimed in the same breath: they say again and again that they have it.
+      // Undelivered chunks are claimed in the same step, since their holders keep announcing them.
       this.#progressAt = now;
       this.#claimAt = now;
       actions.push({ is: 'lost', chunks: unheld.slice(0, longestClaim), without: this.#peers.outWith(unheld, now) });
@@ -109,7 +109,7 @@ export class Swarm {
     return actions;
   }
 
-  /** The moment at which `next` should be called if nothing happens before, ms; Infinity when the content is whole. */
+  /** The time at which `next` should be called if nothing happens before, ms; Infinity when the content is whole. */
   wakeAt(now: number): number {
     if (this.has.isFull) return Number.POSITIVE_INFINITY;
     const starves = this.#progressAt + starved * this.crowd;
@@ -121,17 +121,17 @@ export class Swarm {
     if (this.#peers.has(id, chunks).some((chunk) => !this.has.has(chunk))) this.#progressAt = now;
   }
 
-  /** It left, or was not heard of for too long. Requests to it still end by themselves. */
+  /** Removes a peer that left, or was not heard of for too long. Requests to it still end by themselves. */
   peerGone(id: string): void {
     this.#peers.remove(id);
   }
 
-  /** Bytes of a chunk have come, from a peer or the origin. */
+  /** Records that bytes of a chunk have come, from a peer or the origin. */
   heard(now: number): void {
     this.#progressAt = now;
   }
 
-  /** A chunk came from a peer, and its hash is right. */
+  /** Records a chunk from a peer with the right hash. */
   received(request: number, chunk: number, now: number): void {
     this.#requests.get(request)?.peer.delivered();
     this.#gained(chunk, now);
@@ -155,12 +155,12 @@ export class Swarm {
     else this.#claimAt = now + claimAgain * this.crowd;
   }
 
-  /** A chunk came from the origin. */
+  /** Records a chunk from the origin. */
   originRead(chunk: number, now: number): void {
     this.#gained(chunk, now);
   }
 
-  /** A run of the origin ended, read to its end or not. */
+  /** Records the end of a run of the origin, complete or not. */
   originEnded(run: Run, now: number): void {
     const index = this.#runs.findIndex(({ from, to }) => from === run.from && to === run.to);
     if (index === -1) return;
@@ -170,7 +170,7 @@ export class Swarm {
     this.#runStarted = now;
   }
 
-  /** The directory does not answer: the known peers still do, and the rest is read from the origin. */
+  /** The directory does not answer: known peers are still asked, and the rest is read from the origin. */
   directoryAway(): void {
     this.#directoryAway = true;
     this.#claiming = false;
@@ -224,7 +224,7 @@ export class Swarm {
     return [...this.#requests.values()].some((one) => one.peer === peer && chunk >= one.run.from && chunk < one.run.to);
   }
 
-  /** The power of two choices (Mitzenmacher 2001): almost as even as asking all, without everybody turning to the same one. */
+  /** The power of two choices (Mitzenmacher 2001): almost as even as asking all, without all hosts asking the same one. */
   #lessLoaded(peers: readonly Peer[]): Peer | null {
     const pick = () => peers[Math.floor(this.#random() * peers.length)] ?? null;
     const [one, other] = [pick(), pick()];
@@ -232,7 +232,7 @@ export class Swarm {
     return one.requests <= other.requests ? one : other;
   }
 
-  /** Missing chunks that nothing brings, and no usable peer has. */
+  /** Missing chunks that are neither requested nor held by a usable peer. */
   #unheld(): number[] {
     const unheld: number[] = [];
     for (let chunk = 0; chunk < this.has.chunks; chunk++) {
@@ -251,8 +251,8 @@ export class Swarm {
   }
 
   /**
-   * The next run is claimed while the last chunk of this one is read, so that a quick origin never waits for the directory. Of one that
-   * is slow, or shared by many, a second read would only make the first one later, for all who wait for it.
+   * The next run is claimed while the last chunk of this one is read, so that a fast origin never waits for the directory. For a slow or
+   * shared one, a second read would only delay the first one, for every host that waits for it.
    */
   #mayClaim(now: number): boolean {
     if (this.#claiming || now < this.#claimAt || this.#runs.length > 1) return false;
@@ -262,8 +262,8 @@ export class Swarm {
   }
 
   /**
-   * Without a directory hosts that read in the same order would have nothing for each other. So each reads its own share first, and of
-   * those of others only when nothing comes; then from somewhere.
+   * Without a directory, hosts that read in the same order would have nothing for each other. So each reads its own share first, and
+   * others' shares only when nothing arrives; then from a random position.
    */
   #read(unheld: readonly number[], now: number): Run | null {
     const peers = this.#peers.usable.flatMap(({ id, has }) => (has.size > 0 ? [id] : []));
@@ -274,7 +274,7 @@ export class Swarm {
     const from = open[start];
     if (from === undefined) return null;
     let to = from + 1;
-    // As long as a claim: the directory may be back soon, and with it those who have the rest.
+    // As long as a claim: the directory may be back soon, and with it the hosts that have the rest.
     while (to - from < this.#claimLength && open[start + to - from] === to) to++;
     this.#begin({ from, to }, now);
     return { from, to };

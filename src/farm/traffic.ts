@@ -20,15 +20,15 @@ export interface TrafficParts {
   place: FarmPlace;
   /** Runs that the whole farm reads at once from one origin. */
   slots: Readonly<Record<Medium, number>>;
-  /** Whose word on a content is taken. */
+  /** The hosts whose statements about a content are believed. */
   trust: FarmTrust;
-  /** Size up to which a file is shared through the farm's Redis, bytes; 0 = none is. */
+  /** Maximum size of a file shared through the farm's Redis, bytes; 0 = none is. */
   small: number;
-  /** Where other hosts read from this one; null = this host only takes. */
+  /** Address for other hosts to read from; null = this host only takes. */
   listen: { host: string; port: number } | null;
-  /** Where they reach a listener with this port. */
+  /** URL at which they reach a listener on this port. */
   urlOf(port: number): Promise<string>;
-  /** Most bytes per second that leave; null = no bound. */
+  /** Maximum bytes per second to other hosts; null = no limit. */
   upload(): number | null;
   /** Copies of a content that the farm keeps while others can leave. */
   keep(): number;
@@ -36,7 +36,7 @@ export interface TrafficParts {
   environment: NodeJS.ProcessEnv | undefined;
   catalog: Pick<Catalog, 'entries' | 'copies' | 'contents' | 'farmContents' | 'published' | 'write'>;
   tier: Pick<Tier, 'manifestPathOf'>;
-  /** Counts what is told. */
+  /** Counts reported figures. */
   counts: {
     add(what: 'originBytes' | 'receivedBytes' | 'givenBytes', bytes: number): void;
     claim(outcome: 'claimed' | 'none' | 'full'): void;
@@ -48,9 +48,9 @@ export interface TrafficParts {
 
 type WeightedHost = Pick<HostFacts, 'host' | 'weight'>;
 
-/** A content that is here, or on its way. */
+/** A content that is on this host, or on its way. */
 interface Own {
-  /** Of the source. */
+  /** Path of the source. */
   path: string;
   content: SwarmContent;
   size: number;
@@ -58,13 +58,13 @@ interface Own {
   has: number;
 }
 
-/** How fast a program loads from the SSD, bytes per second, and for how long it is waited for at most, ms. */
+/** Assumed speed at which a program loads from the SSD, bytes per second, and maximum time for which its load is favoured, ms. */
 const loadSpeed = 1e9;
 const longestLoad = 10_000;
 
 const leaving: readonly (keyof EventMap)[] = ['entry-evicted', 'copy-stale', 'copy-damaged'];
 
-/** What this host takes from the others and gives to them: keeps the process that gives in step with the copies that are here. */
+/** This host's exchange with the others: keeps the process that gives in step with the copies on this host. */
 export class Traffic implements FarmTraffic, Disposable {
   readonly #parts: TrafficParts;
   readonly #unsubscribe: () => void;
@@ -104,12 +104,12 @@ export class Traffic implements FarmTraffic, Disposable {
     await this.#giving?.begin();
   }
 
-  /** To be called when a setting has changed. */
+  /** To be called after a change of a setting. */
   reconsider(): void {
     this.#giving?.pace(this.#parts.upload(), this.#loads !== undefined);
   }
 
-  /** A program is about to load the copy of this source: for as long as that takes, other hosts come later. */
+  /** Notes that a program is about to load the copy of this source: until it is done, other hosts must come later. */
   loading(path: string): void {
     if (this.#giving) setImmediate(() => this.#loading(path));
   }
@@ -120,12 +120,12 @@ export class Traffic implements FarmTraffic, Disposable {
     this.#giving?.[Symbol.dispose]();
   }
 
-  /** What is here, and what is on its way; the latest first. */
+  /** Contents on this host, and on their way; the latest first. */
   contents(): Own[] {
     return [...this.#own.values()].reverse();
   }
 
-  /** The content of a source, and what is here of it; null when it has none that the farm knows. Reads no source. */
+  /** The content of a source and its chunks on this host; null when the farm knows no name for it. Reads no source. */
   async contentOf(path: string): Promise<Own | null> {
     const here = [...this.#own.values()].find((own) => own.path === path);
     const entry = this.#parts.catalog.entries.byPath(path);
@@ -134,19 +134,19 @@ export class Traffic implements FarmTraffic, Disposable {
     return known && { path, content: contentOf(known.id, entry.fingerprint.size), size: entry.fingerprint.size, has: 0 };
   }
 
-  /** How the farm helps with a copy of this source; null = not at all. */
+  /** The farm's part in a copy of this source; null = none. */
   orderFor({ fingerprint }: SourceFile, medium: Medium): FarmOrder | null {
     const { place, slots, trust, small } = this.#parts;
     if (!this.#isShared(fingerprint)) return null;
     return { place, slots: slots[medium], trust, small, priority: 'background', away: null };
   }
 
-  /** Whether other hosts are there now. */
+  /** Whether other hosts are alive now. */
   get hasOthers(): boolean {
     return this.hosts().length > 1;
   }
 
-  /** What is known of a source's content, so that other hosts can give it without the source; null = not enough. */
+  /** Facts of a source's content with which other hosts can give it without the source; null = too few are known. */
   heldByOthers(path: string): { fingerprint: Fingerprint; content: string; hash: string } | null {
     const { catalog } = this.#parts;
     const entry = catalog.entries.byPath(path);
@@ -157,8 +157,8 @@ export class Traffic implements FarmTraffic, Disposable {
   }
 
   /**
-   * Whether this copy is one of those that the farm keeps: the hosts that have one agree without a word on which of them they are. A
-   * host that is alone keeps none before another.
+   * Whether this copy is one of those that the farm keeps: the hosts that have one agree without communication on which of them these are.
+   * A host that is alone keeps none before another.
    */
   spares(copyPath: string): boolean {
     const { keep, place } = this.#parts;
@@ -173,7 +173,7 @@ export class Traffic implements FarmTraffic, Disposable {
     return kept.slice(0, keep()).includes(place.host);
   }
 
-  /** Resolves when others can read what the note is about. */
+  /** Resolves when others can read the content of the note. */
   async note({ file, path }: { file: SourceFile; path: string }, note: FarmNote): Promise<void> {
     const { log } = this.#parts;
     if (note.is === 'begun') {
@@ -194,7 +194,7 @@ export class Traffic implements FarmTraffic, Disposable {
     } else this.#count(note, file);
   }
 
-  /** A copy was not finished: what was there of it is given no more. */
+  /** A copy failed: its chunks are not given any more. */
   failed({ path }: { path: string }): void {
     const own = this.#own.get(path);
     if (own === undefined) return;
@@ -216,7 +216,7 @@ export class Traffic implements FarmTraffic, Disposable {
     }
   }
 
-  /** The name of a copy's content was found. */
+  /** Records the name that was found for a copy's content. */
   #named({ path }: OwnCopy, id: string): void {
     const { catalog, log } = this.#parts;
     const copy = catalog.copies.byPath(path);
@@ -258,7 +258,7 @@ export class Traffic implements FarmTraffic, Disposable {
     this.#look(path);
   }
 
-  /** Copies of a source that are here no more are given no more. */
+  /** Ends the giving of copies of a source that have left. */
   #look(source: string): void {
     const { catalog } = this.#parts;
     for (const [path, own] of this.#own) {

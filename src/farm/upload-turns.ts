@@ -1,4 +1,4 @@
-/** A schedule that lags behind, as timers do, may catch up by so much, ms. */
+/** Maximum time by which a lagging schedule may catch up, as timers lag, ms. */
 const slackMs = 50;
 
 interface Waiting {
@@ -7,9 +7,9 @@ interface Waiting {
   go(): void;
 }
 
-/** Lets bytes leave at a bounded rate, one schedule for all: first those that a program of the asker waits for. */
+/** Lets bytes leave at a bounded rate, in one schedule: first those that a program of the asker waits for. */
 export class UploadTurns {
-  /** Most bytes per second; null = no bound. */
+  /** Maximum bytes per second; null = no limit. */
   #rate: number | null = null;
   readonly #waiting: Waiting[] = [];
   #nextAt = 0;
@@ -22,7 +22,7 @@ export class UploadTurns {
     this.#next();
   }
 
-  /** Resolves when so many bytes may leave. */
+  /** Resolves when this number of bytes may leave. */
   turn(bytes: number, isAwaited: boolean): Promise<void> {
     if (this.#rate === null) return Promise.resolve();
     return new Promise((go) => {
