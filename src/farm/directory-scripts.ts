@@ -139,7 +139,10 @@ for i = 2, count + 1 do
 end
 return 1`;
 
-/** ARGV: maximum number of hosts. Answers the hashes, hosts with their bits in turn, the last event, which host has read which chunk, and the number of all hosts. */
+/**
+ * ARGV: maximum number of hosts. Answers the hashes, hosts with their bits in turn, the last event, which host has read which chunk, and
+ * the number of all hosts.
+ */
 export const holdersScript = `${common}
 prune()
 local all = redis.call('HLEN', KEYS[3])
@@ -161,7 +164,7 @@ if ARGV[1] ~= '0-0' then
 end
 return redis.call('XRANGE', KEYS[5], '(' .. ARGV[1], '+')`;
 
-/** ARGV: host, bits, lease. Answers the hashes, so that the host can add those that are unknown, whether it was known itself, and all hosts. */
+/** ARGV: host, bits, lease. Answers the hashes, to which the host can add unknown ones, whether it was known itself, and all hosts. */
 export const announceScript = `${common}
 prune()
 local isKnown = redis.call('HEXISTS', KEYS[3], ARGV[1])

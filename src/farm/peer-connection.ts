@@ -35,9 +35,9 @@ export interface PeerAnswer {
 }
 
 /**
- * A connection to another host that has proven that it knows the secret of the farm, for one question after the other. It speaks the part of
- * HTTP/1.1 that hosts speak to each other, and puts what comes where it is wanted: Node's own client takes new memory for each record,
- * twice, and collecting it costs more processor time than decrypting, checking and writing together.
+ * A connection to another host that has proven that it knows the secret of the farm, for one request after the other. It implements the
+ * part of HTTP/1.1 that hosts use, and receives bytes into the caller's memory: Node's own client takes new memory for each record, twice,
+ * and collecting it costs more processor time than decrypting, checking and writing together.
  */
 export class PeerConnection {
   readonly #socket: TLSSocket;

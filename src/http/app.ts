@@ -74,7 +74,7 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
     if (route.method !== 'GET' && writing.test(route.url)) route.preHandler = () => services.catalog.writable();
   });
   app.setErrorHandler((thrown: FastifyError, request, reply) => {
-    // What is wrong with the body of a request that has no route is of no interest.
+    // A request without a route fails for that reason alone, whatever its body.
     const isNoRoute = request.is404 && !(thrown instanceof CacheError);
     return answerError(isNoRoute ? noRoute(request, reply) : thrown, reply);
   });

@@ -9,32 +9,32 @@ import { Serial } from '../runtime/serial.ts';
 import { assertPlainShape } from './json-shape.ts';
 
 const MiB = 1024 * 1024;
-/** Most bytes of one body of any route that does not say so itself. */
+/** Maximum body of a route that has no limit of its own, bytes. */
 export const bodyLimit = 16 * MiB;
-/** The longest path, in the longest way to write it in JSON, and a few fields beside it. */
+/** Maximum body of a route with one path, bytes: the longest path in its longest JSON form, and a few fields. */
 const fewFields = MiB / 4;
-/** Routes with larger bodies, and most bytes of those; the first one counts. */
+/** Routes with larger bodies, and their maximum, bytes; the first match counts. */
 const largeBodies: readonly (readonly [RegExp, number])[] = [
   // Lists of files, keys and hashes.
   [/^\/api\/cache\/(pin|unpin|evict|verify|written|take-over)$/, 4 * MiB],
   [/^\/api\/memo\/(renew|release|invalidate|verify|blobs\/missing)$/, 4 * MiB],
   [/^\/api\/(roots|stuck)$/, 4 * MiB],
-  // All paths that a program was given; workflows and images of ComfyUI; results and what they are made of.
+  // All paths that a program was given; workflows and images of ComfyUI; results and their keys.
   [/^\/api\/(workflows\/|hints$|leases$|prompts\/|presets\/:|generate-3d-cached$|cache\/warm$|memo\/)/, bodyLimit],
 ];
-/** No route has a smaller one: for a body of no more bytes it is not asked for, which costs a good part of a lookup. */
+/** Least limit of all routes, bytes: a smaller body is not checked against its route, which costs a good part of a lookup. */
 export const leastBodyLimit = 1024;
-/** Most bytes of all bodies that are being read and parsed. */
+/** Maximum bytes of all bodies that are being read and parsed. */
 const mostBytes = 64 * 1024 * 1024;
-/** Bodies of no more bytes, as lookups have, find room when larger ones have taken theirs. */
+/** Maximum of a small body, as of lookups, bytes: it finds room when larger ones have taken theirs. */
 const small = 64 * 1024;
 const mostLarge = 48 * 1024 * 1024;
-/** A larger one is parsed in a turn of its own, bytes. */
+/** Size from which a body is parsed in a turn of its own, bytes. */
 const parsedAtOnce = 256 * 1024;
-/** The rest of a refused body is read and dropped for at most this time, ms. */
+/** Maximum time for reading and dropping the rest of a refused body, ms. */
 const drainMs = 5000;
 
-/** Most bytes of a body of this route. @param url as the route has it, such as `/api/jobs/:id` */
+/** Maximum body of this route, bytes. @param url as the route has it, such as `/api/jobs/:id` */
 export function bodyLimitOf(url: string): number {
   return largeBodies.find(([routes]) => routes.test(url))?.[1] ?? fewFields;
 }
@@ -47,7 +47,7 @@ declare module 'fastify' {
 }
 
 /**
- * Reads JSON bodies with a bound on all of them together, and parses large ones one by one: small ones do not wait behind them.
+ * Reads JSON bodies within a limit for all together, and parses large ones one by one, so that small ones do not wait behind them.
  * By callback and with events: promises and iterators cost a good part of a lookup.
  * @param check throws for a body to refuse before it is parsed
  */
@@ -150,7 +150,7 @@ function readWhole(
     });
 }
 
-/** Resolves when the rest of a refused body was read and dropped, or its time is over. */
+/** Resolves when the rest of a refused body was read and dropped, or its time has passed. */
 function drained(payload: Readable): Promise<unknown> {
   return bounded(
     finished(payload.resume()).catch(() => {}),

@@ -3,7 +3,7 @@ import { CacheError } from '../core/errors.ts';
 import { errnoOf } from '../runtime/errnos.ts';
 import { nodeHttp } from '../runtime/node-http.ts';
 
-/** Answers what is no readable HTTP, and reaches neither a route nor its errors. */
+/** Answers bytes that are no readable HTTP, which reach neither a route nor its error handler. */
 export function answerUnreadable(thrown: Error, socket: Socket): void {
   if (errnoOf(thrown) === 'ECONNRESET' || socket.destroyed) return;
   const error = unreadable(errnoOf(thrown));

@@ -6,13 +6,13 @@ import { usualRatio } from '../replay/simulate.ts';
 import { Pauses } from '../runtime/pauses.ts';
 import { parseSafetensors, safetensorsJsonSize } from '../weights/safetensors.ts';
 
-/** The least that tells whether a file is safetensors, bytes. */
+/** Minimum bytes that tell whether a file is safetensors. */
 const startBytes = 9;
 
-/** How far the models of copies shrink when they are compressed. */
+/** Compression ratios of the models of copies. */
 export class CompressedRatios {
   readonly #catalog: Pick<Catalog, 'entries' | 'copies'>;
-  /** By content: of plain copies whose header was read. */
+  /** Estimated ratios of plain copies whose header was read, by content. */
   readonly #estimated = new Map<string, number>();
 
   constructor(catalog: Pick<Catalog, 'entries' | 'copies'>) {
@@ -20,8 +20,8 @@ export class CompressedRatios {
   }
 
   /**
-   * Size over compressed size, by source: of files with a compressed copy as it is, of others with a copy by the types of its weights. Sources
-   * are not read.
+   * Size over compressed size, by source: measured if it has a compressed copy, otherwise estimated from the weight types of a copy.
+   * Sources are not read.
    */
   async of(paths: Iterable<string>): Promise<Map<string, number>> {
     const ratios = new Map<string, number>();
@@ -51,7 +51,7 @@ export class CompressedRatios {
   }
 }
 
-/** By the types of its weights; 1 for what is no sound safetensors file, null for what cannot be read. */
+/** The ratio by the types of its weights; 1 for a file that is no sound safetensors, null for an unreadable one. */
 async function ratioOf({ path, source: { size } }: Copy): Promise<number | null> {
   const file = await open(path).catch(() => null);
   if (!file) return null;

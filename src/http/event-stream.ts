@@ -25,12 +25,12 @@ export class EventStream {
     if (this.#raw.writableLength > maxBehindBytes) this.#raw.destroy();
   }
 
-  /** With the last event, which may be of any length. */
+  /** Ends the stream with a last event of any length. */
   end(name: string, data: unknown): void {
     this.#raw.end(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
   }
 
-  /** It is over, whoever ended it. */
+  /** Called when the stream has ended on either side. */
   onClose(closed: () => void): void {
     this.#raw.on('close', closed);
   }

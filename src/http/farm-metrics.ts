@@ -8,7 +8,7 @@ const of =
   (_stats: unknown, { farm }: StatsServices) =>
     farm ? read(farm) : [];
 
-/** The figures of a farm; none where it is off. No address and no path appears in them. */
+/** The figures of a farm; none when it is off. They contain no address and no path. */
 export const farmSeries: readonly Series[] = [
   {
     counts: true,

@@ -12,13 +12,13 @@ export interface GuardOptions {
   hosts: ReadonlySet<string>;
 }
 
-/** Ways in besides the token itself. */
+/** Ways in other than the token itself. */
 interface Admission {
   proofs: Proofs;
   signIns: SignIns;
 }
 
-/** What a page needs that is signed in; it asks no language model, and looks nothing up for a program. */
+/** Requests that a signed-in page needs; it asks no language model, and looks nothing up for a program. */
 const forPages = /^\/(?:api|metrics)\b/;
 
 /**
@@ -55,10 +55,10 @@ export function guard(app: FastifyInstance, { token, hosts }: GuardOptions, { pr
   });
 }
 
-/** Below it requests are forwarded to another server, whose credentials clients send as `Authorization`. */
+/** Path below which requests are forwarded to another server, whose credentials clients send as `Authorization`. */
 export const llmPath = '/llm/v1/';
 
-/** The credentials for the server that a request is forwarded to; undefined where they are those for the daemon. */
+/** The credentials for the server that a request is forwarded to; undefined if they are those for the daemon. */
 export function foreignAuthorization({ headers }: FastifyRequest, token: string): string | undefined {
   const { authorization = '' } = headers;
   const isOurs = authorization.startsWith(`${scheme} `) || authorization.includes(token);

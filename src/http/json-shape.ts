@@ -1,6 +1,6 @@
 import { CacheError } from '../core/errors.ts';
 
-/** Most fields of a body, most levels in it, and most objects and lists. No program sends as many; to parse them all takes seconds. */
+/** Maximum fields of a body, levels in it, and objects and lists. No program sends as many; parsing them all takes seconds. */
 const mostFields = 1000;
 const mostLevels = 1000;
 const mostParts = 100_000;
@@ -10,7 +10,7 @@ const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
 const brace = 0x20;
 const [opening, closing] = [0x7b, 0x7d];
 
-/** Looks through a JSON text before it is parsed. @throws CacheError BAD_REQUEST when it has too many fields, levels, objects or lists */
+/** Checks a JSON text before it is parsed. @throws CacheError BAD_REQUEST when it has too many fields, levels, objects or lists */
 export function assertPlainShape(text: Uint8Array): void {
   let level = 0;
   let fields = 1;
@@ -29,7 +29,7 @@ export function assertPlainShape(text: Uint8Array): void {
   }
 }
 
-/** @returns where the closing quote is, or the end of the text */
+/** @returns the position of the closing quote, or the end of the text */
 function endOfString(text: Uint8Array, start: number): number {
   for (let at = start + 1; ; at += 1) {
     const end = text.indexOf(quote, at);

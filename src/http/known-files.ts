@@ -8,7 +8,7 @@ import type { KnownFile, Services } from './services.ts';
 
 type Deps = Pick<Services, 'catalog' | 'roots'>;
 
-/** Names that differ in more than this part of their letters are not meant. */
+/** Maximum share of differing letters in a suggested name. */
 const mostDifferent = 0.4;
 
 /** All known model files: those in the catalog, and those on the sources. */
@@ -21,7 +21,7 @@ export function knownFiles({ catalog, roots }: Deps): KnownFile[] {
   return [...files.values()];
 }
 
-/** As people name it: `loras/SDXL/a.safetensors`. */
+/** The name for people: `loras/SDXL/a.safetensors`. */
 function nameOf({ category, rel }: Pick<KnownFile, 'category' | 'rel'>): string {
   const name = rel.replaceAll(sep, '/');
   return category === null || name.startsWith(`${category}/`) ? name : `${category}/${name}`;
@@ -36,7 +36,7 @@ export function searching(search: string): (file: Pick<KnownFile, 'path' | 'rel'
   };
 }
 
-/** The paths of the files that globs mean; a glob may name the category. @throws CacheError NOT_FOUND for one that means none */
+/** The paths of the files that match globs; a glob may name the category. @throws CacheError NOT_FOUND for one without a match */
 export async function matching(globs: readonly string[], deps: Deps): Promise<string[]> {
   const matchers = globs.map((glob) => matcher([glob]));
   const files = globs.length === 0 ? [] : knownFiles(deps);
@@ -58,9 +58,9 @@ export function notKnown(what: string, deps: Deps, message = `${what} is not kno
   });
 }
 
-/** The known file that was most likely meant: one of that base name, or one that is spelt nearly so. */
+/** The known file that was most likely meant: one of that base name, or one of nearly the same spelling. */
 export function suggestion(what: string, files: readonly KnownFile[]): string | null {
-  // Endings are alike everywhere.
+  // All model files have the same few endings.
   const wanted = stemOf(what);
   const names = files.map((file) => ({ name: nameOf(file), base: stemOf(file.rel) }));
   const meant = nearestWithin(

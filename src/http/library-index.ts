@@ -3,24 +3,24 @@ import { defaultTier, type Medium } from '../core/types.ts';
 import { Pauses } from '../runtime/pauses.ts';
 import type { Services } from './services.ts';
 
-/** A file of the library with all that does not change from moment to moment. */
+/** A file of the library with the facts that rarely change. */
 export interface IndexedFile extends Omit<LibraryRow, 'id'> {
   id: number | null;
-  /** The settings or its disk say that it is not copied. */
+  /** True when the settings or its disk exclude it from copying. */
   leftAlone: boolean;
-  /** It was there when its folder was last looked through. */
+  /** True when it was found at the last walk of its folder. */
   seen: boolean;
 }
 
 export type LibraryServices = Pick<Services, 'catalog' | 'roots' | 'filters' | 'bound' | 'tiers' | 'clock' | 'copier'>;
 
-/** Changes on the sources and in the settings are noticed after this time, ms; after longer when putting all together takes long. */
+/** Age at which the index is renewed for changes of sources and settings, ms; older if making it takes long. */
 const freshMs = 5000;
 const freshTimes = 20;
 
 /**
- * All model files, those in the catalog and those found on the sources, put together once for the many questions of somebody who
- * scrolls. It is made in steps, with pauses for lookups, and given up when memory is short.
+ * All model files, those in the catalog and those found on the sources, put together once for the many requests of a person who scrolls.
+ * It is made in steps, with pauses for lookups, and given up when memory is short.
  */
 export class LibraryIndex {
   readonly #services: LibraryServices;
@@ -82,7 +82,7 @@ export class LibraryIndex {
   }
 }
 
-/** What there is to say of a file that no program has asked for. */
+/** Catalog facts of a file that no program has asked for. */
 const unasked = {
   id: null,
   uses: 0,

@@ -6,17 +6,17 @@ import { Pauses } from '../runtime/pauses.ts';
 import { searching } from './known-files.ts';
 import type { IndexedFile } from './library-index.ts';
 
-/** What changes from moment to moment. */
+/** The facts that often change. */
 export interface Moment {
   /** Copies that are queued or running, by the paths of their sources. */
   jobs: ReadonlyMap<string, JobStatus>;
-  /** By the paths of the roots. */
+  /** Health by the paths of the roots. */
   health: ReadonlyMap<string, RootHealth>;
   /** Tiers whose disk does not answer. */
   away: ReadonlySet<TierName>;
 }
 
-/** How a file does: the first of these that holds. */
+/** State of a file: the first of these that holds. */
 function stateOf(file: IndexedFile, { jobs, health, away }: Moment): LibraryState {
   const job = jobs.get(file.path);
   if (file.tiers.length > 0) return file.tiers.every((tier) => away.has(tier)) ? 'cache-away' : 'ready';
@@ -31,7 +31,7 @@ function isWaiting(status: JobStatus): boolean {
   return status === 'queued' || status === 'accounting' || status === 'paused';
 }
 
-/** The files that fit, sorted, and how many files of all are in each state. With pauses, for there may be 100,000. */
+/** The files that fit, sorted, and the number of files in each state. With pauses, since there may be 100,000. */
 export async function chosen(files: readonly IndexedFile[], query: LibraryQuery, moment: Moment): Promise<Chosen> {
   const fits = filterOf(query);
   const keyOf = keyFor(query.sort ?? 'name');
@@ -85,7 +85,7 @@ function keyFor(sort: LibrarySort): (file: IndexedFile, state: LibraryState) => 
   }
 }
 
-/** Files put together by a property, the largest part of the cache first. */
+/** Files grouped by a property, the largest part of the cache first. */
 export async function shares(files: readonly IndexedFile[], nameOf: (file: IndexedFile) => string): Promise<LibraryShare[]> {
   const found = new Map<string, LibraryShare>();
   const pauses = new Pauses();

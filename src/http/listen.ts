@@ -16,15 +16,15 @@ export interface ListenOptions {
   host: string;
   /** 0 = any free port. */
   port: number;
-  /** Whether the next free port above does as well: nobody has asked for this one. */
+  /** Whether the next free port above may be taken: the user did not choose this one. */
   orAbove?: boolean;
-  /** One that is not taken then: that of the farm, which other hosts' firewalls know. */
+  /** A port not to take then: that of the farm, which other hosts' firewalls know. */
   except?: number | undefined;
   /** Further names that it answers to; without a port, at its own one. */
   hosts?: readonly string[];
   /** Directory of the token and daemon.json. */
   stateDir: string;
-  /** Where copies lie: clients believe no other path. */
+  /** Directories of copies: clients believe no other path. */
   directories: readonly string[];
   /** Whether members of a group may read them. */
   shared?: boolean;
@@ -32,7 +32,7 @@ export interface ListenOptions {
   keptToken: string | null;
 }
 
-/** Ports above the usual one that are tried. */
+/** Maximum number of ports above the usual one that are tried. */
 const mostTried = 100;
 
 /** The address to dial for a listener on all addresses; Windows cannot dial the one it listens on. */
@@ -70,7 +70,7 @@ export async function listen(
       writePrivately(file, `${text}\n`, mode);
     }
   } catch (error) {
-    // A server that nobody finds would keep the process alive.
+    // Without daemon.json no program finds the server, which would keep the process alive.
     await app.close();
     throw error;
   }
@@ -80,7 +80,7 @@ export async function listen(
       try {
         rmSync(daemonFile, { force: true });
       } catch {
-        // A folder that somebody put in its place: the next start sets it aside.
+        // A folder was put in its place: the next start sets it aside.
       }
       await app.close();
     },

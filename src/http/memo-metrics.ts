@@ -1,7 +1,7 @@
 import type { MemoSharedStats, MemoTotals } from '../api/memo.ts';
 import type { Series } from './series.ts';
 
-/** Of the totals of each namespace. */
+/** Series of the totals of each namespace. */
 const totals: readonly [string, string, keyof MemoTotals][] = [
   ['stale_total', 'Hits whose result was stale', 'stale'],
   ['misses_total', 'Questions without a result', 'misses'],
@@ -14,7 +14,7 @@ const totals: readonly [string, string, keyof MemoTotals][] = [
   ['seconds_saved_total', 'Seconds of computing saved', 'secondsSaved'],
 ];
 
-/** The figures of the plane of results. No key and no label appears in them. */
+/** The figures of the plane of results. They contain no key and no label. */
 export const memoSeries: readonly Series[] = [
   ...totals.map(
     ([name, help, key]): Series => ({

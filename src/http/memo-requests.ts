@@ -27,7 +27,7 @@ export const deps = z
   )
   .max(100);
 
-/** A hundred years: longer than any result is kept, ms. */
+/** Maximum lifetime, a hundred years, ms. */
 const longestMs = 100 * 365 * 24 * 3600 * 1000;
 
 /** `10m`, ms, and `none` for without end. */
@@ -36,8 +36,8 @@ export const lifetime = z.union([z.string().max(100), milliseconds]);
 const text = z.string().min(1).max(32_768);
 
 /**
- * Shared by all questions: the key, or the parts that it is made of. `version` stands for that of the namespace. `text` is a part that may
- * be told in other words, where the namespace compares texts.
+ * Fields of all questions: the key, or the parts that it is made of. Without `version`, that of the namespace counts. `text` is a part that
+ * may differ in wording, if the namespace compares texts.
  */
 const keyed = {
   ns: namespace,
@@ -103,7 +103,7 @@ const warmItem = putBody.extend({ url: webAddress.optional() });
 /** Gives the version of a namespace. */
 type VersionOf = (ns: string) => string;
 
-/** A body, and the same as it was written. */
+/** A body, parsed and as it was written. */
 export interface Written {
   body?: unknown;
   bodyText: string;
@@ -117,7 +117,7 @@ interface Keyed {
 }
 
 /**
- * The key of a body. Of one with a text, that is a part of it beside the others, and all of these together are its scope.
+ * The key of a body. A text is a part of the key beside the others, and all of these together are its scope.
  * @throws CacheError BAD_REQUEST unless there is exactly one of `key` and `parts`; for a text `parts` may be left out
  */
 function keyIn(body: Keyed, texts: Map<string, string>, versionOf: VersionOf): { key: string; asked?: AskedText } {
@@ -152,7 +152,7 @@ export function readTake(
   return { question: { ns, ...keyIn(body, fieldTexts(written.bodyText), versionOf), as: form }, waitMs, leaseMs, pid };
 }
 
-/** What a `similar` asks for; without parts whatever else was asked. */
+/** The question of a `similar`; without parts it covers every scope. */
 export function readSimilar(
   written: Written,
   versionOf: VersionOf,
@@ -169,13 +169,13 @@ export function readPut(written: Written, versionOf: VersionOf): PutRequest {
   return { ...request, given };
 }
 
-/** A result that may be missing, and where it is to be had. */
+/** A result that may be missing, and its address. */
 export interface Warm extends Omit<PutRequest, 'given'> {
   given: Given | null;
   url: string | null;
 }
 
-/** What is at an address is the result of `{"url": …}`, unless the item has a key of its own. */
+/** Bytes from an address are the result of `{"url": …}`, unless the item has a key of its own. */
 export function readWarm(written: Written, versionOf: VersionOf): Warm {
   const { url = null, ...body } = parse(warmItem, written.body);
   const texts = fieldTexts(written.bodyText);
@@ -206,7 +206,7 @@ function readResult(
   };
 }
 
-/** What is left out is as the namespace has it. @throws CacheError BAD_REQUEST */
+/** Fields left out are as in the namespace. @throws CacheError BAD_REQUEST */
 export function lifetimesOf({ ttl, stale }: { ttl?: string | number | undefined; stale?: string | number | undefined }): {
   ttlMs?: number | null;
   staleMs?: number;

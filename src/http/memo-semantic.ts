@@ -10,7 +10,7 @@ const normalise = z
 const wrong = z.number().positive().max(0.2).optional();
 const acceptWrongAnswers = z.literal(true, 'must be true: no threshold tells what means the same from what does not');
 
-/** How texts of a namespace are compared. */
+/** Comparison of a namespace's texts. */
 export const semantic = z.discriminatedUnion('mode', [
   z.strictObject({ mode: z.literal('normalise'), normalise }),
   z.strictObject({ mode: z.literal('suggest') }),
@@ -18,13 +18,13 @@ export const semantic = z.discriminatedUnion('mode', [
   z.strictObject({ mode: z.literal('threshold'), normalise, threshold: z.number().min(0).max(1), acceptWrongAnswers }),
 ]);
 
-/** Namespaces of pictures, films, shapes and what they are made from: a similar one is another one. */
+/** Namespaces of pictures, films, shapes and their inputs: a similar input gives another result. */
 const neverAlike = /^(?:comfyui|prompts|presets)(?![a-z\d])/i;
 
-/** Its answers have the whole request as their key, of which no part is a text to be compared. */
+/** The namespace of answers whose key is the whole request, without a text to be compared. */
 const llm = 'llm';
 
-/** @throws CacheError BAD_REQUEST for what cannot be, here or at all */
+/** @throws CacheError BAD_REQUEST for settings that are impossible, here or anywhere */
 export function checkedSemantic(ns: string, given: z.output<typeof semantic>, canEmbed: boolean): MemoSemantic {
   const { mode } = given;
   if (ns === llm) {

@@ -4,10 +4,10 @@ import type { Memo } from '../memo/memo.ts';
 import type { Given } from '../memo/values.ts';
 import type { Warm } from './memo-requests.ts';
 
-/** A page or file that has not come whole by then is not stored, ms. */
+/** Timeout for fetching a page or file, ms; an incomplete one is not stored. */
 const fetchMs = 10 * 60_000;
 
-/** Stores a result that is missing, and brings one that is here into memory. */
+/** Stores a missing result, and brings a present one into memory. */
 export async function warmResult(memo: Memo, { url, given, ...request }: Warm, signal: AbortSignal): Promise<MemoWarmItem> {
   const { ns, key } = request;
   const state = memo.manage.warm(ns, key);
@@ -17,13 +17,13 @@ export async function warmResult(memo: Memo, { url, given, ...request }: Warm, s
     const { stored, reason } = await memo.put({ ...request, given: found });
     return { ns, key, state: stored ? 'stored' : 'miss', ...(reason && { reason }) };
   } catch (error) {
-    // One that cannot be had is no reason to leave out the others.
+    // One failure does not prevent the others.
     if (url === null || signal.aborted) throw error;
     return { ns, key, state: 'miss', error: messageOf(error) };
   }
 }
 
-/** What is at an address, as a blob. Only a whole answer of success is one. @throws Error, CacheError */
+/** The body at an address, as a blob. Only a complete answer of success counts. @throws Error, CacheError */
 async function fetched({ blobs }: Memo, url: string, signal: AbortSignal): Promise<Given> {
   const ends = AbortSignal.any([signal, AbortSignal.timeout(fetchMs)]);
   const response = await fetch(url, { signal: ends }).catch((error: Error) => {
@@ -38,7 +38,7 @@ async function fetched({ blobs }: Memo, url: string, signal: AbortSignal): Promi
     if (!blob) throw new CacheError('CONFLICT', 'nothing is stored now');
     return { blob: blob.sha256, contentType: headers.get('content-type')?.slice(0, 200) };
   } finally {
-    // What was read to its end, or broke off, has nothing to cancel.
+    // A body that was read to its end, or broke off, has nothing to cancel.
     await body?.cancel().catch(() => {});
   }
 }

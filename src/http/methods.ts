@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 export class Methods {
   readonly #routes: { url: string; form: RegExp; method: string }[] = [];
 
-  /** Notes the routes that are added from here on. */
+  /** Records the routes that are added from here on. */
   constructor(app: FastifyInstance) {
     app.addHook('onRoute', ({ url, method }) => {
       const form = new RegExp(`^${url.replaceAll('.', '\\.').replaceAll(/:\w+/g, '[^/]+').replaceAll('*', '.*')}/?$`);
@@ -12,7 +12,7 @@ export class Methods {
     });
   }
 
-  /** Those that a path has; none when it is not there. A name in a route goes before a parameter. */
+  /** The methods of a path; none when it does not exist. A name in a route takes precedence over a parameter. */
   of(path: string): string[] {
     const named = this.#routes.filter(({ url }) => url === path);
     const routes = named.length > 0 ? named : this.#routes.filter(({ form }) => form.test(path));

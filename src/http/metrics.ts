@@ -98,7 +98,7 @@ const series: readonly Series[] = [
   tierSeries('floor_bytes', 'Free bytes kept free', 'floor'),
 ];
 
-/** The text for Prometheus. Only figures: no path or file name appears in it. */
+/** The text for Prometheus. Only figures: it contains no path or file name. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #series: { read: Series['read']; set: Setter }[];

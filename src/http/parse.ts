@@ -12,7 +12,7 @@ export type Present<T> = T extends readonly (infer Item)[]
     ? { [K in keyof T]: Present<Exclude<T[K], undefined>> }
     : T;
 
-/** Most items of one field, and most problems that are told: to say what is wrong with a million takes seconds. */
+/** Maximum items of one field, and maximum reported problems: describing a million takes seconds. */
 const mostItems = 100_000;
 const mostProblems = 20;
 

@@ -12,7 +12,7 @@ import type { Proofs } from './proofs.ts';
 import type { Services } from './services.ts';
 import { untilGone } from './until-gone.ts';
 
-/** How a prompt is to be run; fields of a body beside what tells the prompt. */
+/** Options of a run; fields of a body beside those that name the prompt. */
 export const runFields = {
   comfyui: z.string().max(1000).optional(),
   ttl: lifetime.optional(),
@@ -29,18 +29,18 @@ export const runFields = {
 export const runBody = z.object(runFields);
 type RunFields = Present<z.infer<typeof runBody>>;
 
-/** Most bytes of files in one answer. */
+/** Maximum bytes of files in one answer. */
 const mostInAnswer = 32 * 2 ** 20;
 
 export interface PromptToRun {
   prompt: AskedPrompt['prompt'];
   /** As it was written. */
   text: string;
-  /** The preset that it is of; null = of none. */
+  /** Its preset; null = none. */
   preset: string | null;
 }
 
-/** Answers requests that have a prompt run. */
+/** Answers requests for runs of prompts. */
 export class PromptRuns {
   readonly #prompts: Services['prompts'];
   readonly #proofs: Proofs;
@@ -50,7 +50,7 @@ export class PromptRuns {
     this.#proofs = proofs;
   }
 
-  /** With `watch` the answer is a stream that ends with it. @param more fields of the answer besides */
+  /** With `watch` the answer is a stream that ends with the result. @param more additional fields of the answer */
   async answer<More extends object>(
     { request, reply }: { request: FastifyRequest; reply: FastifyReply },
     { prompt, text, preset }: PromptToRun,

@@ -16,7 +16,7 @@ import {
 } from '../runtime/mutual-proof.ts';
 import { parse } from './parse.ts';
 
-/** The daemon proves itself here. No token is needed: the answer is of use only to clients that know it. */
+/** Path of the daemon's proof. It needs no token: the answer is of use only to clients that know it. */
 export const proofPath = '/api/proof';
 
 /** A request whose client has proven itself. */
@@ -30,7 +30,7 @@ export const proofQuery = z.object({ nonce: z.string().regex(noncePattern, 'must
 
 /**
  * The daemon's side of the proof (`docs/TRUST.md`): one exchange for each connection, then a proof in each request and each answer.
- * A client knows that it speaks to the daemon before it says anything else, and the token is never sent.
+ * A client knows that it speaks to the daemon before it sends anything else, and the token is never sent.
  */
 export class Proofs {
   readonly #token: string;
@@ -56,7 +56,7 @@ export class Proofs {
       if (proven) {
         const body = payload instanceof Readable ? { stream: true as const } : textOf(payload);
         reply.header(answerHeader, proven.session.answerProof(proven.number, reply.statusCode, body));
-        // What HTTP/1.1 takes for granted costs Python more to parse than the proof costs to make.
+        // Default headers of HTTP/1.1 cost Python more to parse than the proof costs to make.
         reply.raw.sendDate = false;
         reply.raw.removeHeader('connection');
       }

@@ -5,17 +5,17 @@ import type { Clock } from '../runtime/clock.ts';
 const most = 30;
 const windowMs = 60_000;
 
-/** Bounds what is dear or destructive to 30 requests a minute: there is one token, and those who have it share them. */
+/** Limits expensive or destructive requests to 30 a minute: there is one token, and all who have it share them. */
 export class RateLimit {
   readonly #clock: Clock;
-  /** When the last ones came, by the monotonic clock, oldest first. */
+  /** Times of the last requests, by the monotonic clock, oldest first. */
   #times: number[] = [];
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Counts a request. @throws CacheError RATE_LIMITED, and says in the reply when to try again */
+  /** Counts a request. @throws CacheError RATE_LIMITED, with the time of the next try in the reply */
   admit(reply: FastifyReply): void {
     const now = this.#clock.monotonic();
     this.#times = this.#times.filter((time) => now - time < windowMs);

@@ -4,10 +4,10 @@ import type { Services } from './services.ts';
 import { eventKinds, tellEvent } from './told-events.ts';
 
 const most = 300;
-/** They come many times a second, and each replaces the one before it. */
+/** Events that come many times a second, and replace the ones before them. */
 const passing: ReadonlySet<string> = new Set(['job-progress', 'verify-progress']);
 
-/** The last events, for those who come later. */
+/** The last events, for clients that connect later. */
 export class RecentEvents {
   #events: RecentEvent[] = [];
   #dropped = 0;
@@ -26,7 +26,7 @@ export class RecentEvents {
   list(): RecentEvent[] {
     return this.#events.slice(-most).reverse();
   }
-  /** The same for people. */
+  /** The same list for people. */
   told(): ToldEvents {
     const newest = this.#dropped + this.#events.length;
     const events = this.list().map((event, index) => ({

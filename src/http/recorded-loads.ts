@@ -12,18 +12,18 @@ import type { Services } from './services.ts';
 
 export type RecordedServices = Pick<Services, 'catalog' | 'settings' | 'tiers' | 'bound' | 'clock'>;
 
-/** The time that is counted, and that of which loads are replayed, ms. */
+/** The counted time, and the time of replayed loads, ms. */
 const [countedMs, replayedMs] = [30 * dayMs, 365 * dayMs];
-/** A curve is made anew after this time, ms, or when limit or policy have changed. */
+/** Age at which a curve is made anew, ms; it also is when limit or policy have changed. */
 const keptMs = 10 * 60_000;
-/** Sizes as parts of the limit. */
+/** Sizes as multiples of the limit. */
 const parts = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
-/** Where compressed copies lie. */
+/** The tier of compressed copies. */
 const coldTier = 'cold';
-/** Loads that are read from the catalog between two turns. */
+/** Loads read from the catalog between two turns of the event loop. */
 const perTurn = 400;
 
-/** What the recorded loads tell. */
+/** Analyses of the recorded loads. */
 export class RecordedLoads {
   readonly #services: RecordedServices;
   readonly #ratios: CompressedRatios;
@@ -42,7 +42,7 @@ export class RecordedLoads {
     return `${all.join('\n')}\n`;
   }
 
-  /** The miss curve of the last 30 days; what was loaded in the year before fills the replayed cache. */
+  /** The miss curve of the last 30 days; the loads of the year before fill the replayed cache. */
   misses(): Promise<MissesAnswer> {
     const { clock } = this.#services;
     const { limit, policy } = this.#rules();
@@ -51,7 +51,7 @@ export class RecordedLoads {
     if (this.#misses?.key === key && at - this.#misses.at < keptMs) return this.#misses.answer;
     const answer = this.#curve(limit, policy);
     this.#misses = { key, at, answer };
-    // A failure is not kept, and neither is that there was no load or no copy yet.
+    // A failure is not kept, nor an answer without loads or copies.
     const drop = () => (this.#misses = null);
     answer.then(({ cold }) => cold === null && drop(), drop);
     return answer;
@@ -92,7 +92,7 @@ export class RecordedLoads {
     return coldAdvice(trace, { ...rules, isOn, measured });
   }
 
-  /** How far the files that were loaded since shrink when they are compressed. */
+  /** Compression ratios of the files that were loaded since. */
   async #shrinking(since: number): Promise<Ratios> {
     const paths = new Set<string>();
     for await (const { path } of this.#past(since)) paths.add(path);
@@ -116,7 +116,7 @@ export class RecordedLoads {
   }
 }
 
-/** Around the limit, up to the first that holds everything. */
+/** Sizes around the limit, up to the first that holds everything. */
 function sizesFor(limit: number, footprint: number): number[] {
   const larger = parts.map((part) => Math.round(part * limit)).filter((size) => size <= limit || size < footprint);
   return [...new Set(footprint > limit ? [...larger, footprint] : larger)].sort((a, b) => a - b);

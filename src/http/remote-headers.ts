@@ -17,12 +17,12 @@ interface Sources {
   head(file: SourceFile, bytes: number): Promise<Uint8Array>;
 }
 
-/** Headers are kept for so many files. */
+/** Maximum number of kept headers. */
 const mostKept = 200;
-/** Most headers fit, so one request is enough. */
+/** Bytes of the first request: most headers fit into it. */
 const firstBytes = 256 * 1024;
 
-/** The true headers of files on remotes, read once and kept: their placeholders have none. */
+/** The true headers of files on remotes, read once and kept, since their placeholders have none. */
 export class RemoteHeaders {
   readonly #sources: Sources;
   readonly #kept = new Map<string, RemoteHeaderAnswer>();

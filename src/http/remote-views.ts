@@ -4,7 +4,7 @@ import type { Services } from './services.ts';
 
 export type RemoteServices = Pick<Services, 'roots' | 'catalog' | 'settings' | 'clock'>;
 
-/** The remotes, how they do, and what was read from them. */
+/** The remotes, their state, and the reads from them. */
 export function remoteViews({ roots, catalog, settings, clock }: RemoteServices): RemoteView[] {
   return roots.remotes().map(({ remote, root }) => {
     const { name, driver, to, price } = remote;

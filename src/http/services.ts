@@ -54,7 +54,7 @@ interface Settings {
   readonly warnings: readonly string[];
   /** @throws CacheError BAD_CONFIG and changes nothing. */
   change(change: ConfigChange): void;
-  /** The copies that would leave after it, null when it does not touch the limit. @throws CacheError BAD_CONFIG */
+  /** The copies that would leave after a change, null when it does not touch the limit. @throws CacheError BAD_CONFIG */
   leavingAfter(change: ConfigChange): Promise<Leaving | null>;
   /** The same of results and their limits. */
   resultsLeavingAfter(change: ConfigChange): LeavingResults | null;
@@ -71,30 +71,30 @@ export interface KnownFile {
 
 /** The same as the roots list it. */
 interface ListedSource extends KnownFile {
-  /** What it lies on. */
+  /** Its medium. */
   medium: Medium;
 }
 
 interface LocatedFile extends Omit<SourceFile, 'fingerprint'> {
   medium: Medium;
-  /** It lies on a remote only. */
+  /** True when it lies on a remote only. */
   isRemote?: boolean;
 }
 
 interface Roots {
   list(): RootView[];
-  /** Those that are no directories. */
+  /** The roots that are remotes. */
   remotes(): { remote: Remote; root: RootView }[];
   /** The path as in the catalog, or null below no known root. */
   locate(path: string): LocatedFile | null;
   /** A directory as the paths of roots spell it: a root, by whichever of its names, or one with roots in it; null = neither. */
   spelled(directory: string): string | null;
-  /** What ComfyUI calls it, on every host; null below no known root. */
+  /** ComfyUI's name for it on every host; null below no known root. */
   nameOf(path: string): { category: string; name: string } | null;
   stat(located: LocatedFile, askedBy: 'command'): Promise<SourceState>;
   /** The first bytes of a source. @throws CacheError */
   head(file: SourceFile, bytes: number): Promise<Uint8Array>;
-  /** The model files below the roots, asked for or not, as they were met last. */
+  /** The model files below the roots, asked for or not, as last found. */
   files(): Iterable<ListedSource>;
   /** Named folders that are no roots, and roots that are no longer named, one line each. */
   readonly warnings: readonly string[];
@@ -104,11 +104,11 @@ interface Roots {
   forget(paths: readonly string[]): string[];
 }
 
-/** The hosts that share, and what they have. */
+/** The hosts that share, and their contents. */
 interface Farm {
   view(): Promise<Omit<FarmAnswer, 'shared'>>;
   locate(path: string): Promise<Omit<FarmLocateAnswer, 'shared'>>;
-  /** Has other hosts copy files too. @param hosts how many hosts are to have each, this one among them */
+  /** Asks other hosts to copy files too. @param hosts number of hosts that should have each, this one included */
   warmOthers(
     files: readonly { name: string; path: string | null }[],
     options: { hosts: number | 'all'; check?: boolean | undefined; wait?: boolean | undefined },
@@ -116,7 +116,7 @@ interface Farm {
   readonly figures: FarmFigures;
   readonly claims: ClaimCounts;
   readonly peerErrors: PeerErrorCounts;
-  /** Known hosts, this one among them. */
+  /** Number of known hosts, this one included. */
   readonly size: number;
   readonly isDirectoryUp: boolean;
 }
@@ -125,7 +125,7 @@ interface SharedStore {
   view(): SharedView;
   /** Whether it has the content of a source, as of the last look at it; null when that is not known. */
   hadLast(source: Pick<LocatedFile, 'path' | 'rel' | 'category'>): boolean | null;
-  /** The same of this moment. */
+  /** The same at this moment. */
   has(source: Pick<LocatedFile, 'path' | 'rel' | 'category'>): Promise<boolean | null>;
 }
 
@@ -150,9 +150,9 @@ export interface Services {
   accounts: Pick<Accounts, 'progress' | 'orphans' | 'dropOrphans'>;
   /** Limit and floor of a tier, bytes. */
   bound(tier: Tier): { limit: number; floor: number };
-  /** Most bytes of categories on the SSD. */
+  /** Maximum bytes of categories on the SSD. */
   quotas(): ReadonlyMap<string, number>;
-  /** Most bytes of variants. */
+  /** Maximum bytes of variants. */
   variantsLimit(): number;
   policy(): Policy;
   /** Which sources are cached at all. */
@@ -167,19 +167,19 @@ export interface Services {
   workflows: Workflows;
   foresight: Foresight;
   copier: Copier;
-  /** The coming cost of narrower bounds. */
+  /** Pending cost of narrower bounds. */
   limitKeeper: { readonly warning: string | null };
   evictor: Evictor;
   scrub: Scrub;
   memo: Memo;
-  /** The coming cost of limits of results; null = none. */
+  /** Pending cost of limits of results; null = none. */
   memoBounds: { readonly warning: string | null };
   /** Null when no language model's server is configured. */
   llm: Llm | null;
   prompts: Prompts;
-  /** Null when this host shares with none. */
+  /** Null without a farm. */
   farm: Farm | null;
-  /** The store that hosts share copies in; null = none. */
+  /** The shared store; null = none. */
   sharedStore: SharedStore | null;
   presets: Presets;
   published: PublishedCheck;

@@ -5,14 +5,14 @@ import type { SignIn } from '../catalog/sign-ins.ts';
 import { isSame } from '../runtime/mutual-proof.ts';
 import type { Services } from './services.ts';
 
-/** A browser that was not seen for so long is signed out, ms. */
+/** Idle time after which a browser is signed out, ms. */
 const keptMs = 30 * 24 * 3600_000;
-/** How exact the time of the last use is, ms. */
+/** Precision of the time of the last use, ms. */
 const noteEveryMs = 3600_000;
 const most = 50;
 const longestName = 200;
 
-/** The page sends its key in this header, which no page of another origin can send along. */
+/** Header with the page's key, which no page of another origin can send. */
 const keyHeader = 'x-autocached-key';
 
 /**
@@ -54,7 +54,7 @@ export class SignIns {
     return found && this.#isFresh(found) ? found : null;
   }
 
-  /** @param current the one that asks */
+  /** @param current the browser that sent the request */
   list(current: SignIn | null): SignInView[] {
     const fresh = [...this.#all.values()].filter((one) => this.#isFresh(one)).sort((a, b) => b.usedAt - a.usedAt);
     return fresh.map(({ id, browser, createdAt, usedAt }) => {
@@ -70,7 +70,7 @@ export class SignIns {
     return known;
   }
 
-  /** @returns how many browsers were signed in */
+  /** @returns the number of browsers that were signed in */
   endAll(): number {
     const ids = [...this.#all.keys()];
     for (const id of ids) this.end(id);
@@ -94,7 +94,7 @@ export class SignIns {
     this.#write(() => this.#services.catalog.signIns.save(one));
   }
 
-  /** Nobody waits for it: what is in memory counts. */
+  /** Writes in the background: the state in memory counts. */
   #write(work: () => void): void {
     const { catalog, log } = this.#services;
     catalog
@@ -103,7 +103,7 @@ export class SignIns {
   }
 }
 
-/** Daemons at several ports of a machine share its cookies. */
+/** Includes the port, since daemons at several ports of a machine share its cookies. */
 export function cookieName(host: string | undefined): string {
   return `autocached-${/:(\d+)$/.exec(host ?? '')?.[1] ?? '80'}`;
 }

@@ -15,15 +15,15 @@ const types: Partial<Record<string, string>> = {
 };
 
 const dashboard = 'src/http/dashboard';
-/** Files of the sidebar in ComfyUI, which shows the same things. They have the address that the page's modules import them by. */
+/** Files of the sidebar in ComfyUI, which the dashboard shares. Their address is the one by which the page's modules import them. */
 const shared = 'comfyui/web';
 const sharedFiles = ['elements.js', 'vocabulary.js', 'words.js', 'work.js'];
-/** The folders of all that is not the page itself. */
+/** The folders of all files but the page itself. */
 export const staticFolders = ['/dashboard', `/${shared}`];
 const require = createRequire(import.meta.url);
 const charts = require.resolve('uplot/package.json');
 
-/** All that a browser may load for the dashboard, by its path in an address. */
+/** All files that a browser may load for the dashboard, by their path in an address. */
 export function staticFiles(): Map<string, StaticFile> {
   const dir = join(packageDir, dashboard);
   const own = readdirSync(dir).map((name) => [name === 'index.html' ? '/' : `/dashboard/${name}`, join(dir, name)] as const);
@@ -36,7 +36,7 @@ export function staticFiles(): Map<string, StaticFile> {
   return new Map(files.map(([url, path]) => [url, { path, type: types[extname(path)] ?? 'application/octet-stream' }]));
 }
 
-/** Read at once: the page and the daemon are of one version, also when the package is replaced while the daemon runs. */
+/** Read at once: page and daemon stay of one version, even if the package is replaced while the daemon runs. */
 export function readStaticFiles(): Map<string, { content: Buffer; type: string }> {
   return new Map([...staticFiles()].map(([url, { path, type }]) => [url, { content: readFileSync(path), type }]));
 }

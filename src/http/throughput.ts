@@ -5,11 +5,11 @@ import type { Services } from './services.ts';
 const everyMs = 5000;
 const kept = 60;
 
-/** How many bytes were copied in each of the last 60 times 5 s, out of what copies tell of themselves. */
+/** Copied bytes in each of the last 60 spans of 5 s, from the progress events of copies. */
 export class Throughput {
   readonly #clock: Services['clock'];
   readonly #copied = new Map<number, number>();
-  /** Of the last one that was begun. */
+  /** Number of the last span that was begun. */
   #number = 0;
   #bytes: number[] = [];
 
@@ -19,13 +19,13 @@ export class Throughput {
       if (name === 'job-progress') this.#add(data as JobView);
       if (name !== 'job-done' && name !== 'job-failed') return;
       const job = data as JobView;
-      // Small files end before they have told of any progress. What a link shares was not copied.
+      // Small files end before any progress event. Bytes that a link shares were not copied.
       if (name === 'job-done' && this.#copied.has(job.id)) this.#add(job);
       this.#copied.delete(job.id);
     });
   }
 
-  /** Oldest first; the last one is not over yet. */
+  /** Oldest first; the last span is not over yet. */
   read(): ThroughputView {
     this.#advance();
     return { everyMs, bytes: [...new Array<number>(kept - this.#bytes.length).fill(0), ...this.#bytes] };
@@ -33,7 +33,7 @@ export class Throughput {
 
   #add({ id, bytesDone }: JobView): void {
     this.#advance();
-    // A copy that goes on where it was stopped has its first bytes already.
+    // A resumed copy has its first bytes already.
     const before = this.#copied.get(id) ?? bytesDone;
     this.#copied.set(id, bytesDone);
     this.#bytes.push((this.#bytes.pop() ?? 0) + Math.max(0, bytesDone - before));

@@ -24,7 +24,7 @@ export function tellEvent(event: DaemonEvent): Pick<ToldEvent, 'text' | 'kind' |
   };
 }
 
-/** Whether somebody should look. */
+/** Whether a person should look at it. */
 function isTrouble({ name, data }: DaemonEvent): boolean {
   switch (name) {
     case 'copy-damaged':

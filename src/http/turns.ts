@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 
-/** Requests that begin in one turn of the event loop; a lookup takes a good part of a millisecond. */
+/** Maximum requests that begin in one turn of the event loop; a lookup takes a good part of a millisecond. */
 const perTurn = 4;
 
 /**
- * Spreads requests over the turns of the event loop, in their order. A turn accepts a single new connection; one that answered
- * everybody who waits would keep new programs waiting for seconds.
+ * Spreads requests over the turns of the event loop, in their order. A turn accepts a single new connection; a turn that answered all
+ * waiting requests would keep new programs waiting for seconds.
  */
 export function spreadOverTurns(app: FastifyInstance): void {
   const waiting: (() => void)[] = [];
@@ -19,7 +19,7 @@ export function spreadOverTurns(app: FastifyInstance): void {
   app.addHook('onRequest', (_request, _reply, done) => {
     if (begun === perTurn) return void waiting.push(done);
     begun += 1;
-    // A turn ends where it is full: one for each request would cost a lone asker a tenth of the processor time.
+    // Only a full turn is ended: one turn for each request would cost a lone client a tenth of the processor time.
     if (begun === perTurn) setImmediate(nextTurn);
     done();
   });

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 
-/** Aborts when the client has left before its answer was whole. */
+/** Aborts when the client disconnects before its answer is complete. */
 export function untilGone(raw: ServerResponse): AbortSignal {
   const gone = new AbortController();
   raw.once('close', () => raw.writableFinished || gone.abort());

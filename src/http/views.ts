@@ -26,7 +26,7 @@ export function viewOf(entry: Entry, { catalog, leases, tiers }: Pick<Services, 
   };
 }
 
-/** What a tier has done, as the API shows it. */
+/** The activity of a tier, as the API shows it. */
 export function tierUseView({ hits, evictions, rejected, loads, loadMs }: TierUse): TierUseView {
   return { hits, evictions, rejected, loads, averageLoadMs: loads === 0 ? null : loadMs / loads };
 }

@@ -4,7 +4,7 @@ import type { Wanted } from '../usage/warmer.ts';
 import type { Services } from './services.ts';
 
 /**
- * Has other hosts of the farm copy the files of a request too. A file below no folder of models has no name that another host knows.
+ * Asks other hosts of the farm to copy the files of a request too. A file below no model folder has no name on other hosts.
  * @returns null when the request is about this host only @throws CacheError BAD_REQUEST without a farm
  */
 export function warmOthers(

@@ -22,12 +22,12 @@ const promptItem = z.strictObject({
 });
 type PromptItem = z.infer<typeof promptItem>;
 
-/** Prompts are computed by ComfyUI, and not by whoever warms them. */
+/** True for items that ComfyUI computes; the caller computes all others. */
 export function isPromptItem({ body }: Written): boolean {
   return isObject(body) && (body['prompt'] !== undefined || body['preset'] !== undefined);
 }
 
-/** Has a prompt, or that of a preset, run when ComfyUI is idle. @returns does it @throws CacheError BAD_REQUEST for what cannot be read */
+/** Runs a prompt, or that of a preset, when ComfyUI is idle. @returns a function that does @throws CacheError BAD_REQUEST for an unreadable item */
 export function readPromptItem(
   { prompts, presets }: Pick<Services, 'prompts' | 'presets'>,
   written: Written,
@@ -51,13 +51,13 @@ export function readPromptItem(
       });
       return { ns, key, state, ...(why !== null && { error: why }) };
     } catch (error) {
-      // One that cannot be had is no reason to leave out the others.
+      // One failure does not prevent the others.
       return { ns, key: '', state: 'miss', error: messageOf(error) };
     }
   };
 }
 
-/** A prompt, and the same as it is to be written. */
+/** A prompt, parsed and in its text form. */
 async function promptOf(
   presets: Services['presets'],
   { prompt }: PromptItem,

@@ -2,12 +2,12 @@
 
 /** Half of this browser's sign-in; the other half is a cookie that no script can read. */
 let key = '';
-/** Where it is in the browser's storage. */
+/** Its key in the browser's storage. */
 export const keptKey = 'autocached-key';
 
 /**
- * Signs in with the one-time code in the address, which is removed there, or as before.
- * @returns false when there is neither; a sign-in of before may be over
+ * Signs in with the one-time code in the address, which is removed there, or with the kept sign-in.
+ * @returns false when there is neither; a kept sign-in may have ended
  */
 export async function signIn(location, history, storage) {
   const code = location.hash.slice(1);
@@ -26,7 +26,7 @@ export function forgetSignIn(storage) {
   key = '';
 }
 
-/** Refused because this browser is not signed in, or no longer. */
+/** Refused because this browser is not signed in, or not any more. */
 export class NotSignedIn extends Error {}
 
 /** No daemon answers. */
@@ -54,7 +54,7 @@ export async function send(path, { method, body }) {
   }
 }
 
-/** The error that a response tells; one without a body is that of a proxy. */
+/** The error in a response; a response without a body comes from a proxy. */
 export async function refusal(response) {
   const { error = {} } = await response.json().catch(() => ({}));
   const { message = `The daemon answers with status ${response.status}.`, hint } = error;

@@ -33,7 +33,7 @@ let lost = null;
 let isOut = false;
 let trouble = '';
 
-/** What a page may use of the others. */
+/** The app as pages see it. */
 const app = {
   live: new Live((isLive, error) => (isLive ? found() : lose(error))),
   query: new URLSearchParams(),
@@ -67,7 +67,7 @@ async function start() {
   addEventListener('storage', ({ key }) => key === keptKey && location.reload());
   if (!isSignedIn) return signInPage(at('main'));
   try {
-    // Whether the sign-in still counts.
+    // Checks whether the sign-in still counts.
     await ask('/api/jobs?limit=1');
   } catch (error) {
     if (error instanceof NotSignedIn) return signInPage(at('main'));
@@ -93,7 +93,7 @@ function open({ byPerson }) {
     else link.removeAttribute('aria-current');
   at('main').replaceChildren();
   shown = { name, page: pages[name].show(at('main'), app) };
-  // Somebody who does not see the page hears that it is another one.
+  // Screen readers announce the new page.
   if (byPerson) {
     at('main').focus({ preventScroll: true });
     scrollTo(0, 0);
@@ -101,7 +101,7 @@ function open({ byPerson }) {
   void pulse();
 }
 
-/** Copies tell of themselves many times a second. */
+/** Copies report progress many times a second. */
 function soon() {
   if (timer?.soon) return;
   clearTimeout(timer?.id);
@@ -146,7 +146,7 @@ function lose(error) {
     return signInPage(at('main'));
   }
   if (!(error instanceof DaemonAway)) {
-    // It comes again with each look.
+    // The same error recurs with each look.
     if (error.message !== trouble) tell(error.message);
     trouble = error.message;
     return;

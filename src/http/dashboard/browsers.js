@@ -47,7 +47,7 @@ function rowOf({ id, browser, createdAt, usedAt, current }, out) {
   );
 }
 
-/** The browser and the system, out of what a browser calls itself. */
+/** The browser and the system, from the name that a browser gives itself. */
 function nameOf(agent) {
   const [, browser] = /(Firefox|Edg|OPR|Chrome|Safari)\//.exec(agent.replace(/Chrome\/\S+ Safari\/\S+ (?=Edg|OPR)/, '')) ?? [];
   const [system] = /Windows|Android|iPhone|iPad|Mac OS X|Linux/.exec(agent) ?? [];

@@ -7,7 +7,7 @@ import uPlot from './uplot.js';
 const height = 150;
 /** In seconds: bars have their whole width at the edges too. */
 const halfDay = 43_200;
-/** Where the lines of charts may lie, s and bytes. */
+/** Distances of the lines of charts, s and bytes. */
 export const timeSteps = [
   1,
   2,
@@ -34,7 +34,7 @@ const byDay = {
 };
 
 /**
- * A chart of rows, with a legend that tells the values under the pointer, and all values as a table for who does not see it.
+ * A chart of rows, with a legend with the values under the pointer, and all values as a table for screen readers.
  * @param x `name`; `read` (the value of a row), `format` (one for people), `time` (they are seconds), `range` as uPlot takes it, `steps`
  *   as below, `isTold` (whether a row is in the table)
  * @param series `name`, `color` (a token), `kind` (`bars`, `line`, or `points`), `read` (the value of a row; null for none), `place` (-1 or
@@ -145,7 +145,7 @@ function optionsOf({ width, x, series, format, most, steps, tell }) {
   };
 }
 
-/** A single value has no line to lie on: it is a point, however many days there are. */
+/** A single value has no line: it is a point, for any number of days. */
 function only({ data }, series, areShown) {
   const told = data[series].flatMap((value, at) => (value === null ? [] : [at]));
   return !areShown && told.length === 1 ? told : null;

@@ -12,7 +12,7 @@ import { section } from './section.js';
 export const title = 'Copies';
 
 const moving = ['running', 'limited'];
-/** Copies in their order: those that run, those that wait and for what, and those that have ended. */
+/** Copies in their order: running ones, waiting ones with the reason, and ended ones. */
 export function show(main, app) {
   const summary = element('p', { class: 'muted', attributes: { role: 'status' } });
   const rate = rateLine();

@@ -23,7 +23,7 @@ export function showDialog(title, make) {
   return promise;
 }
 
-/** Asks before something is done. @param text what it costs @returns whether to do it */
+/** Asks for a confirmation. @param text the cost @returns whether to do it */
 export async function confirmed(title, text, { yes, no = 'Cancel' }) {
   const button = (label, value, close, primary) =>
     element('button', {
@@ -39,7 +39,7 @@ export async function confirmed(title, text, { yes, no = 'Cancel' }) {
   return answer === true;
 }
 
-/** Tells the outcome of what somebody did. @param undo takes it back, where that can be */
+/** Reports the outcome of a person's action. @param undo takes it back, if possible */
 export function tell(text, undo) {
   const toast = element('div', { class: 'toast' }, element('span', { text }));
   const gone = setTimeout(() => toast.remove(), toastMs);
@@ -60,7 +60,7 @@ export function tell(text, undo) {
   toasts.append(toast);
 }
 
-/** Does something, and tells what came of it. @param run settles with the text to tell, if any, and how to undo it */
+/** Performs an action and reports its outcome. @param run settles with the text to report, if any, and how to undo it */
 export async function attempt(run) {
   try {
     const done = await run();

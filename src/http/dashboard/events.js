@@ -7,11 +7,11 @@ import { showKeyed } from './keyed.js';
 export const title = 'Events';
 
 const passing = ['job-progress', 'verify-progress'];
-/** Many events may come at once. */
+/** Delay that joins many events at once, ms. */
 const soonMs = 300;
 const always = ['All events', 'Troubles'];
 
-/** What has happened, the newest first. */
+/** The events, the newest first. */
 export function show(main) {
   let told = [];
   let timer = null;

@@ -5,7 +5,7 @@ import { ask } from './api.js';
 import { showDialog, tell } from './dialogs.js';
 import { agoText, splitPath } from './figures.js';
 
-/** The whole story of one file. */
+/** Everything known about one file. */
 export async function explain(path) {
   try {
     const told = await ask(`/api/cache/explain?${new URLSearchParams({ path })}`);

@@ -5,7 +5,7 @@ import { number } from './tables.js';
 
 /** The words, figures and rows of a farm. */
 
-/** How the farm's Redis does, and whether this host gives anything. */
+/** State of the farm's Redis, and whether this host gives anything. */
 export function stateText({ name, host, url, directory }) {
   const away = directory.why === null ? '' : `: ${directory.why}`;
   const redis = {
@@ -17,7 +17,7 @@ export function stateText({ name, host, url, directory }) {
   return `Farm ${name}: ${redis}. This host is ${host}; ${gives}.`;
 }
 
-/** Of all hosts, since each of them started. @returns names with texts */
+/** Sums over all hosts, each since its start. @returns names with texts */
 export function farmFacts({ hosts, peerErrors }) {
   const sum = (key) => hosts.reduce((total, host) => total + host[key], 0);
   const [origin, received] = [sum('originBytes'), sum('receivedBytes')];

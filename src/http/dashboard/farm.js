@@ -14,7 +14,7 @@ const contentHeads = ['Model', '#Size', '#Here', 'Other hosts'];
 const alone = () =>
   `This machine shares with no other one. With several machines, "${typed('farm init')}" begins a farm: its hosts read the origin once, and give each other what they have read (docs/FARM.md).`;
 
-/** The hosts that share, what they have read from where, and who has what. */
+/** The hosts that share, their reads by origin, and their contents. */
 export function show(main, _app) {
   const state = element('p', { class: 'muted', attributes: { id: 'farm-state', role: 'status' } });
   const facts = element('dl', { class: 'tiles' });

@@ -1,6 +1,6 @@
 import { counted, formatBytes, formatSeconds } from '../../../comfyui/web/words.js';
 
-/** Figures and times for people, besides those of the sidebar. */
+/** Figures and times for people, in addition to those of the sidebar. */
 
 /** @param share 0 to 1, null for none yet; never 100% while something is missing */
 export function percentText(share) {
@@ -9,7 +9,7 @@ export function percentText(share) {
   return `${Math.round(share * 100)}%`;
 }
 
-/** How long ago, in a few words. */
+/** Time since then, in a few words. */
 export function agoText(iso, now = Date.now()) {
   if (iso === null) return 'never';
   const minutes = Math.max(0, Math.round((now - Date.parse(iso)) / 60_000));
@@ -24,7 +24,7 @@ export function copiesText(count) {
   return `${count.toLocaleString('en-US')} ${count === 1 ? 'copy' : 'copies'}`;
 }
 
-/** The last part of a path, and what is before it. */
+/** The last part of a path, and the part before it. */
 export function splitPath(path) {
   const at = Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1;
   return { before: path.slice(0, at), base: path.slice(at) };
@@ -52,7 +52,7 @@ export function belowRoot(path, roots) {
   return path.slice(root.length).replace(/^[\\/]/, '');
 }
 
-/** What a larger cache would have saved, in a sentence or two. */
+/** The saving of a larger cache, in a sentence or two. */
 export function missesText({ loads, points, limit, more, cold }) {
   if (loads === 0)
     return 'No loads are recorded of the last 30 days. Load some models, and this tells what a larger cache would save.';
@@ -64,7 +64,7 @@ export function missesText({ loads, points, limit, more, cold }) {
   return [past, larger, ...(cold?.change ? [coldText(cold)] : [])].join(' ');
 }
 
-/** That another setting of AUTOCACHE_COMPRESS would be better. */
+/** Advice on another setting of AUTOCACHE_COMPRESS. */
 function coldText({ change, saves }) {
   const time = formatSeconds(Math.abs(saves));
   return change === 'cold'

@@ -13,7 +13,7 @@ const kinds = { hdd: 'hard disk', nas: 'network', s3: 'object store', ssd: 'fast
 const origins = { config: 'named in the settings', comfyui: 'a folder of ComfyUI', api: 'added by a program' };
 const tones = { ok: 'good', away: 'bad', missing: 'warn', unknown: 'muted' };
 
-/** The folders of sources: how each does, and what to do. */
+/** The folders of sources, with their state and actions. */
 export function show(main, app) {
   const list = element('ul', { class: 'card rows', attributes: { id: 'folders' } });
   const quiet = element('ul', { class: 'rows' });
@@ -81,7 +81,7 @@ export function show(main, app) {
   };
 }
 
-/** How much of each folder is cached. It costs a look at the whole library, so it is asked for only after a change. */
+/** The cached share of each folder. It takes a look at the whole library, so it is requested only after a change. */
 class Shares {
   #byPath = new Map();
   #state = '';
@@ -90,7 +90,7 @@ class Shares {
     return this.#byPath.get(path);
   }
 
-  /** @returns whether there is something new */
+  /** @returns whether something has changed */
   async renew({ roots, tiers }) {
     const state = JSON.stringify([
       roots.map(({ path, files }) => [path, files]),
@@ -126,7 +126,7 @@ function folderRow(root, forget) {
   );
 }
 
-/** The remotes among the folders: where their models lie, and what they cost. */
+/** The remotes among the folders: addresses and costs of their models. */
 async function remotesByPath() {
   const { remotes } = await ask('/api/remotes');
   return new Map(remotes.map((remote) => [remote.path, remote]));
@@ -156,7 +156,7 @@ function showFolder(row, { kind, kindFrom, origin, health, why, files, categorie
   setText(todo, isWell ? '' : `${ended(why ?? rootTerms[health].says)} ${folderAdvice(health, why)}`);
 }
 
-/** Deletes only after it has said how much. */
+/** Deletes only after showing how much. */
 async function askToForget({ path }) {
   const { files, of, bytes } = await ask('/api/cache/clear', { root: path, dryRun: true });
   const cost = files > 0 ? ` Its copies leave too: this ${costText(files, of, bytes)}.` : '';

@@ -9,7 +9,7 @@ const dayMs = 86_400_000;
 const GiB = 2 ** 30;
 
 /**
- * Asks which copies are to leave, shows what that frees, and removes them.
+ * Asks which copies should leave, shows the bytes that this frees, and removes them.
  * @param shares categories and folders of the library
  * @returns whether anything has changed
  */

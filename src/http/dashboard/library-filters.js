@@ -2,7 +2,7 @@ import { element, setText } from '../../../comfyui/web/elements.js';
 import { libraryTerms } from '../../../comfyui/web/vocabulary.js';
 
 const searchMs = 200;
-/** In addresses: what has no category. */
+/** The choice "no category" in addresses. */
 const noCategory = 'none';
 
 /** Search and filters, several at once; of one filter, several choices. @param query of the address @param signal ends it */
@@ -67,7 +67,7 @@ export function filterBar(query, { onChange, signal }) {
       remembered()
         .filter(([, value]) => value !== '')
         .map(([name, value]) => [name, name === 'category' && value === noCategory ? '' : value]),
-    /** @param answer of the library: what there is to choose from */
+    /** @param answer of the library, with the choices */
     show({ categories, folders, states }) {
       shares = { categories, folders };
       filters.category.show(
@@ -126,7 +126,7 @@ function choices(title, { onChange, signal }) {
       for (const box of list.querySelectorAll('input')) box.checked = chosen.includes(box.value);
       showCount();
     },
-    /** Made anew only when there is something else to choose: a tick keeps the keyboard. */
+    /** Made anew only when the choices differ: a tick keeps the keyboard focus. */
     show(items) {
       const text = JSON.stringify(items);
       if (text === shown || (whole.open && list.childElementCount === items.length)) return;

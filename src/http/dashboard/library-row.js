@@ -38,7 +38,7 @@ export function libraryRow({ selected, pick, explain }) {
     },
     update(row, file, at) {
       Object.assign(row, { file, at });
-      // What is selected is as it is told last.
+      // The selection keeps the latest state of its files.
       if (selected.has(file.path)) selected.set(file.path, file);
       const [pickCell, name, category, size, state, uses, used] = row.cells;
       pickCell.firstChild.checked = selected.has(file.path);

@@ -5,7 +5,7 @@ import { attempt, confirmed } from './dialogs.js';
 import { copiesText } from './figures.js';
 import { verify } from './verify.js';
 
-/** What can be done with the selected files. @param latest settles with them as they are @param onDone after a change */
+/** Actions on the selected files. @param latest settles with their present state @param onDone after a change */
 export function selectionTools({ selected, latest, app, onDone }) {
   const count = element('span', { class: 'muted' });
   const done = () => {
@@ -73,7 +73,7 @@ async function pin(files, pinned, done) {
   return { text: `${counted(changed.length, 'file')} ${pinned ? 'pinned' : 'unpinned'}.`, undo: { run } };
 }
 
-/** Deletes only after it has said how much. */
+/** Deletes only after showing how much. */
 async function evict(files, done) {
   const ids = files.flatMap(({ id }) => id ?? []);
   if (ids.length === 0) return { text: 'None of these files has a copy.' };

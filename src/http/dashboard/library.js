@@ -20,7 +20,7 @@ const columns = [
   { sort: 'lastUsed', text: 'Last used', class: 'number wider', descending: true },
 ];
 const mostSelected = 10_000;
-/** Between two looks at the same files, ms. */
+/** Interval between two looks at the same files, ms. */
 const pauseMs = 4000;
 
 /** Every model file on the sources, asked for or not. */
@@ -124,7 +124,7 @@ export function show(main, app) {
     all.indeterminate = selected.size > 0 && !all.checked;
   }
 
-  /** With the shift key, all from the one before. */
+  /** Selects or deselects a file; with the shift key, all from the last one picked. */
   function pick(file, at, isPicked, withShift) {
     const from = withShift && lastPicked !== null ? lastPicked : at;
     for (let row = Math.min(from, at); row <= Math.max(from, at); row += 1) {
@@ -151,7 +151,7 @@ export function show(main, app) {
     tools.show();
   }
 
-  /** The selected files; rows that cannot be seen are not told anew by themselves. */
+  /** The selected files; rows outside the window are not updated by themselves. */
   async function latest() {
     if (![...selected.keys()].every(table.shows)) {
       const { files } = await ask(`/api/library?${queryOf([['limit', String(mostSelected)]])}`);

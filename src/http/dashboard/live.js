@@ -4,7 +4,7 @@ const soonMs = 1000;
 const longestMs = 15_000;
 
 /**
- * The daemon's events, while somebody looks: a browser opens six connections to a daemon at most, which hidden tabs must not use up.
+ * The daemon's events while the page is visible: a browser opens at most six connections to a daemon, which hidden tabs must not use up.
  */
 export class Live {
   #listeners = new Set();
@@ -45,7 +45,7 @@ export class Live {
         waitMs = soonMs;
         for await (const { name, data } of readEvents(response.body))
           for (const listener of this.#listeners) listener(name, data);
-        // Whether the daemon has ended shows as it is opened again.
+        // The next attempt shows whether the daemon has ended.
       } catch (error) {
         if (signal.aborted) return;
         this.onState(false, error);
@@ -60,7 +60,7 @@ async function* readEvents(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
   for (;;) {
-    // As its end counts whatever breaks it off.
+    // Any error counts as its end.
     const { done, value } = await reader.read().catch(() => ({ done: true }));
     if (done) return;
     const blocks = (rest + value).split('\n\n');

@@ -4,7 +4,7 @@ import { ask } from './api.js';
 import { chart, sizeSteps, timeSteps } from './charts.js';
 import { missesText } from './figures.js';
 
-/** What misses of the last 30 days would have cost with other sizes of the cache: a sentence, and the curve. */
+/** Cost of the misses of the last 30 days with other sizes of the cache: a sentence, and the curve. */
 export function missCurve() {
   const sentence = element('p', { attributes: { id: 'larger' } });
   const curve = chart('Waiting for models that were not in the cache', {

@@ -15,7 +15,7 @@ export const title = 'Overview';
 
 const days = 30;
 
-/** What it has saved, what it does, and whether anything is wrong. */
+/** The savings of the cache, its present work, and its troubles. */
 export function show(main) {
   const saved = answer('Saved', 'saved');
   const now = answer('Doing', 'now');
@@ -40,7 +40,7 @@ export function show(main) {
     ),
   );
   let mapped = '';
-  /** It costs a look at the whole library. */
+  /** It takes a look at the whole library. */
   const showMap = async ({ tiers: all }) => {
     const state = JSON.stringify(all.map(({ tier: name, files, bytes }) => [name, files, bytes]));
     if (state === mapped) return;
@@ -137,7 +137,7 @@ function showTroubles(list, troubles) {
   });
 }
 
-/** The store that hosts share copies in is the level below the tiers of this machine. */
+/** The shared store is the level below the tiers of this machine. */
 function levelsOf({ tiers, variants, shared }) {
   if (!shared) return { tiers, variants };
   const utilisation = shared.limit > 0 ? Math.min(1, (shared.bytes + shared.reserved) / shared.limit) : 0;

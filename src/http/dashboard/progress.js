@@ -2,7 +2,7 @@ const name = 'autocached';
 const side = 32;
 let drawn;
 
-/** How far all copies are, in the tab's title and icon. @param work see `workOf` */
+/** Progress of all copies, in the tab's title and icon. @param work see `workOf` */
 export function showProgress(work, icon) {
   const percent = work.running.length + work.waiting.length === 0 ? null : work.percent;
   const title = percent === null ? name : `${percent}% · ${name}`;

@@ -79,7 +79,7 @@ export function presetRow({ description, origin, problem }, { name, family, file
   return element('tr', {}, cell, count, element('td', { class: 'actions' }, ...(isWhole ? [] : [button])));
 }
 
-/** What a preset lacks, with the addresses to fetch it from. */
+/** The missing files of a preset, with the addresses to fetch them from. */
 export function filesRow(absent) {
   const cell = element('td', { attributes: { colspan: '3' } });
   for (const { category, name, url, state } of absent) {

@@ -15,7 +15,7 @@ const graphHeads = ['Preset', '~Settings', '#Hits', '~#Age'];
 const keptHeads = ['Prompt', '#Size', '~#Cost', '#Hits', '~#Age', ''];
 const mostKept = 50;
 
-/** Whole prompts of ComfyUI, and presets: what runs, what is kept, what can be run and what it lacks. */
+/** Whole prompts of ComfyUI, and presets: running and kept ones, runnable ones and their missing files. */
 export function show(main, app) {
   let open = null;
   const running = element('ol', { class: 'card rows', attributes: { id: 'running-prompts' } });
@@ -95,7 +95,7 @@ export function show(main, app) {
   };
 }
 
-/** A row for each preset and family, and below the open one what it lacks. */
+/** A row for each preset and family, and below the open one its missing files. */
 function presetItems(listed, files, open) {
   return listed.flatMap((preset) => {
     const own = files.filter(({ name }) => name === preset.name);

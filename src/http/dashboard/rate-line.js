@@ -1,7 +1,7 @@
 import { element, setText } from '../../../comfyui/web/elements.js';
 import { formatBytes, formatSeconds } from '../../../comfyui/web/words.js';
 
-/** How fast was copied in the last minutes, a bar for each few seconds; hidden when nothing was. */
+/** Copied bytes of the last minutes, a bar for each few seconds; hidden when there are none. */
 export function rateLine() {
   const bars = element('div', { class: 'rate', attributes: { 'aria-hidden': 'true' } });
   const text = element('figcaption', { class: 'small muted' });

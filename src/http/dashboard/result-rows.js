@@ -71,7 +71,7 @@ export function explanationRow({ state, why, deps, blobs, leavesAfter }) {
   return element('tr', { class: 'explanation' }, cell);
 }
 
-/** What the plane of results has done, and what it holds. */
+/** Activity and contents of the plane of results. */
 export function resultFacts({
   mode,
   state,
@@ -100,7 +100,7 @@ export function resultFacts({
   return items;
 }
 
-/** @param share 0 to 1 of what there may be */
+/** @param share 0 to 1 of the maximum */
 function fact(name, value, share) {
   const term = element(
     'div',

@@ -61,7 +61,7 @@ export function show(main, app) {
     ),
   );
 
-  /** Deletes only after it has said how much. */
+  /** Deletes only after showing how much. */
   async function remove(which, what) {
     await attempt(async () => {
       const [{ current_items: of }, { removed, bytes }] = await Promise.all([

@@ -15,7 +15,7 @@ const spelled = { comfyui: 'ComfyUI', ram: 'RAM', ttl: 'TTL', url: 'URL', llm: '
 
 const shortName = (key) => key.slice(prefix.length).toLowerCase();
 
-/** Settings below the headings of what they are about. @param make the row of one */
+/** Settings below the headings of their subjects. @param make the row of one */
 export function grouped(settings, make) {
   const groupOf = ({ key }) => groups.find(([, names]) => names.test(shortName(key)));
   return groups.flatMap((group) => {
@@ -26,7 +26,7 @@ export function grouped(settings, make) {
   });
 }
 
-/** @param change is told the short name, the new value and the one before; settles with whether it was done */
+/** @param change gets the short name, the new value and the one before; settles with whether it was done */
 export function liveRow({ key, value, from, meaning, choices, configured }, change) {
   const name = shortName(key);
   const input = inputOf({ name, value, choices });
@@ -86,7 +86,7 @@ function inputOf({ name, value, choices }) {
   return select;
 }
 
-/** Where the value is from, and the way back from a change. */
+/** Origin of the value, and a button that undoes a change. */
 function originOf(from, configured, reset) {
   const text =
     { default: 'default', live: 'changed here', environment: 'from the environment', flag: 'from a flag' }[from] ??

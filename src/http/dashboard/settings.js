@@ -91,13 +91,13 @@ export function show(main, app) {
       for (const input of modes.querySelectorAll('input')) input.checked = input.value === stats.mode;
     },
     event(name) {
-      // Somebody who types into a setting goes on typing.
+      // A person who types into a setting is not interrupted.
       if (name === 'config-changed' && !live.contains(document.activeElement)) void load();
     },
   };
 }
 
-/** What a narrower bound would remove; null when nothing. */
+/** The cost of a narrower bound in copies or results; null = none. */
 async function costOf(name, value) {
   const { leaving, leavingResults } = await ask(`/api/cache/config?${new URLSearchParams({ [name]: value })}`);
   if (leaving && leaving.copies > 0) return costText(leaving.copies, leaving.of, leaving.bytes);

@@ -1,7 +1,7 @@
 import { element } from '../../../comfyui/web/elements.js';
 import { typed } from './own-command.js';
 
-/** For a browser that is not signed in. */
+/** The page for a browser that is not signed in. */
 export function signInPage(main) {
   const command = typed('dashboard');
   const inSources = [
@@ -32,7 +32,7 @@ export function signInPage(main) {
   );
 }
 
-/** For the time in which no daemon answers. What was shown stays. */
+/** The notice while no daemon answers. The page stays as it was. */
 export function awayPage() {
   return element(
     'p',

@@ -1,6 +1,6 @@
 const kept = 'autocached-theme';
 
-/** Follows the choice of light or dark, which stays over visits. @param onChange after the colours are others */
+/** Follows the choice of light or dark, which stays over visits. @param onChange called after the colours have changed */
 export function followTheme(select, storage, onChange) {
   const show = () => {
     if (select.value === 'auto') delete document.documentElement.dataset.theme;

@@ -1,5 +1,5 @@
 /**
- * Rectangles whose areas are as the values, as near to squares as it goes (Bruls, Huizing, van Wijk: Squarified Treemaps).
+ * Rectangles with areas in proportion to the values, as near to squares as possible (Bruls, Huizing, van Wijk: Squarified Treemaps).
  * @param values the largest first, all above 0
  * @returns for each value `{ x, y, width, height }` within `width` and `height`
  */
@@ -27,7 +27,7 @@ function worst(row, side) {
   return Math.max((side * side * Math.max(...row)) / (sum * sum), (sum * sum) / (side * side * Math.min(...row)));
 }
 
-/** Puts a row along the shorter side. @returns what is left free */
+/** Puts a row along the shorter side. @returns the remaining rectangle */
 function place(row, { x, y, width, height }, placed) {
   const thick = row.reduce((total, area) => total + area, 0) / Math.min(width, height);
   let along = 0;

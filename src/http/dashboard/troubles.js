@@ -4,7 +4,7 @@ import { copiesText, splitPath } from './figures.js';
 import { typed } from './own-command.js';
 
 /**
- * What is wrong, and what to do about it, the gravest first.
+ * The troubles and their remedies, the gravest first.
  * @returns items with `grave`, `text`, `todo`, and the `page` where it is done, where there is one
  */
 export function troublesOf(stats, { paused = false, jobs = [] } = {}) {
@@ -51,7 +51,7 @@ function rootTroubles({ roots }) {
   });
 }
 
-/** What to do about a folder that is away or missing, where `why` does not ask it. */
+/** Advice on a folder that is away or missing, where `why` gives none. */
 export function folderAdvice(health, why) {
   if (health === 'missing') return 'Correct the path where it is named, make the folder, or forget it.';
   const question = why?.includes('mounted?') ? '' : 'Is the drive or share mounted? ';

@@ -4,18 +4,18 @@ import { copiesText } from './figures.js';
 import { addressOf } from './router.js';
 import { squarify } from './treemap.js';
 
-/** Smaller parts are shown together, of the whole. */
+/** Share of the whole below which parts are shown together. */
 const leastShare = 0.015;
 const height = 180;
-/** On a phone, where parts would be too narrow for their names. */
+/** Maximum width of a narrow map, in which parts would be too narrow for their names. */
 const narrow = 480;
 const narrowHeight = 260;
 
-/** What the cache holds, by category: each part leads to its files. */
+/** The contents of the cache by category: each part leads to its files. */
 export function useMap() {
   const list = element('ul', { class: 'map', attributes: { 'aria-label': 'Cache use by category' } });
   const empty = element('p', { class: 'card muted', text: 'Nothing is cached yet.' });
-  // For who has no pointer to rest on a part. Screen readers have the label of each.
+  // For users without a pointer to rest on a part. Screen readers have the label of each.
   const rest = element('p', { class: 'small muted', attributes: { 'aria-hidden': 'true' } });
   const whole = element('div', {}, list, rest, empty);
   let parts = [];
@@ -70,7 +70,7 @@ function partOf(part, { x, y, width, height: high }, parts) {
   const text = `${shown} ${formatBytes(bytes)}, ${copiesText(files)}`;
   const address = addressOf('library', [['state', 'ready'], ...(name === null ? [] : [['category', name || 'none']])]);
   const link = element('a', { attributes: { href: address, title: text, 'aria-label': text } });
-  // Words that would be cut are left to the label.
+  // The label alone has words that would be cut off.
   const pieces = shown.split(/(?<=_)/);
   const fits = width > 9 * Math.max(...pieces.map(({ length }) => length)) + 24;
   const lines = width > 9 * shown.length + 24 ? 1 : pieces.length;

@@ -57,7 +57,7 @@ function rowOf(variant, remove) {
   );
 }
 
-/** How a variant does: how far its making is, or what is wrong with it. */
+/** State of a variant: progress of its making, or its trouble. */
 export function stateText({ state, why, job }) {
   if (why !== null) return `${state}: ${why}`;
   if (job === null || (state !== 'waiting' && state !== 'making')) return state;

@@ -1,13 +1,13 @@
 import { element } from '../../../comfyui/web/elements.js';
 import { showKeyed } from './keyed.js';
 
-/** Rows that are asked for together. */
+/** Number of rows in one request. */
 const pageRows = 100;
-/** Rows that are there above and below the visible ones. */
+/** Number of rows above and below the visible ones. */
 const spare = 8;
 
 /**
- * A table of any number of rows, of which only those are made that can be seen. All rows are equally high.
+ * A table of any number of rows, of which only the visible ones are made. All rows are equally high.
  * @param load `(offset, limit)` settles with `total` and `files`
  * @param make, update the row of a file; it has a checkbox
  */
@@ -23,7 +23,7 @@ export function windowedTable({ head, load, keyOf, make, update, onTrouble }) {
   let pages = new Map();
   let total = 0;
   let round = 0;
-  /** Pages on their way. */
+  /** Pages that were requested. */
   let asking = new Set();
 
   const rowHeight = () => {
@@ -58,7 +58,7 @@ export function windowedTable({ head, load, keyOf, make, update, onTrouble }) {
     });
   };
 
-  /** Asks for the pages that can be seen. @param anew also for those that are known */
+  /** Requests the visible pages. @param anew also those that are known */
   const fetchSeen = async (anew) => {
     const asked = round;
     const { first, last } = seen();
@@ -74,7 +74,7 @@ export function windowedTable({ head, load, keyOf, make, update, onTrouble }) {
       total = answers[0].total;
       table.setAttribute('aria-rowcount', String(total + 1));
       draw();
-      // Fewer or more rows than before: others can be seen.
+      // With fewer or more rows than before, others are visible.
       void fetchSeen(false);
     } catch (error) {
       onTrouble(error);
@@ -111,7 +111,7 @@ export function windowedTable({ head, load, keyOf, make, update, onTrouble }) {
   new ResizeObserver(draw).observe(view);
   return {
     element: view,
-    /** After a change: what is shown is asked for anew, and stays where it is. */
+    /** After a change: visible rows are requested anew, and stay where they are. */
     refresh: () => fetchSeen(true),
     /** Other files: from the top. */
     restart() {

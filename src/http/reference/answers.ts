@@ -108,7 +108,7 @@ const removed: z.ZodType<RemovalAnswer> = z.strictObject({
 });
 export const removalAnswer = removed.meta({ id: 'Removal' });
 
-/** What a file is, and where a lookup would point. */
+/** The present state of a file, and the answer of a lookup. */
 export const stateFields = {
   path: path.nullable(),
   tier: tierOrMedium.nullable(),

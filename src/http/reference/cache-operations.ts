@@ -38,7 +38,7 @@ import type { Operation } from './operation.ts';
 /** As a query has it. */
 const flag = z.enum(['true', 'false']).optional();
 
-/** Which of the two planes a request is about; of models where it is left out. */
+/** The plane of a request; left out = models. */
 const plane = z.enum(['models', 'memo']).optional();
 const entriesOfBoth = entriesQuery
   .extend(memoEntriesQuery.partial().omit({ plane: true }).shape)

@@ -31,7 +31,7 @@ const description = [
 ].join(' ');
 
 /**
- * The OpenAPI document. Fastify's plugin makes it from routes that nothing listens to: those that answer parse with zod themselves,
+ * The OpenAPI document. Fastify's plugin makes it from routes that no server listens on: the real routes parse with zod themselves,
  * and neither the plugin nor fastify's validator slows a start or a request.
  */
 export async function openApiDocument(version: string): Promise<object> {
@@ -67,8 +67,8 @@ interface Document {
 }
 
 /**
- * The document without what the plugins take for granted: that shapes of answers are used in requests too, and that a body of
- * which no field is required must be there.
+ * The document without two defaults of the plugins: that shapes of answers are used in requests too, and that a body without required
+ * fields must be present.
  */
 function finished(document: object): object {
   const { components, paths } = document as Document;

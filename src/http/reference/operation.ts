@@ -33,8 +33,8 @@ export interface Operation {
   body?: Body;
   /** By status; null = without a body, several = of several media types. */
   answers: Record<number, Body | readonly Body[] | null>;
-  /** Errors of its own, besides those of every request. */
+  /** Errors of its own, in addition to those of every request. */
   errors?: readonly ErrorCode[];
-  /** It is answered without the token. */
+  /** True when it is answered without the token. */
   open?: true;
 }

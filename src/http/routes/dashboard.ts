@@ -24,12 +24,12 @@ const headers = {
   'cache-control': 'no-store',
 };
 
-/** As long as browsers allow; the daemon forgets a sign-in earlier. */
+/** Maximum lifetime that browsers allow; the daemon forgets a sign-in earlier. */
 const cookieSeconds = 400 * 24 * 3600;
 
 export const signOutBody = z.strictObject({ id: z.number().int().optional(), all: z.boolean().optional() });
 
-/** The page at `/`, and signing in: a program that has the token gets a code, and the browser exchanges the code for its sign-in. */
+/** The page at `/`, and signing in: a program that has the token gets a code, which the browser exchanges for its sign-in. */
 export function dashboardRoutes(app: FastifyInstance, { clock }: Pick<Services, 'clock'>, signIns: SignIns): void {
   const codes = new Codes(clock);
 
@@ -60,7 +60,7 @@ export function dashboardRoutes(app: FastifyInstance, { clock }: Pick<Services, 
 
   app.get('/api/dashboard/sign-ins', (request) => ({ signIns: signIns.list(signIns.of(request)) }));
 
-  /** Of one browser, of all, or of the one that asks. */
+  /** Signs out one browser, all, or the one that sent the request. */
   app.post('/api/dashboard/sign-out', (request) => {
     const { id, all } = parse(signOutBody, request.body);
     if (all) return { signedOut: signIns.endAll() };

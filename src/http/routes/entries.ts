@@ -75,7 +75,7 @@ export function entryRoutes(app: FastifyInstance, services: EntryServices, plane
     const models = await modelsOf(body, services);
     const globbed = await matching(body.globs ?? [], services);
     const wanted = { ...body, paths: [...new Set([...(body.paths ?? []), ...globbed])] };
-    // The hosts begin at once, so that they read a source together.
+    // The other hosts begin at once, so that all read a source together.
     const asks = [...(body.names ?? []).map(splitName), ...models.map(({ ask }) => ask)];
     const others = warmOthers(body, [...wanted.paths.map((path) => ({ path })), ...asks], services);
     const [answer, hosts] = await Promise.all([(body.ram ? memoryWarmer : warmer).warm(wanted, models), others]);
@@ -113,7 +113,7 @@ function listed(entry: Entry, services: EntryServices): ListedEntry {
   return { ...viewOf(entry, services), ...(shared !== null && { shared }), use };
 }
 
-/** SQLite knows neither globs nor searches as they are meant here: it gives the names, and only the page is read whole. */
+/** SQLite has no such globs and searches: it gives the names, and only the page is read whole. */
 async function pageOf(query: EntriesQuery & { limit: number; offset: number }, { entries }: Catalog): Promise<EntryPage> {
   const { glob, search, limit, offset } = query;
   if (glob === undefined && search === undefined) return { total: entries.count(query), entries: entries.list(query) };
@@ -133,7 +133,7 @@ async function modelsOf({ workflow, prompt }: WarmRequest, { workflows }: Pick<S
   return (await workflows.names({ workflow, prompt })).map(wantedModel);
 }
 
-/** Of more missing files than these the others are told without a guess: each costs a look at all names. */
+/** Maximum number of missing files with a guess, each of which takes a look at all names. */
 const mostGuesses = 5;
 
 /** A missing file may be misspelt. */

@@ -7,7 +7,7 @@ import type { Services } from '../services.ts';
 
 export const locateQuery = z.object({ path: absolutePath });
 
-/** A host that shares with none. */
+/** The answer of a host without a farm. */
 const alone: Omit<FarmAnswer, 'shared'> = {
   ...{ on: false, name: null, host: null, url: null, directory: null, hosts: [], contents: [] },
   figures: { originBytes: 0, receivedBytes: 0, givenBytes: 0 },
@@ -17,7 +17,7 @@ const alone: Omit<FarmAnswer, 'shared'> = {
 
 type FarmServices = Pick<Services, 'farm' | 'sharedStore' | 'lookup' | 'catalog' | 'roots'>;
 
-/** The hosts that share, who of them has what, and the store that they share copies in. */
+/** The hosts that share, their contents, and the shared store. */
 export function farmRoutes(app: FastifyInstance, services: FarmServices): void {
   const { farm, sharedStore, lookup } = services;
 

@@ -10,7 +10,7 @@ export function healthRoutes(app: FastifyInstance, { daemon, accounts }: Pick<Se
   }));
 
   app.post('/api/shutdown', () => {
-    // After the answer is on its way.
+    // Later, so that the answer is sent first.
     setTimeout(() => daemon.stop(), 10);
     return { stopping: true };
   });

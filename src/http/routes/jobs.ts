@@ -25,7 +25,7 @@ export function jobRoutes(app: FastifyInstance, { copier, ...services }: Pick<Se
     });
   }
 
-  /** Before the others. */
+  /** Moves a job to the front. */
   app.post('/api/jobs/:id/raise', (request) => ({ job: copier.raise(idOf(request.params)) }));
 
   app.delete('/api/jobs/:id', (request) => {

@@ -5,7 +5,7 @@ import type { Placed } from '../../catalog/copy-rows.ts';
 import { absolutePath, clientOf, parse } from '../parse.ts';
 import type { Services } from '../services.ts';
 
-/** A day: more is no load. */
+/** Maximum duration of a load, a day. */
 const longestLoadMs = 24 * 3600 * 1000;
 
 const which = z.union([z.literal(true), z.array(absolutePath)]).optional();
@@ -13,9 +13,9 @@ export const leaseBody = z.object({
   client: z.object({ app: z.string().max(200), pid: z.number().int().optional() }),
   renew: which,
   end: which,
-  /** Paths of copies that the client has besides those that this daemon gave it: from the catalog, say, while none ran. */
+  /** Further paths of copies that the client has, not from this daemon: from the catalog, say, while none ran. */
   given: z.array(absolutePath).max(100_000).default([]),
-  /** How long loads of copies took, from the lookup until the model was there. */
+  /** Durations of loads of copies, from the lookup to the loaded model. */
   loaded: z
     .array(z.object({ path: absolutePath, ms: z.number().min(0).max(longestLoadMs) }))
     .max(10_000)

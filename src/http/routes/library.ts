@@ -54,7 +54,7 @@ export function libraryRoutes(app: FastifyInstance, services: LibraryServices): 
   });
 }
 
-/** They are the same until the library has changed. */
+/** The answers' parts that stay the same until the library has changed. */
 const known = new WeakMap<readonly IndexedFile[], Pick<LibraryAnswer, 'categories' | 'folders'>>();
 
 async function sharesOf(all: readonly IndexedFile[]): Promise<Pick<LibraryAnswer, 'categories' | 'folders'>> {

@@ -13,7 +13,7 @@ import type { Proofs } from '../proofs.ts';
 import type { Services } from '../services.ts';
 import { untilGone } from '../until-gone.ts';
 
-/** Questions may have pictures in them, bytes. */
+/** Maximum size of a question, which may contain pictures, bytes. */
 const mostQuestion = 40 * 2 ** 20;
 
 interface Parts {
@@ -22,7 +22,7 @@ interface Parts {
   translate: (thrown: FastifyError) => CacheError;
 }
 
-/** An OpenAI-compatible API, forwarded to the configured server. Questions go over the cache, all else passes. */
+/** An OpenAI-compatible API, forwarded to the configured server. Questions go through the cache, all other requests pass. */
 export function llmRoutes(app: FastifyInstance, { llm }: Pick<Services, 'llm'>, { proofs, token, translate }: Parts): void {
   const server = (): Llm => {
     if (llm) return llm;
@@ -37,7 +37,7 @@ export function llmRoutes(app: FastifyInstance, { llm }: Pick<Services, 'llm'>, 
   const stream = async (request: FastifyRequest, reply: FastifyReply, { status, headers, body }: Streamed) => {
     reply.hijack();
     reply.raw.writeHead(status, { ...headers, ...proofs.streamHeaders(request, status) });
-    // The first word of an answer may be long in coming.
+    // The first word of an answer may take long.
     reply.raw.flushHeaders();
     const isEvents = String(headers['content-type']).startsWith('text/event-stream');
     await sendTo(reply.raw, body, isEvents);
@@ -86,10 +86,10 @@ function pathOf({ url }: FastifyRequest): string {
   return url.slice(llmPath.length);
 }
 
-/** Sends a body at the pace of its reader. One that breaks off ends the connection, so that nobody takes it for whole. */
+/** Sends a body at the pace of its reader. A broken body ends the connection, so that the client does not take it for complete. */
 async function sendTo(raw: ServerResponse, body: AsyncIterable<Buffer>, isEvents: boolean): Promise<void> {
   try {
-    // Also for a client that is gone: what sends the body must learn of it.
+    // Also for a disconnected client: the sender of the body must learn of it.
     for await (const chunk of body) {
       if (raw.destroyed) return;
       if (!raw.write(chunk)) await writable(raw);
@@ -108,7 +108,7 @@ async function writable(raw: ServerResponse): Promise<void> {
   await Promise.race([once(raw, 'drain', { signal }), once(raw, 'close', { signal })]).finally(() => over.abort());
 }
 
-/** Lets a body pass that is what its client has proven; another one does not come to its end. */
+/** Passes a body on while it matches the client's proof; a body that does not match is cut off. */
 function proven(proofs: Proofs, request: FastifyRequest): Transform {
   const hash = createHash('sha256');
   return new Transform({

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { MissesAnswer } from '../../api/loads.ts';
 import { RecordedLoads, type RecordedServices } from '../recorded-loads.ts';
 
-/** The recorded loads: as a trace, and what other sizes of the cache would have made of them. */
+/** The recorded loads: as a trace, and replayed with other sizes of the cache. */
 export function loadRoutes(app: FastifyInstance, services: RecordedServices): void {
   const recorded = new RecordedLoads(services);
 

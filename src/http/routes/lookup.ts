@@ -62,7 +62,7 @@ type LookupServices = Pick<
   | 'tiers'
 >;
 
-/** The way of a lookup begins here: parse, ask, answer. */
+/** A lookup begins here: parse, ask, answer. */
 export function lookupRoutes(app: FastifyInstance, services: LookupServices): void {
   app.post('/api/lookup', async (request): Promise<LookupAnswer> => {
     const asked = parse(lookupBody, request.body);

@@ -13,7 +13,7 @@ import type { Services } from '../services.ts';
 const address = '/api/memo/blobs/:sha256';
 export const stageBody = z.strictObject({ size: bytes, pid: z.number().int().positive().optional() });
 export const takeBody = z.strictObject({ staged: z.string().max(100), sha256: sha256.optional() });
-/** A program that did not say which one it is has half of this after its connection has closed, ms. */
+/** Half the time for which a staged file of an unidentified program is kept after its connection has closed, ms. */
 const unknownMs = 60_000;
 export const missingBody = z.strictObject({ sha256: z.array(sha256).max(10_000) });
 
@@ -89,7 +89,7 @@ interface File {
   range: string | undefined;
 }
 
-/** One range is served; of several, or one that is none, the whole. */
+/** One range is served; for several ranges, or an invalid one, the whole. */
 function sendFile(reply: FastifyReply, { sha256: name, path, seal: { size }, range }: File): FastifyReply {
   reply.headers({ 'accept-ranges': 'bytes', etag: `"${name}"`, 'content-type': 'application/octet-stream' });
   const part = rangeOf(range, size);

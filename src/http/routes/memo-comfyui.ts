@@ -6,20 +6,20 @@ import type { Services } from '../services.ts';
 
 /** The namespace of outputs of ComfyUI's nodes. */
 const ns = 'comfyui';
-/** Begins the tag of an output with the hash of what it was made of, as far as that is known before a prompt runs. */
+/** Prefix of an output's tag, before the hash of its inputs as far as known before a prompt runs. */
 const structure = 'structure:';
 
 const name = z.string().min(1).max(200);
 export const promptBody = z.strictObject({
   keys: z.array(sha256).max(500).default([]),
-  /** In the order of the keys: what is not found by a key is looked for by this one. */
+  /** In the order of the keys: fallback for a key that is not found. */
   others: z.array(sha256.nullable()).max(500).default([]),
   classes: z
     .array(z.strictObject({ name, code: name }))
     .max(500)
     .default([]),
 });
-/** Files as the asker sees them. */
+/** Files as the client sees them. */
 export const contentsBody = z.strictObject({
   files: z
     .array(
@@ -42,7 +42,7 @@ export const seenBody = z.strictObject({
   given: sha256.nullable().default(null),
 });
 
-/** What ComfyUI asks once for each prompt: what is to be kept, and which outputs of its nodes are known. */
+/** ComfyUI's request before each prompt: which outputs to keep, and which outputs of its nodes are known. */
 export function memoComfyuiRoutes(
   app: FastifyInstance,
   { memo, settings, catalog }: Pick<Services, 'memo' | 'settings' | 'catalog'>,
@@ -67,7 +67,7 @@ export function memoComfyuiRoutes(
       );
   });
 
-  /** What ComfyUI asks while a prompt waits: which outputs it will probably be given, and what they were made of. */
+  /** ComfyUI's request while a prompt waits: the outputs that it will probably be given, and their inputs. */
   app.post('/api/memo/comfyui/likely', async (request, reply) => {
     const { structures } = parse(likelyBody, request.body);
     const isOff = memo.mode === 'off' || settings.current.memoComfyui === 'off';
@@ -76,7 +76,7 @@ export function memoComfyuiRoutes(
     return reply.type('application/json; charset=utf-8').send(`{"results":[${results.join()}]}`);
   });
 
-  /** The SHA-256 of models by their order, of those that were read and are as they were then. */
+  /** The SHA-256 of models in their order; null for those that were not read or have changed. */
   app.post('/api/memo/comfyui/contents', async (request) => {
     const { files } = parse(contentsBody, request.body);
     return { sha256: files.map((file) => contentOf(file)) };

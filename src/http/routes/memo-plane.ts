@@ -56,7 +56,7 @@ export const entriesQuery = z.object({
 
 export const warmBody = z.strictObject({ plane: z.literal('memo'), items: z.array(z.unknown()).min(1).max(1000) });
 
-/** Whether a request is about results; `plane` is `models` where it is left out. @throws CacheError BAD_REQUEST for another word */
+/** Whether a request is about results; without `plane` it is about models. @throws CacheError BAD_REQUEST for another word */
 export function isAboutMemo(input: unknown): boolean {
   const { plane } = parse(z.looseObject({ plane: z.enum(['models', 'memo']).default('models') }), input);
   return plane === 'memo';
@@ -108,7 +108,7 @@ export class MemoPlane {
     return this.#services.memo.manage.list(filter, page);
   }
 
-  /** Stores the results that are missing, and brings those that are here into memory; nothing is done when one cannot be read. */
+  /** Stores missing results, and brings present ones into memory; nothing is done when one item cannot be read. */
   async warm(request: FastifyRequest, reply: FastifyReply): Promise<MemoWarmAnswer> {
     this.#limit.admit(reply);
     const { items } = parse(warmBody, request.body);

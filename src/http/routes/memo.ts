@@ -31,7 +31,7 @@ export const namespaceBody = z.strictObject({
   maxBytes: z.union([z.string().max(100), bytes]).nullish(),
   semantic: semantic.nullish(),
 });
-/** A result that nobody should rely on is not kept longer, ms. */
+/** Maximum lifetime of a result that no program should rely on, ms. */
 const longestNegativeMs = 60_000;
 
 /** Results: finding, computing once, storing. */

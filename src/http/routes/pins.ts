@@ -48,7 +48,7 @@ export function pinRoutes(app: FastifyInstance, services: PinServices): void {
       globs: globs.filter((glob) => rules.globs.includes(glob)),
       categories: categories.filter((category) => rules.categories.includes(category)),
     };
-    // What is no rule chooses among the files that are pinned by name.
+    // Filters that are no rules choose among the files pinned by name.
     const others = {
       globs: globs.filter((glob) => !ended.globs.includes(glob)),
       categories: categories.filter((category) => !ended.categories.includes(category)),
@@ -77,7 +77,7 @@ export function pinRoutes(app: FastifyInstance, services: PinServices): void {
     return below.length === 0 ? { entries: [], directories: [] } : select(services, { below });
   }
 
-  /** @param mayBeNone whether a glob that means no file is no mistake */
+  /** @param mayBeNone whether a glob without a match is allowed */
   async function foundBy(globs: string[], mayBeNone: boolean): Promise<Entry[]> {
     if (globs.length === 0) return [];
     const { entries } = await select(services, { globs }).catch((error) => {

@@ -53,7 +53,7 @@ export function presetRoutes(
   }
 }
 
-/** What fills slots, and the family. */
+/** The values of slots, and the family. */
 function withoutFields(given: object): Record<string, unknown> {
   const runNames = Object.keys(runBody.shape);
   return Object.fromEntries(Object.entries(given).filter(([field]) => !runNames.includes(field)));

@@ -8,7 +8,7 @@ import type { Services } from '../services.ts';
 
 export const promptBody = z.strictObject({ prompt: z.record(z.string(), z.unknown()), ...runFields });
 
-/** Whole prompts of ComfyUI: known, or run once for all who ask. */
+/** Whole prompts of ComfyUI: known, or run once for all askers. */
 export function promptRoutes(app: FastifyInstance, { prompts }: Pick<Services, 'prompts'>, runs: PromptRuns): void {
   app.post('/api/prompts/run', (request, reply) => {
     const { prompt, ...fields } = parse(promptBody, request.body);

@@ -7,7 +7,7 @@ import { type RemoteServices, remoteViews } from '../remote-views.ts';
 
 export const remoteHeaderQuery = z.object({ path: absolutePath });
 
-/** The places of models that are no directories, what they cost, and what the headers of their files say. */
+/** The remotes, their costs, and the headers of their files. */
 export function remoteRoutes(app: FastifyInstance, services: RemoteServices): void {
   const headers = new RemoteHeaders(services.roots);
 

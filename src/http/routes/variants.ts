@@ -5,7 +5,7 @@ import { variantForms } from '../../core/types.ts';
 import { name, parse } from '../parse.ts';
 import type { Services } from '../services.ts';
 
-/** A misspelt option would give another variant than was meant. */
+/** Strict: a misspelt option would make another variant than was meant. */
 export const variantBody = z.strictObject({
   model: name,
   to: z.enum(variantForms).optional(),

@@ -34,7 +34,7 @@ export function verifyRoutes(app: FastifyInstance, services: VerifyServices): vo
   });
 }
 
-/** Looks for published hashes anew: they may have come after the copy was made. */
+/** Looks for published hashes again, since they may be newer than the copy. */
 async function mismatchesOf(
   copies: Iterable<Copy>,
   { catalog, published }: VerifyServices,

@@ -9,8 +9,8 @@ export const workflowBody = z.looseObject({ promptId: name.nullish() });
 export const runningBody = workflowBody.extend({ promptId: name });
 
 /**
- * Models of an API prompt or a workflow: naming them, copying them before they are requested, and learning what the nodes of a
- * prompt that runs really load.
+ * Models of an API prompt or a workflow: naming them, copying them before they are requested, and learning which models the nodes of a
+ * running prompt load.
  */
 export function workflowRoutes(
   app: FastifyInstance,

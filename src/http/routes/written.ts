@@ -8,7 +8,7 @@ export const broughtBackBody = z.object({
   files: z.array(z.object({ path: absolutePath, bytes, mtimeNs: nanoseconds })).max(100_000),
 });
 
-/** What programs wrote beside copies; whoever has brought it beside the sources says so. Answers what is left. */
+/** Files that programs wrote beside copies; a client that has brought some beside the sources reports it. Answers the remaining ones. */
 export function writtenRoutes(app: FastifyInstance, { written }: Pick<Services, 'written'>): void {
   app.get('/api/cache/written', async (): Promise<WrittenAnswer> => {
     await written.look();
