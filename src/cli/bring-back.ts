@@ -10,9 +10,9 @@ import { copyToNew } from '../runtime/copy-file.ts';
 import { meaningOf } from '../runtime/errnos.ts';
 
 /**
- * What bringing a file beside its source means. `add`: there is none of that name. `replace`: there is the one that the program
- * wrote to a copy of. `same`: it is there already. `changed`: another one is there by now, or that one has changed meanwhile.
- * `away`: its folder is not there.
+ * Outcome of bringing a file beside its source. `add`: no file has that name. `replace`: the present file is the one whose copy the program
+ * wrote to. `same`: the file is there already. `changed`: another file is there by now, or that one has changed meanwhile.
+ * `away`: its folder does not exist.
  */
 export type BringBackStep = 'add' | 'replace' | 'same' | 'changed' | 'away';
 
@@ -35,8 +35,8 @@ export async function planBringBack(file: WrittenFile): Promise<BringBackPlan> {
 }
 
 /**
- * Brings a file beside its source, in one step for whoever looks there: written under another name, flushed, renamed.
- * @throws CacheError SOURCE_CHANGED when something else lies there than was planned for; what the file system says
+ * Brings a file beside its source, in one step for any reader: written under another name, flushed, renamed.
+ * @throws CacheError SOURCE_CHANGED when the file there is not the planned one; errors of the file system
  */
 export async function bringBack({ file, step }: BringBackPlan): Promise<void> {
   if (step === 'same') return;
@@ -55,7 +55,7 @@ export async function bringBack({ file, step }: BringBackPlan): Promise<void> {
   }
 }
 
-/** Never over a file that came there meanwhile, where the file system has hard links. */
+/** Never replaces a file that came there meanwhile, if the file system has hard links. */
 async function renameToNew(temp: string, source: string): Promise<void> {
   try {
     await link(temp, source);

@@ -4,23 +4,23 @@ import { compileGlob } from '../core/glob.ts';
 import { lastName } from '../core/last-name.ts';
 import { nearestWithin } from '../runtime/nearest.ts';
 
-/** What a word of the command line may mean, and how people call it. */
+/** Things that a word of the command line may mean, and their names for people. */
 export interface Kind<T> {
   /** `preset`, and of several `presets`. */
   noun: string;
   plural?: string;
   /** Its names; the first one is shown. A word may be one of them, a part of one, or a glob. */
   names(item: T): readonly string[];
-  /** Its id, of which the beginning is enough. */
+  /** Its id; the beginning of it is enough. */
   id?(item: T): string;
   /** The command that lists all of them. */
   list: string;
 }
 
 const mostShown = 10;
-/** Fewer characters are the beginning of too many ids. */
+/** Minimum length of the beginning of an id: shorter ones fit too many. */
 const leastId = 4;
-/** Names that differ in more than this part of their letters are not meant. */
+/** Maximum share of differing letters in a suggested name. */
 const mostDifferent = 0.5;
 
 /**
@@ -43,13 +43,13 @@ export function chooseKnown<T>(word: string, items: readonly T[], kind: Kind<T>)
   return matchesOf(word, items, kind).length === 0 ? undefined : chooseOne(word, items, kind);
 }
 
-/** The same as `chooseOne`; a glob means all that match it. */
+/** The same as `chooseOne`; a glob means all of its matches. */
 export function chooseAll<T>(word: string, items: readonly T[], kind: Kind<T>): T[] {
   const found = isGlob(word) ? matchesOf(word, items, kind) : [];
   return found.length > 0 ? found : [chooseOne(word, items, kind)];
 }
 
-/** An exact name stands for itself, also where it is a part of others. */
+/** An exact name means itself, even if it is a part of others. */
 function matchesOf<T>(word: string, items: readonly T[], { names, id }: Kind<T>): T[] {
   const small = word.toLowerCase();
   const ways: ((item: T) => boolean)[] = [

@@ -90,7 +90,7 @@ export class Client {
     return (await this.configAfter(change)).leaving;
   }
 
-  /** The settings in force, and what would leave after such a change; nothing changes. */
+  /** The settings in force, and the cost of such a change; nothing changes. */
   configAfter(change: ConfigChange): Promise<ConfigAnswer> {
     return this.ask('GET', `/api/cache/config?${new URLSearchParams(change as Record<string, string>)}`);
   }
@@ -108,7 +108,7 @@ export class Client {
     return this.ask('GET', `/api/cache/entries?${new URLSearchParams(words)}`);
   }
 
-  /** What lies on the sources and no program has asked for yet. */
+  /** Files on the sources that no program has asked for yet. */
   sources(query: { search?: string; limit?: number } = {}): Promise<SourcesAnswer> {
     const words = Object.fromEntries(Object.entries(query).map(([key, value]) => [key, String(value)]));
     return this.ask('GET', `/api/cache/sources?${new URLSearchParams(words)}`);
@@ -179,7 +179,7 @@ export class Client {
     return this.ask('GET', '/api/jobs');
   }
 
-  /** Lets all copies stand still, or go on. */
+  /** Pauses or resumes all copies. */
   pauseJobs(paused: boolean): Promise<{ paused: boolean }> {
     return this.ask('POST', `/api/jobs/${paused ? 'pause' : 'resume'}`, { body: {} });
   }
@@ -188,7 +188,7 @@ export class Client {
     return this.ask('DELETE', `/api/jobs/${id}`);
   }
 
-  /** Below the daemon's address: where the dashboard opens, once and within a minute. */
+  /** Path of a one-time sign-in link below the daemon's address, valid for a minute. */
   dashboard(): Promise<{ path: string }> {
     return this.ask('POST', '/api/dashboard/code', { body: {} });
   }
@@ -288,7 +288,7 @@ function parse<T>({ status, text }: CallAnswer): T {
   throw new CacheError(code ?? 'INTERNAL', first, { lines, ...(hint && { hint }) });
 }
 
-/** A stream that breaks because one of the two sides went away is a stream that has ended. */
+/** Ends the stream quietly when it breaks because one of the two sides went away. */
 async function* quietEnd<Event>(events: AsyncGenerator<Event>): AsyncGenerator<Event> {
   try {
     yield* events;

@@ -7,7 +7,7 @@ import { readSmallFile } from '../runtime/small-file.ts';
 /**
  * The absolute path of a ComfyUI, given by its user: a checkout, or a base directory (`--base-directory`, and what the
  * desktop app calls its base path) that holds models and custom nodes apart from the program.
- * @throws CacheError BAD_REQUEST when it is neither, with where ComfyUI seems to be.
+ * @throws CacheError BAD_REQUEST when it is neither, with the likely place of ComfyUI.
  */
 export function comfyuiDir(given: string): string {
   const dir = resolve(given);
@@ -22,7 +22,7 @@ export function comfyuiDir(given: string): string {
   throw new CacheError('BAD_REQUEST', `${dir} is not a ComfyUI directory`, { hint });
 }
 
-/** The version of the ComfyUI in `dir`; null where it does not say, as in a base directory. */
+/** The version of the ComfyUI in `dir`; null if it states none, as in a base directory. */
 export async function comfyuiVersion(dir: string): Promise<string | null> {
   const python = await readText(join(dir, 'comfyui_version.py'));
   const found = python.match(/^__version__\s*=\s*["']([^"']+)["']/m);
@@ -41,7 +41,7 @@ function isBaseDirectory(dir: string): boolean {
   return isDirectory(join(dir, 'custom_nodes')) && beside.some((name) => isThere(join(dir, name)));
 }
 
-/** Also a link to something that is away. */
+/** True also for a link to something that is away. */
 function isThere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }

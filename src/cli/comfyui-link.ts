@@ -31,7 +31,7 @@ export interface InstallOptions {
   stateDir: string;
   /** Links to the package's files instead of copies, for work on them. */
   link?: boolean;
-  /** Where the package lies; found by itself when left out. */
+  /** Directory of the package; found by itself when left out. */
   packageDir?: string;
 }
 
@@ -41,12 +41,12 @@ export interface ShimStatus {
   installed: boolean;
   /** Version of autocached that the installed files came with; null when not installed. */
   version: string | null;
-  /** The installed files are those of this autocached. */
+  /** True when the installed files are those of this autocached. */
   upToDate: boolean;
   linked: boolean;
-  /** Where the resolver looks for the daemon unless ComfyUI's environment says otherwise; null when not installed. */
+  /** State directory in which the resolver looks for the daemon, unless ComfyUI's environment names another; null when not installed. */
   stateDir: string | null;
-  /** Null when it cannot be told. */
+  /** Null when it is unknown. */
   comfyuiVersion: string | null;
 }
 

@@ -5,7 +5,7 @@ import type { Run } from './session.ts';
 
 type Add = (program: Command, run: Run) => void;
 
-/** The commands by heading, both in the order of `--help`. A command that is not run is not loaded. */
+/** The commands by heading, both in the order of `--help`. Only the command to run is loaded. */
 const groups: Record<string, Record<string, () => Promise<Add>>> = {
   'The daemon:': {
     init: async () => (await import('./commands/init.ts')).addInit,
@@ -59,7 +59,7 @@ const groups: Record<string, Record<string, () => Promise<Add>>> = {
   },
 };
 
-/** The first words of all commands; two of them come with another one. */
+/** The first words of all commands; two of them are added by another one. */
 export const commandNames: readonly string[] = [
   ...Object.values(groups).flatMap((group) => Object.keys(group)),
   'unpin',
@@ -68,7 +68,7 @@ export const commandNames: readonly string[] = [
 
 /** Adds the command that the arguments begin with; all of them when they begin with anything else, for its help or a suggestion. */
 export async function addCommands(program: Command, run: Run, [first = '']: string[]): Promise<void> {
-  // Programs ask for the version to see that there is one.
+  // Programs ask for the version to check that autocached is installed.
   if (first === '--version') return;
   const named = Object.values(groups).find((group) => Object.hasOwn(group, first))?.[first];
   if (named) {

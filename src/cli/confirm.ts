@@ -17,7 +17,7 @@ export async function agreed(session: Session, cost: string, question: string): 
 }
 
 /**
- * The same for what was asked for by name: a script that has no terminal is not asked, and hears the cost before it is done.
+ * The same for things named by the user: a script without a terminal is not asked, but sees the cost before the action.
  */
 export async function agreedOrTold(session: Session, cost: string, question: string): Promise<boolean> {
   if (session.in.isTTY === true && !session.json) return agreed(session, cost, question);
@@ -25,7 +25,7 @@ export async function agreedOrTold(session: Session, cost: string, question: str
   return true;
 }
 
-/** Asks on the terminal; only `y` and `yes` agree. The end of the input is a no. */
+/** Asks on the terminal; only `y` and `yes` agree. The end of the input means no. */
 export async function confirm(question: string, { in: input, err }: Host): Promise<boolean> {
   const lines = createInterface({ input, output: err });
   const closed = new Promise<string>((resolve) => lines.once('close', () => resolve('')));

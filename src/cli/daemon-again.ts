@@ -15,11 +15,11 @@ import { stopDaemon } from './stop-daemon.ts';
 const longestMs = 60_000;
 
 export interface RunningDaemon extends LastRun {
-  /** The service that it is run by; null when it was started by hand. */
+  /** The service that runs it; null when it was started by hand. */
   service: ServicePlan | null;
 }
 
-/** The daemon that runs and how it is to be started again; null when none runs. @throws CacheError FORBIDDEN when only root may do that */
+/** The running daemon and the way to start it again; null when none runs. @throws CacheError FORBIDDEN when only root may do that */
 export async function runningDaemon(session: Session, command: 'restart' | 'upgrade'): Promise<RunningDaemon | null> {
   const last = await lastRun(stateDirOf(session));
   return last && { ...last, service: await serviceOf(session, command) };
@@ -42,8 +42,8 @@ async function isThere(plan: ServicePlan): Promise<boolean> {
 }
 
 /**
- * Ends the daemon and starts it from the files that are there, as it was started before. Answers when it does.
- * @throws CacheError INTERNAL with the end of its log, or what the service manager said
+ * Ends the daemon and starts it from the present files, in the way it was started before. Resolves when it answers.
+ * @throws CacheError INTERNAL with the end of its log, or the message of the service manager
  */
 export async function startAgain(session: Session, { client, flags, cwd, service }: RunningDaemon): Promise<Client> {
   const stateDir = stateDirOf(session);
@@ -66,7 +66,7 @@ async function answering(stateDir: string, oldPid: number): Promise<Client | nul
   return (await client.healthy().catch(() => false)) ? client : null;
 }
 
-/** A newer daemon that was started and never answered still holds the state directory. */
+/** Ends a newer daemon that was started and never answered, but holds the state directory. */
 async function endSilent(stateDir: string): Promise<void> {
   const pid = lockHolder(stateDir);
   if (pid === null) return;

@@ -12,7 +12,7 @@ Examples:
 Exit codes: 0 done, 1 failed, 2 wrong use, 3 daemon not running, 4 check found a
 difference`;
 
-/** Descriptions are broken into lines where so many columns are left for them. */
+/** Minimum columns left for descriptions at which they are wrapped. */
 const minWidthToWrap = 24;
 
 /** The program itself: its options, which every command has, and its help. */
@@ -28,7 +28,7 @@ export function describe(program: Command): void {
     .configureHelp({ showGlobalOptions: true, minWidthToWrap });
 }
 
-/** Commands that have commands get the same, without the group that it has in the program. */
+/** The same for commands that have commands, without the program's group. */
 export function describeCommands(program: Command): void {
   for (const command of program.commands) if (command.commands.length > 0) command.addHelpCommand(helpCommand());
 }

@@ -13,7 +13,7 @@ import { poll } from './poll.ts';
 
 const longestMs = 60_000;
 const logLines = 15;
-/** What one of the daemon's threads frees, the others use: several MiB less with glibc. */
+/** Lets the daemon's threads reuse memory that one of them has freed: several MiB less with glibc. */
 const fewArenas = { MALLOC_ARENA_MAX: '2' };
 
 interface Detached {
@@ -65,7 +65,7 @@ function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null;
 }
 
-/** The client of the daemon that this child has become; an older one may still be named in the state directory. */
+/** The client of the daemon in this child; the state directory may still name an older one. */
 async function answering(stateDir: string, child: ChildProcess): Promise<Client | null> {
   const client = await Client.find(stateDir).catch(() => null);
   if (client?.daemon.pid !== child.pid) return null;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-/** Examples in the help of commands that say no more there; those with notes have theirs beside them. */
+/** Examples in the help of commands without notes; the others have theirs in the notes. */
 const examples: Readonly<Record<string, readonly string[]>> = {
   stop: ['autocached stop'],
   restart: ['autocached restart', 'autocached restart --limit 300GiB'],

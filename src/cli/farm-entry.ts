@@ -20,13 +20,13 @@ export interface FarmOptions {
   name?: string;
 }
 
-/** What `farm init` and `farm join` have done. */
+/** Outcome of `farm init` and `farm join`. */
 export interface FarmEntry {
   /** The file with the key. */
   file: string;
-  /** False when it was there. */
+  /** False when it existed before. */
   made: boolean;
-  /** Whoever has it can join. */
+  /** Admits every host that has it. */
   code: string;
   name: string;
   /** The Redis without a password; null = none is set yet. */
@@ -35,7 +35,7 @@ export interface FarmEntry {
   join: string | null;
 }
 
-/** Makes the key of a farm, or finds the one that is there. @throws CacheError BAD_REQUEST */
+/** Makes the key of a farm, or finds the existing one. @throws CacheError BAD_REQUEST */
 export async function initFarm(session: Session, options: FarmOptions): Promise<FarmEntry> {
   const before = configOf(session);
   const file = farmKeyFile(before.config);
@@ -57,11 +57,11 @@ export async function joinFarm(session: Session, code: string, options: FarmOpti
   return entryOf(session, options, { file, made, key });
 }
 
-/** What `farm leave` takes away. */
+/** The things that `farm leave` removes. */
 export interface FarmLeaving {
   /** Null = there is no key. */
   file: string | null;
-  /** The setting that is switched off; null = it is off. */
+  /** The setting to switch off; null = it is off. */
   redis: string | null;
 }
 
@@ -100,7 +100,7 @@ function shownRedis(settings: LoadedConfig['settings']): string {
   return settings.find(({ key }) => key === 'AUTOCACHE_FARM')?.value ?? '';
 }
 
-/** A Redis on this machine is elsewhere for the others. */
+/** Other hosts need another address for a Redis on this machine. */
 async function addressForOthers({ nodes }: RedisServers, shown: string): Promise<string> {
   const [node] = nodes;
   if (node === undefined || !isLoopback(node.host)) return shown;

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { goesOnAfterModel, isSkippedName } from '../weights/extensions.ts';
 
 /**
- * Every regular file below a directory that may be a model, sorted, links followed. `unreadable` is told of what could not be
- * listed.
+ * Every regular file below a directory that may be a model, sorted, links followed. `unreadable` is called for each
+ * directory that could not be listed.
  */
 export async function filesBelow(directory: string, unreadable: (path: string, error: unknown) => void): Promise<string[]> {
   const seen = new Set<string>();

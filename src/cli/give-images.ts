@@ -7,21 +7,21 @@ import { CacheError, messageOf } from '../core/errors.ts';
 import type { Client } from './client.ts';
 import type { Session } from './session.ts';
 
-/** The folder in ComfyUI's input folder that they come to. */
+/** The folder in ComfyUI's input folder that receives them. */
 const folder = 'autocached';
 const usualUrl = 'http://127.0.0.1:8188';
 const giveMs = 10 * 60_000;
 
 export interface GivenFiles {
-  /** With the names by which ComfyUI will know them. */
+  /** Slots with ComfyUI's names for the files. */
   slots: Record<string, unknown>;
-  /** Sends them. One that cannot be sent may be there from before: then ComfyUI is not needed. @throws CacheError when it refuses */
+  /** Sends them. ComfyUI need not run: the files may be there from before. @throws CacheError when it refuses one */
   give(): Promise<void>;
 }
 
 /**
  * Files of this machine that fill the slots `image`, `images` and `video` get names by their content, so that equal ones are one.
- * A name that is no file here is left as it is.
+ * A name without a file on this machine is left as it is.
  */
 export async function giveImages(
   { cwd }: Pick<Session, 'cwd'>,

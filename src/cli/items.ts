@@ -7,7 +7,7 @@ import { isGlob } from './choose.ts';
 /** The meaning of a word on the command line: a file, a model by ComfyUI's name for it, or all matches of a glob. */
 export type Item = { path: string } | { category: string; name: string } | { glob: string };
 
-/** Where words are read; tests name another platform. */
+/** The place in which words are read; tests name another platform. */
 export interface WordContext {
   cwd: string;
   exists?: (path: string) => boolean;
@@ -15,8 +15,8 @@ export interface WordContext {
 }
 
 /**
- * A file that is there wins; else `category/name` or `category:name` is a model's name. `./x` and absolute paths are always paths,
- * also when nothing is there: the source may be away and its copy not.
+ * An existing file wins; else `category/name` or `category:name` is a model's name. `./x` and absolute paths are always paths, even
+ * without a file: the source may be away while its copy is not.
  */
 export function parseItem(text: string, { cwd, exists = existsSync, platform = nodePath }: WordContext): Item {
   const path = platform.resolve(cwd, text);
@@ -33,7 +33,7 @@ export function parseItem(text: string, { cwd, exists = existsSync, platform = n
 }
 
 /**
- * Words as the entries that an operation is for. A number, or `#` and a number, is an entry's id; a directory, or a path that ends
+ * Words as the entries of an operation. A number, or `#` and a number, is an entry's id; a directory, or a path that ends
  * with a separator while its disk is away, is all that lies below it.
  */
 export async function selectRequest(words: string[], place: WordContext): Promise<SelectRequest> {

@@ -8,7 +8,7 @@ import { shorten } from './text/fit.ts';
 import { lookOf, type Screen } from './text/look.ts';
 import { jobName, jobProgress, jobWord } from './text/words.ts';
 
-/** Shows how jobs go on while they run. */
+/** Shows the progress of jobs while they run. */
 export interface JobsView extends Disposable {
   update(job: JobView): void;
 }
@@ -19,7 +19,7 @@ export function openJobsView(session: Session): JobsView {
   return session.err.isTTY ? bars(session.err) : lines(session.err);
 }
 
-/** What has been copied of all jobs, and how long the rest takes at the present speed; null for a single one. */
+/** Copied bytes of all jobs, and the remaining time at the present speed; null for a single job. */
 export function overallText(jobs: readonly JobView[]): string | null {
   if (jobs.length < 2) return null;
   const sum = (of: (job: JobView) => number) => jobs.reduce((total, job) => total + of(job), 0);
@@ -62,7 +62,7 @@ function bars(err: Screen): JobsView {
     format: (_options, _params, { job }: { job: JobView | null }) =>
       job === null ? shorten(`all: ${overallText([...known.values()])}`, width) : barLine(job, width),
     clearOnComplete: true,
-    // Lines are cut to the width here, so that nothing of the terminal is switched off that Ctrl-C would leave off.
+    // Lines are cut to the width here, since Ctrl-C would leave a switched-off mode of the terminal off.
     linewrap: true,
     forceRedraw: true,
   });
@@ -87,7 +87,7 @@ function bars(err: Screen): JobsView {
     },
     [Symbol.dispose]() {
       if (!shown) return;
-      // The last lines are written by an update; without one they would be lost.
+      // Only an update writes the last lines.
       all.update();
       all.stop();
     },

@@ -6,7 +6,7 @@ import type { Client } from './client.ts';
 import { isPart, type WordContext } from './items.ts';
 import { entryName } from './text/words.ts';
 
-/** Of an argument that names files. */
+/** Help of an argument that names files. */
 export const itemHelp = 'path, directory, category/name, a part of the name, glob, or id from list';
 
 const kind: Kind<LibraryFile> = {
@@ -14,12 +14,12 @@ const kind: Kind<LibraryFile> = {
   names: (file) => [entryName(file), file.name, lastName(file.name)],
   list: 'autocached list, and autocached list --sources',
 };
-/** More files than this with a word in their paths are not told apart. */
+/** Maximum number of files with a word in their paths that are told apart. */
 const most = 10_000;
 
 /**
  * Words as they are, but parts of the names of files as the paths of those: `sdxl` for `checkpoints/sdxl_base.safetensors` where no
- * other file has it in its name. Words that no file has in its name stay: the daemon says what it makes of them.
+ * other file has it in its name. Words that no file has in its name stay: the daemon interprets them.
  * @param isMeant files that come before all others; by default none does
  * @throws CacheError BAD_REQUEST with the candidates when there are several
  */
@@ -33,7 +33,7 @@ export async function knownItems(
 }
 
 /**
- * Does something for the files that words mean. What the daemon does not know by that name is looked for by parts of names.
+ * Does something for the files that words mean. Words unknown to the daemon are looked for as parts of names.
  * @throws CacheError of `act`, and as `knownItems`
  */
 export async function withKnownItems<T>(
@@ -52,7 +52,7 @@ export async function withKnownItems<T>(
 }
 
 async function pathOf(word: string, client: Client, isMeant: (file: LibraryFile) => boolean): Promise<string> {
-  // As the library has it: `loras/a`, also where `loras:a` was written.
+  // The library writes `loras/a`, even for the word `loras:a`.
   const name = word.replace(/^([^/:\\]{2,}):/, '$1/');
   const query = new URLSearchParams({ search: name, limit: String(most) });
   const { files } = await client.ask<Pick<LibraryAnswer, 'files'>>('GET', `/api/library?${query}`).catch(none);
@@ -62,7 +62,7 @@ async function pathOf(word: string, client: Client, isMeant: (file: LibraryFile)
   return entryName(file) === name ? word : file.path;
 }
 
-/** A daemon without that route is an older one, which runs until it is restarted. */
+/** An older daemon has no such route; it runs until it is restarted. */
 function none(error: unknown): Pick<LibraryAnswer, 'files'> {
   if (toCacheError(error).code === 'NOT_FOUND') return { files: [] };
   throw error;

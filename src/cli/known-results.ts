@@ -11,7 +11,7 @@ const result: Kind<MemoEntryView> = {
 };
 const namespace: Kind<MemoNamespaceView> = { noun: 'namespace', names: ({ name }) => [name], list: 'autocached memo status' };
 const wholeKey = /^[0-9a-f]{64}$/;
-/** The results that were used last; older ones are named by their whole key. */
+/** Maximum number of recent results; older ones are named by their whole key. */
 const most = 10_000;
 
 /** The result that a word means: the beginning of its key, or a part of its label or of a tag. @throws CacheError as `chooseOne` */
@@ -22,7 +22,7 @@ export async function resultOf(client: MemoClient, word: string, ns: string | un
   return { ns: of, key };
 }
 
-/** The keys of those that words mean; a glob means several. @throws CacheError as `chooseOne` */
+/** The keys of results that words mean; a glob means several. @throws CacheError as `chooseOne` */
 export async function keysOf(client: MemoClient, words: readonly string[], ns: string | undefined): Promise<string[]> {
   if (words.every((word) => wholeKey.test(word))) return [...words];
   const results = await resultsIn(client, ns);

@@ -3,7 +3,7 @@ import { lastName } from '../core/last-name.ts';
 import { chooseAll, chooseOne, type Kind } from './choose.ts';
 import type { VariantClient } from './variant-client.ts';
 
-/** Of an argument that names variants. */
+/** Help of an argument that names variants. */
 export const variantHelp = 'path, name, a part of the name, glob, or the name of the model that it is made of';
 
 const kind: Kind<VariantView> = {
@@ -23,7 +23,7 @@ export async function variantOf(word: string, client: VariantClient): Promise<Va
   return chooseOne(word, (await client.list()).variants, kind);
 }
 
-/** Those that a word means: a glob means several. @throws CacheError as `chooseOne` */
+/** The variants that a word means: a glob means several. @throws CacheError as `chooseOne` */
 export async function variantsOf(word: string, client: VariantClient): Promise<VariantView[]> {
   return chooseAll(word, (await client.list()).variants, kind);
 }

@@ -3,12 +3,12 @@ import type { ConfigValue } from '../api/api.ts';
 import { toCacheError } from '../core/errors.ts';
 import { Client } from './client.ts';
 
-/** The daemon that runs, and how it was started, so that it can be started again in the same way. */
+/** The running daemon, with the facts for starting it again in the same way. */
 export interface LastRun {
   client: Client;
   /** The settings of its command line. */
   flags: Record<string, string>;
-  /** Where it read its .env file, when that is not the state directory: it is to find the same one again. */
+  /** Directory of its .env file, when that is not the state directory: the new daemon must find the same file. */
   cwd: string | undefined;
 }
 
@@ -26,7 +26,7 @@ export async function lastRun(stateDir: string): Promise<LastRun | null> {
   }
 }
 
-/** As it was before any change made while running, which the catalog keeps. */
+/** The settings before any change at runtime, which the catalog keeps. */
 function configured(settings: ConfigValue[]): { key: string; value: string; from: string }[] {
   return settings.map((setting) => ({ key: setting.key, ...(setting.configured ?? setting) }));
 }

@@ -13,7 +13,7 @@ import type {
 import { JsonText } from '../client/daemon-call.ts';
 import type { Client } from './client.ts';
 
-/** Which result: its namespace and its key. */
+/** Identifies a result by its namespace and its key. */
 export interface MemoKey {
   ns: string;
   key: string;

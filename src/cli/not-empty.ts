@@ -1,13 +1,12 @@
 import type { Command } from 'commander';
 import { CacheError } from '../core/errors.ts';
 
-/** What may be empty: texts, and the words of a command that is run. */
+/** Arguments that may be empty: texts, and the words of a command to run. */
 const texts = /<text>|<words>/;
 const ownWords = ['command', 'slot=value'];
 
 /**
- * An empty word is a variable of a shell that is not set. Taken for a path it would mean the working directory, taken for a choice
- * everything.
+ * An empty word comes from an unset variable of a shell. As a path it would mean the working directory, as a filter everything.
  * @throws CacheError BAD_REQUEST when an option or an argument of this command is empty
  */
 export function assertNotEmpty(command: Command): void {

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander';
 import { messageOf } from '../core/errors.ts';
 import { parseDuration, parseSize } from '../core/units.ts';
 
-/** Parsers of option values: a bad value is wrong use, and the message says which option it was. */
+/** Parsers of option values: a bad value is wrong use, and the message names the option. */
 
 export const duration = withCommander(parseDuration);
 

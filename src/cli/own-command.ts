@@ -6,8 +6,8 @@ import { shellWord } from './text/shell-word.ts';
 const isWindows = process.platform === 'win32';
 
 /**
- * How a person calls this program in a shell: `autocached` where the PATH leads to it; otherwise by its file, as after `npm start` in a
- * clone or in an unpacked archive.
+ * The command by which a person calls this program in a shell: `autocached` if the PATH leads to it; otherwise the path of its file, as
+ * after `npm start` in a clone or in an unpacked archive.
  * @param self the command line that runs it: Node, its options, the script
  * @param cwd where it is typed; null = anywhere
  */
@@ -15,10 +15,10 @@ export function ownCommand(self: readonly string[], cwd: string | null): string 
   const [node, script] = [self[0], self.at(-1)];
   if (node === undefined || script === undefined) return 'autocached';
   const found = onPath('autocached');
-  // On Windows npm puts a script there that names ours.
+  // On Windows npm puts a script there that calls this program.
   if (found !== null && (isWindows || realOf(found) === realOf(script))) return 'autocached';
   if (environmentVariable('npm_command') === 'exec') return 'npx autocached';
-  // npm runs its scripts in the directory of the package, wherever the person is.
+  // npm runs its scripts in the package's directory, not in that of the person.
   const from = cwd === null ? null : (environmentVariable('INIT_CWD') ?? cwd);
   const unpacked = join(dirname(node), 'autocached.cmd');
   if (isWindows && existsSync(unpacked)) return asWord(unpacked, from, `.${sep}`);
@@ -29,7 +29,7 @@ export function ownCommand(self: readonly string[], cwd: string | null): string 
 function onPath(name: string): string | null {
   const files = isWindows ? [`${name}.exe`, `${name}.cmd`] : [name];
   for (const directory of (environmentVariable('PATH') ?? '').split(delimiter)) {
-    // npm and npx add these for what they run.
+    // npm and npx add these directories for the programs that they run.
     if (directory.endsWith(`node_modules${sep}.bin`)) continue;
     const found = files.map((file) => join(directory, file)).find((file) => existsSync(file));
     if (found !== undefined) return found;

@@ -6,7 +6,7 @@ import { errnoOf } from '../runtime/errnos.ts';
 import { readSmallFile } from '../runtime/small-file.ts';
 
 /**
- * In a folder that other programs may write to as well, this file names those that are ours: written first, removed last.
+ * In a folder that other programs may write to as well, this file names those of autocached: written first, removed last.
  * Nothing else is ever removed or replaced.
  */
 const markerName = 'autocached_files.json';
@@ -40,7 +40,7 @@ export async function writeMarker(folder: string, marker: Marker): Promise<void>
   await writeFile(join(folder, markerName), `${JSON.stringify(marker, null, 2)}\n`);
 }
 
-/** The folder too, when nothing else is in it. */
+/** Removes the folder too, when nothing else is in it. */
 export async function removeMarker(folder: string): Promise<void> {
   await rm(join(folder, markerName));
   await removeIfEmpty(folder);
@@ -54,7 +54,7 @@ export async function refuseForeign(file: string): Promise<void> {
 
 /** Copies or links `source` to `target`. */
 export async function place(source: string, target: string, linked: boolean): Promise<void> {
-  // A daemon starts without what it takes to load.
+  // Loaded on demand: it would slow the start of a daemon.
   const { ensureDir, outputFile } = await import('fs-extra/esm');
   if (!linked) return outputFile(target, await readFile(source));
   await ensureDir(dirname(target));

@@ -6,16 +6,16 @@ import { errnoOf } from '../runtime/errnos.ts';
 import { reportIn, variantFiles, variantListIn } from '../variants/own-files.ts';
 
 /**
- * What a stopped daemon leaves in its directories, by name; everything else in them may be the user's and stays.
+ * Names that a stopped daemon leaves in its directories; everything else in them may be the user's and stays.
  * The names are those of `compose/storage.ts`, `tiers/`, `http/listen.ts`, `farm/` and `runtime/`.
  */
 const ofState =
   /^(catalog\.db(-wal|-shm)?|daemon\.json|directories\.json|reserve|token|farm\.key|daemon\.log(\.\d+)?|\.?autocached\.lock|service-task\.xml)$/;
 const ofCache = ['partial', 'cold/partial', 'cold/restore.py', 'cold/.autocached', 'autocached.lock', '.autocached.lock'];
-/** It says that the files beside it may be deleted, so that it leaves last. */
+/** Removed last, since it states that the files beside it may be deleted. */
 const marker = '.autocached';
 
-/** @returns absolute paths of what stays in it */
+/** @returns absolute paths of the remaining files */
 export async function removeState(dir: string): Promise<string[]> {
   for (const name of await namesIn(dir)) if (ofState.test(name)) await rm(join(dir, name), { force: true, recursive: true });
   await removeOthers(placesIn(dir), []);
@@ -24,10 +24,10 @@ export async function removeState(dir: string): Promise<string[]> {
   return removeEmpty(dir);
 }
 
-/** Removes what is left of a cache directory whose copies are deleted. @returns as `removeState` */
+/** Removes the rest of a cache directory whose copies are deleted. @returns as `removeState` */
 export async function removeCacheRest(dir: string): Promise<string[]> {
   if (!(await namesIn(dir)).includes(marker)) return [];
-  // Results lie in a directory with a marker of its own; one without it is somebody else's.
+  // Results have a directory with a marker of its own; one without it is somebody else's.
   const results = (await namesIn(join(dir, 'memo'))).includes(marker) ? ['memo'] : [];
   for (const name of [...ofCache, ...results]) await rm(join(dir, name), { recursive: true, force: true });
   for (const path of await variantFiles(join(dir, 'variants'))) if (isVariant(path)) await rm(path, { force: true });
@@ -37,7 +37,7 @@ export async function removeCacheRest(dir: string): Promise<string[]> {
   return removeEmpty(dir);
 }
 
-/** A file of the user's that only has such a name tells of no making. */
+/** Whether a file is a variant: a file of the user's that only has such a name contains no report. */
 function isVariant(path: string): boolean {
   try {
     return reportIn(path) !== null;

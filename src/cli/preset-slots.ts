@@ -27,7 +27,7 @@ export function withSlots(command: Command): Command {
     .option('--family <name>', 'the models that it is made for: ltx-2.3, ltx-2.5');
 }
 
-/** What fills the slots of a preset, by name: the options, and words `name=value`. @throws CacheError BAD_REQUEST */
+/** Values for the slots of a preset, by name: the options, and words `name=value`. @throws CacheError BAD_REQUEST */
 export function slotsGiven(
   words: readonly string[],
   flags: SlotFlags,
@@ -48,7 +48,7 @@ export function slotsGiven(
   return { ...Object.fromEntries(told), ...images, ...Object.fromEntries(pairs) };
 }
 
-/** Leaves the slots open that must be filled and are not: what is shown can be kept as a preset. */
+/** Leaves required slots without a value open, so that the output can be kept as a preset. */
 export function withOpenSlots(given: Record<string, unknown>, { slots }: Pick<Preset, 'slots'>): Record<string, unknown> {
   const open = slots.filter((slot) => slot.default === undefined && !(slot.name in given));
   const filled = open.map(({ name, kind }) => {

@@ -12,12 +12,12 @@ export interface Answer {
   exitCode?: number;
 }
 
-/** Where to print, and for whom. */
+/** Destination of the output, and its reader. */
 interface Output {
   out: Screen;
   err: Screen;
   json: boolean;
-  /** Puts the name by which a person calls this program into a text for people that names its commands. */
+  /** Replaces `autocached` in commands within a text by the name by which a person calls this program. */
   named: (text: string) => string;
 }
 

@@ -10,11 +10,11 @@ import { withOwnCommand } from './with-own-command.ts';
 /** Runs one command line and answers the exit code. Never throws: errors have been printed. */
 export async function runProgram(args: string[], host: Host): Promise<number> {
   let exitCode: number = exitCodes.done;
-  // After -- everything is of the command that is run.
+  // Words after -- belong to the command to run.
   const json = args.slice(0, args.includes('--') ? args.indexOf('--') : undefined).includes('--json');
   const named = (text: string) => withOwnCommand(text, host);
   const unread = new AbortController();
-  // The reader of our output has gone (`autocached list | head`): no one is left to inform.
+  // The reader of the output has gone (`autocached list | head`): nobody is left to inform.
   const stopPrinting = () => unread.abort();
   host.out.on('error', stopPrinting);
 
@@ -31,7 +31,7 @@ export async function runProgram(args: string[], host: Host): Promise<number> {
     .configureOutput({
       writeOut: (text) => host.out.write(text),
       writeErr: (text) => json || host.err.write(text),
-      // It is said with its exit code, in the way of all errors.
+      // Printed with its exit code, like all errors.
       outputError: () => {},
     })
     .exitOverride()
@@ -43,7 +43,7 @@ export async function runProgram(args: string[], host: Host): Promise<number> {
   } catch (error) {
     const output = { ...host, json, named };
     if (!(error instanceof CommanderError)) exitCode = printError(withHelp(error, args, program), output);
-    // Help that was asked for has been printed, and without a command it is the answer to people.
+    // Help has been printed by now: as asked for, or as the answer to a call without a command.
     else if (error.exitCode !== 0)
       exitCode = isHelp(error) && !output.json ? exitCodes.wrongUse : printError(wrongUse(error, args, program), output);
   } finally {
@@ -56,7 +56,7 @@ function isHelp({ code }: CommanderError): boolean {
   return code === 'commander.help';
 }
 
-/** Wrong use that says no more: the help of the command does. */
+/** Points to the help of the command, for wrong use without a hint. */
 function withHelp(thrown: unknown, args: string[], program: Command): unknown {
   const { code, message, hint } = toCacheError(thrown);
   if (code !== 'BAD_REQUEST' || hint !== null) return thrown;
@@ -72,7 +72,7 @@ function helpOf(args: readonly string[], program: Command): string {
 function wrongUse(error: CommanderError, args: string[], program: Command): CacheError {
   const [command = '', ...rest] = args.filter((word) => !word.startsWith('-'));
   if (isHelp(error)) {
-    // `help` prints all of it for a command that does not exist, too.
+    // For an unknown command, `help` would print all of it.
     const [asked] = command === 'help' ? rest : [];
     const message = asked === undefined ? 'no command is given' : `unknown command '${asked}'`;
     return new CacheError('BAD_REQUEST', message, { hint: 'autocached --help' });
@@ -82,7 +82,7 @@ function wrongUse(error: CommanderError, args: string[], program: Command): Cach
   return new CacheError('BAD_REQUEST', message, { hint: suggestion ?? helpOf(args, program) });
 }
 
-/** The names of the command that was meant, with that of the command it belongs to. */
+/** The names of the meant command, and of the command it belongs to. */
 function commandIn(args: readonly string[], program: Command): string[] {
   const names: string[] = [];
   let at: Command = program;

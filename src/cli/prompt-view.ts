@@ -7,7 +7,7 @@ import { progressBar } from './text/bar.ts';
 import { shorten } from './text/fit.ts';
 import { lookOf, type Screen } from './text/look.ts';
 
-/** Shows how a prompt goes. */
+/** Shows the progress of a prompt. */
 export interface PromptView extends Disposable {
   update(progress: PromptRunProgress): void;
 }
@@ -38,7 +38,7 @@ function bar(err: Screen): PromptView {
     format: (_options, _params, { progress }: { progress: PromptRunProgress }) =>
       shorten(`${progressBar(shareOf(progress), 30)} ${wordsOf(progress)}`, width),
     clearOnComplete: true,
-    // Nothing of the terminal is switched off that Ctrl-C would leave off.
+    // No mode of the terminal is switched off, since Ctrl-C would leave it off.
     linewrap: true,
     forceRedraw: true,
   });
@@ -53,7 +53,7 @@ function bar(err: Screen): PromptView {
   };
 }
 
-/** Each node counts the same: nobody knows how long one takes. */
+/** Each node counts the same, since their durations are unknown. */
 function shareOf({ state, done, nodes, step, steps }: PromptRunProgress): number {
   if (state === 'fetching') return 1;
   return nodes > 0 ? Math.min(1, (done + (steps > 0 ? step / steps : 0)) / nodes) : 0;

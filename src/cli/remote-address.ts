@@ -6,8 +6,8 @@ import type { Client } from './client.ts';
 const address = /^(?:s3|hf|civitai|https?):\/\//i;
 
 /**
- * Words with the addresses of files on remotes (`s3://bucket/models/loras/a.safetensors`) replaced by the paths of their placeholders;
- * the address of a remote or of a folder stands for all in it.
+ * Replaces addresses of files on remotes (`s3://bucket/models/loras/a.safetensors`) by the paths of their placeholders; the address of a
+ * remote or of a folder means all in it.
  * @throws CacheError BAD_REQUEST for an address below no remote of the configuration: remotes come from there only
  */
 export async function withoutAddresses(words: string[], client: Client): Promise<string[]> {
@@ -18,7 +18,7 @@ export async function withoutAddresses(words: string[], client: Client): Promise
 
 function pathOf(word: string, remotes: readonly RemoteView[]): string {
   const wanted = word.replace(/\?.*$/s, '').replace(/\/+$/, '');
-  // The configured revision of a repository need not be said again.
+  // The configured revision of a repository may be left out.
   const bases = remotes.flatMap(({ url, path }) =>
     [baseOf(url), baseOf(url).replace(/@[^/]*/, '')].map((base) => ({ base, path })),
   );

@@ -4,7 +4,7 @@ import { CacheError, type ErrorBody } from '../core/errors.ts';
 import { openPromptView } from './prompt-view.ts';
 import { clientOf, type Session } from './session.ts';
 
-/** How a prompt is to be run. */
+/** Options of a run. */
 export interface PromptFlags {
   watch?: true;
   fresh?: true;
@@ -20,7 +20,7 @@ type RunEvent =
   | { name: 'failed'; data: { error: ErrorBody } };
 
 /**
- * Has the daemon run a prompt, or find it.
+ * Has the daemon run a prompt, or find its result.
  * @param prompt its JSON @throws CacheError the daemon's own and ComfyUI's words, NOT_RUNNING
  */
 export async function runPromptOf(session: Session, prompt: string, flags: PromptFlags): Promise<PromptAnswer> {

@@ -28,7 +28,7 @@ export interface Session extends Host {
   named: (text: string) => string;
   /** `--state`, as an absolute path. */
   stateFlag: string | undefined;
-  /** Aborts when the reader of our output is gone. */
+  /** Aborts when the reader of the output is gone. */
   unread: AbortSignal;
 }
 
@@ -41,7 +41,7 @@ export function stateDirOf(session: Session): string {
   return session.stateFlag ?? stateDirFromEnvironment();
 }
 
-/** The daemon of the state directory, or the one that has its state elsewhere. @throws CacheError `NOT_RUNNING` */
+/** The daemon of the state directory, or one with its state elsewhere. @throws CacheError `NOT_RUNNING` */
 export async function clientOf(session: Session): Promise<Client> {
   try {
     return await Client.find(stateDirOf(session));
@@ -52,7 +52,7 @@ export async function clientOf(session: Session): Promise<Client> {
   }
 }
 
-/** A daemon that is starting or stopping has no address; others may have told where theirs is. */
+/** Finds the only daemon with its state elsewhere. One that is starting or stopping has no address. @throws CacheError `NOT_RUNNING` */
 async function otherwise({ stateFlag, err, json }: Session, error: unknown): Promise<Client> {
   const { dir, from, usual } =
     stateFlag === undefined ? stateFromEnvironment() : { dir: stateFlag, from: '--state', usual: null };

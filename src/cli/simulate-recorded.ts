@@ -6,22 +6,22 @@ import type { Client } from './client.ts';
 
 interface Choice {
   policies: SimulatedPolicy[];
-  /** The daemon's limit, and sizes around it, when left out. */
+  /** Sizes; left out = the daemon's limit, and sizes around it. */
   sizes?: CacheSize[];
   cold?: ColdType | true;
 }
 
-/** What other policies and limits would have made of the loads that the daemon has recorded. */
+/** Other policies and limits over the loads that the daemon has recorded. */
 export interface RecordedSimulation {
   misses: MissesAnswer;
   results: (Result & { missSeconds: number })[];
   /** The policy of the daemon that loses least with the limit in force, and the seconds that it would have saved. */
   best: { policy: string; seconds: number } | null;
-  /** As the daemon tells it. */
+  /** As reported by the daemon. */
   more: MissesAnswer['more'];
 }
 
-/** Sizes beside the limit that every policy is tried with. */
+/** Sizes in addition to the limit, as multiples of it, for every policy. */
 const parts = [0.5, 1, 2];
 
 export async function simulateRecorded(client: Client, { policies, sizes, cold }: Choice): Promise<RecordedSimulation> {
@@ -38,7 +38,7 @@ export async function simulateRecorded(client: Client, { policies, sizes, cold }
 }
 
 function bestPolicy(results: RecordedSimulation['results'], { limit, policy }: MissesAnswer): RecordedSimulation['best'] {
-  // The reference knows the future: nobody can choose it.
+  // The reference knows the future: no user can choose it.
   const atLimit = results.filter((one) => one.capacity === limit && !one.cold && one.policy !== 'foresight');
   const now = atLimit.find((one) => one.policy === policy);
   const [best] = atLimit.toSorted((a, b) => a.missSeconds - b.missSeconds);

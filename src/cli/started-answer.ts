@@ -3,7 +3,7 @@ import type { Client } from './client.ts';
 import type { Answer } from './print.ts';
 import { startPage } from './text/start-page.ts';
 
-/** Bytes under the limit, as the daemon counts them itself. */
+/** Bytes under the limit, as the daemon itself counts them. */
 function usedOf({ tiers, variants }: StatsAnswer): number {
   const inTiers = tiers.filter(({ tier }) => tier !== 'ram');
   return inTiers.reduce((sum, { bytes, reserved, outside }) => sum + bytes + reserved + outside, variants?.bytes ?? 0);
@@ -11,7 +11,7 @@ function usedOf({ tiers, variants }: StatsAnswer): number {
 
 /**
  * The output of `start --detach` and `restart`: the daemon's address and state, as it reports them itself.
- * @param started `log`: how its log is read, as a part of a sentence
+ * @param started `log`: the way to read its log, as a part of a sentence
  */
 export async function startedAnswer({ client, log }: { client: Client; log: string }): Promise<Answer> {
   const [stats, config] = await Promise.all([client.stats(), client.config()]);

@@ -11,7 +11,7 @@ import type { ServicePlan } from './service/plan.ts';
 import type { Session } from './session.ts';
 import { stopDaemon } from './stop-daemon.ts';
 
-/** What an uninstallation removes. Nothing is removed by making the plan. */
+/** The things that an uninstallation removes. Making the plan removes nothing. */
 export interface UninstallPlan {
   service: ServicePlan | null;
   /** Directories of ComfyUI with the shim. */
@@ -21,7 +21,7 @@ export interface UninstallPlan {
   cache: { dir: string; copies: number; bytes: number; results: number; variants: number; written: number } | null;
 }
 
-/** @param options `named`: directories of ComfyUI besides those that the daemon knows */
+/** @param options `named`: directories of ComfyUI in addition to those that the daemon knows */
 export async function uninstallPlan(
   session: Session,
   client: Client,
@@ -31,7 +31,7 @@ export async function uninstallPlan(
   const stats = await client.stats();
   const plan = servicePlan(serviceFacts({ ...session, stateFlag: stateDir }, {}));
   const dirs = await findComfyui({ named, running: null, roots: stats.roots });
-  // A clone of the repository in custom_nodes was not made by `comfyui install`, and is not removed by us.
+  // A clone of the repository in custom_nodes was not made by `comfyui install`, and stays.
   const shims = await Promise.all(
     dirs.map((dir) =>
       shimStatus(dir).then(

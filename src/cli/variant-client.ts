@@ -7,7 +7,7 @@ import type {
 } from '../api/variants.ts';
 import type { Client } from './client.ts';
 
-/** The part of the daemon's HTTP API that is about variants. Every method throws `CacheError`, as `Client` does. */
+/** The daemon's HTTP API of variants. Every method throws `CacheError`, as `Client` does. */
 export class VariantClient {
   readonly #client: Pick<Client, 'ask'>;
 

@@ -10,7 +10,7 @@ interface Watch {
   /** Opened before the jobs were asked for, so that none ends unseen. */
   events: AsyncGenerator<DaemonEvent>;
   onUpdate: (job: JobView) => void;
-  /** After so much silence, in ms, the daemon is asked outright. */
+  /** Silence after which the daemon is asked outright, ms. */
   quietMs?: number;
 }
 
@@ -46,7 +46,7 @@ export async function waitForJobs(jobs: JobView[], watch: Watch): Promise<Map<nu
   }
   return ended;
 
-  /** A job that the daemon no longer lists ended while we did not listen. */
+  /** A job that the daemon does not list any more has ended unheard. */
   async function askOutright(): Promise<void> {
     const listed = (await watch.client.jobs()).jobs;
     listed.forEach(note);

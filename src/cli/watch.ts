@@ -4,7 +4,7 @@ import type { Answer } from './print.ts';
 import type { Session } from './session.ts';
 import { lookOf, type Screen } from './text/look.ts';
 
-/** To the top left corner of the terminal; the rest of a line, and of the screen, is cleared behind what was written over it. */
+/** Moves to the top left corner of the terminal; the rest of a line, and of the screen, is cleared behind the new text. */
 const home = '\x1b[H';
 const clearLine = '\x1b[K';
 const clearBelow = '\x1b[J';
@@ -12,8 +12,8 @@ const clearBelow = '\x1b[J';
 const endKeys: ReadonlySet<string> = new Set(['q', 'Q', '\x03', '\x04']);
 
 /**
- * Shows the answer again and again until q, Ctrl-C, or the reader of the output is gone: on a terminal in place and anew when its
- * size changes, as JSON in one line each. Only what has changed is seen to change: nothing is cleared before it is written over.
+ * Shows the answer repeatedly until q, Ctrl-C, or the reader of the output is gone: on a terminal in place and anew when its size
+ * changes, as JSON in one line each. Nothing is cleared before it is written over, so only changes are visible.
  */
 export async function watch(session: Session, show: () => Promise<Answer>, everyMs: number): Promise<undefined> {
   const { out, json } = session;
@@ -51,7 +51,7 @@ async function pause(ms: number, out: Screen, signal: AbortSignal): Promise<void
 
 type Keyboard = Session['in'] & { setRawMode?: (raw: boolean) => void };
 
-/** Without raw mode a key would be shown in the page, and come only with a line's end. */
+/** Raw mode: otherwise a key would be shown in the page, and arrive only at the end of a line. */
 function onEndKey(input: Keyboard, end: () => void): Disposable {
   if (!input.isTTY) return { [Symbol.dispose]: () => {} };
   const pressed = (keys: Buffer | string) => {

@@ -3,7 +3,7 @@ import { CacheError, troubleOf } from '../core/errors.ts';
 import { readSmallFile } from '../runtime/small-file.ts';
 import { readDocument } from '../workflow/read-document.ts';
 
-/** Larger files are never workflows. */
+/** Maximum size of a workflow, bytes. */
 const mostBytes = 512 * 2 ** 20;
 const headBytes = 64;
 
@@ -35,7 +35,7 @@ export async function readWorkflow(path: string): Promise<object> {
 export async function workflowIn(path: string): Promise<object | null> {
   const head = await headOf(path);
   if (/^\x89PNG|^RIFF.{4}WEBP/s.test(head)) return readWorkflow(path);
-  // A JSON file may be a model's configuration just as well.
+  // A JSON file may also be a model's configuration.
   return /^(\xef\xbb\xbf)?\s*\{\s*["}]/.test(head) ? readWorkflow(path).catch(() => null) : null;
 }
 

@@ -6,7 +6,7 @@ import type { ShimStatus, uninstallShim } from '../comfyui-link.ts';
 import { type Run, stateDirOf } from '../session.ts';
 import type { Look } from '../text/look.ts';
 
-/** Loaded when it is needed: no other command should wait for what it brings along. */
+/** Loaded on demand, so that no other command waits for its imports. */
 const shim = () => import('../comfyui-link.ts');
 
 export function addComfyui(program: Command, run: Run): void {

@@ -44,7 +44,7 @@ async function config(session: Session, changes: string[], { yes }: { yes?: true
   return answerOf(await client.changeConfig(change));
 }
 
-/** The settings of the daemon, or those that it will start with. */
+/** The settings of the daemon, or those that it would start with. */
 async function shownConfig(session: Session): Promise<ConfigAnswer> {
   try {
     return await (await clientOf(session)).config();
@@ -63,7 +63,7 @@ function answerOf(data: ConfigAnswer): Answer {
   return { data, page: (look) => page(data, look) };
 }
 
-/** A change for which copies or results have to leave is asked about. */
+/** Asks about a change for which copies or results must leave. */
 async function isAgreed(session: Session, client: Client, changes: readonly string[], change: ConfigChange): Promise<boolean> {
   const { leaving, leavingResults } = await client.configAfter(change);
   const costs = [

@@ -26,7 +26,7 @@ export function addDoctor(program: Command, run: Run): void {
       run(async (session, dirs: string[], { url, duplicates }: { url?: string; duplicates?: true }) => {
         const { cwd, stateFlag } = session;
         if (duplicates) return tellDuplicates(session);
-        // Loaded when it is needed: no other command should wait for what it brings along.
+        // Loaded on demand, so that no other command waits for its imports.
         const { examine, parseAddress } = await import('../doctor/examine.ts');
         const findings = await examine({
           cwd,

@@ -51,7 +51,7 @@ async function asksFor(word: string, session: Session, client: Client): Promise<
   const item = parseItem(word, session);
   if ('path' in item) return [{ ...item, word }];
   if ('name' in item) return [{ path: resolve(session.cwd, word), name: `${item.category}/${item.name}`, word }];
-  // The daemon knows best which files match a glob; a look copies nothing.
+  // The daemon knows best which files match a glob; a check copies nothing.
   const { items } = await client.warm({ globs: [item.glob], check: true });
   return items.map(({ item: path }) => ({ path }));
 }

@@ -48,7 +48,7 @@ async function init(session: Session, dirs: string[], options: Options): Promise
   const found = await survey(checked(flagsOf(options), cwd), { dirs: dirs.map((dir) => resolve(cwd, dir)), cwd });
   if (asks) session.err.write(`${surveyPage(found, lookOf(session.err))}\n\n`);
   const chosen = asks ? await askedFor(session, found, options) : options;
-  // A value that cannot be used is told before anything is written.
+  // An unusable value is reported before anything is written.
   const draft = draftOf(path, { ...settingsOf(chosen, cwd), ...comfyuiSetting(found) });
   if (draft.before === draft.after) return answerOf(found, draft, null);
   if (asks) {
@@ -73,7 +73,7 @@ function flagsOf({ dir, limit, roots }: Options): Record<string, string> {
   return Object.fromEntries(Object.entries(named).filter((entry): entry is [string, string] => !!entry[1]));
 }
 
-/** The same for a file that lies elsewhere: relative paths are whole ones there. @throws CacheError BAD_CONFIG */
+/** The same for a file in another directory: relative paths become absolute. @throws CacheError BAD_CONFIG */
 function settingsOf(options: Options, cwd: string): Record<string, string> {
   const flags = flagsOf(options);
   const { dir, roots } = checked(flags, cwd);
@@ -90,7 +90,7 @@ function comfyuiSetting({ comfyui }: Survey): Record<string, string> {
   return comfyui.length === 0 ? {} : { [keys.comfyui.name]: comfyui.map(({ dir }) => dir).join(';') };
 }
 
-/** Asks for each setting; an empty answer takes what stands in brackets. */
+/** Asks for each setting; an empty answer takes the value in brackets. */
 async function askedFor(session: Session, { cache }: Survey, options: Options): Promise<Options> {
   const lines = createInterface({ input: session.in, output: session.err });
   const closed = new Promise<string>((done) => lines.once('close', () => done('')));

@@ -58,7 +58,7 @@ export function addList(program: Command, run: Run): void {
     );
 }
 
-/** What is below no folder of that path may be below one with the word in its path. */
+/** A word that names no folder may be a part of a folder's path. */
 async function entriesOf(options: Options, session: Session, client: Client): Promise<EntriesAnswer> {
   const { root } = options;
   const data = await client.entries(queryOf(options, root && resolve(session.cwd, root)));
@@ -86,7 +86,7 @@ function sourcesPage({ files, total }: SourcesAnswer, look: Look): string {
   return withRest(rows, files.length, total, look);
 }
 
-/** The page is not all there is. */
+/** Adds a line when the page is not complete. */
 function withRest(rows: string, shown: number, total: number, look: Look): string {
   if (shown >= total) return rows;
   return `${rows}\n${look.paint('dim', `${formatCount(shown)} of ${counted(total, 'file')}; --limit shows more`)}`;
@@ -114,7 +114,7 @@ function page({ entries, total }: EntriesAnswer, look: Look): string {
   return withRest(rows, entries.length, total, look);
 }
 
-/** Where a copy of the file is: the tiers with a ready one, and in brackets copies on their way. */
+/** Tiers with a ready copy of the file, and in brackets those with a copy under way. */
 function tiersOf({ copies, shared }: ListedEntry): string {
   const words = copies.map((copy) => (copy.state === 'ready' ? copy.tier : `(${copyTerms[copy.state].word})`));
   return [...words, ...(shared ? ['shared'] : [])].join(' ') || '-';

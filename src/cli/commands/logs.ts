@@ -14,7 +14,7 @@ interface Options {
   lines: number;
 }
 
-/** Most of the log that is read for its last lines, bytes. */
+/** Maximum bytes of the log that are read for its last lines. */
 const mostBytes = 4 * 2 ** 20;
 const followMs = 500;
 
@@ -60,7 +60,7 @@ function noLog(path: string): never {
   });
 }
 
-/** Reads what is written from `end` on; a log that is shorter than before has begun anew. */
+/** Reads new text from `end` on; a log that is shorter than before has begun anew. */
 async function followFrom(
   path: string,
   end: number,

@@ -26,9 +26,9 @@ Examples:
 
 With --json: one file answers an object, several files an array.`;
 
-/** There is no such file, as far as the name goes. */
+/** No such file exists, judging by the name. */
 const unknown: ReadonlySet<Reason> = new Set(['SOURCE_MISSING', 'BYPASS_UNKNOWN_ROOT']);
-/** Nothing can be opened at the path that was answered. */
+/** The answered path cannot be opened. */
 const failures: ReadonlySet<Reason> = new Set(['ERROR', 'SOURCE_MISSING', 'SOURCE_AWAY', 'NOT_PERMITTED']);
 
 export function addLookup(program: Command, run: Run): void {
@@ -44,7 +44,7 @@ export function addLookup(program: Command, run: Run): void {
         const client = await clientOf(session);
         const answers: LookupAnswer[] = [];
         for (const file of await expanded(files, session, client)) answers.push(await lookUp(file, options, session, client));
-        // The mode and the disk of the cache have one reason.
+        // The mode and an absent disk of the cache have one reason.
         const off = answers.find(({ reason }) => reason === 'OFF');
         const whyOff = off && (await client.explain(off.path)).now.why;
         const failed = answers.some(({ reason }) => failures.has(reason));
@@ -57,7 +57,7 @@ export function addLookup(program: Command, run: Run): void {
     );
 }
 
-/** Globs as the files that they mean; a look copies nothing. */
+/** Replaces globs by their matches; a check copies nothing. */
 async function expanded(words: string[], place: Session, client: Client): Promise<string[]> {
   const lists = words.map(async (word) => {
     const item = parseItem(word, place);
@@ -77,9 +77,9 @@ async function lookUp(word: string, options: Options, session: Session, client: 
 
 async function requestFor(file: string, { cwd, purpose, wait }: Options & { cwd: string }): Promise<LookupRequest> {
   const item = parseItem(file, { cwd });
-  // A file that is not there is asked for all the same: its source may be away and its copy not.
+  // A missing file is looked up all the same: its source may be away while its copy is not.
   const found = 'path' in item ? await stat(item.path, { bigint: true }).catch(() => null) : null;
-  // The size of a directory says nothing.
+  // The size of a directory is meaningless.
   const seen = found?.isFile() ? found : null;
   return {
     ...item,

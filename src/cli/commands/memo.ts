@@ -169,7 +169,7 @@ async function named(client: MemoClient, request: MemoInvalidateRequest): Promis
   return { ...request, ...ns, ...(request.keys && { keys: await keysOf(client, request.keys, ns.ns) }) };
 }
 
-/** @param ask for what was named, a script needs no `--yes` */
+/** @param ask whether to ask; for named results, a script needs no `--yes` */
 async function remove(
   session: Session,
   asked: MemoInvalidateRequest,

@@ -64,7 +64,7 @@ function changed(
   return withKnownItems(files, place, async (words) => change({ ...(await selectRequest(words, place)), ...named }));
 }
 
-/** Files that stay pinned and are named in one line. */
+/** Maximum files that stay pinned and are named in one line. */
 const mostKept = 5;
 
 /** An older daemon knows no globs and no categories. */

@@ -52,7 +52,7 @@ const graphCount = withCommander((text: string) => {
   return text;
 });
 
-/** Needs no daemon; with one, it says where the files are. */
+/** Needs no daemon; with one, it shows the paths of the files. */
 async function show(session: Session, word: string, words: string[], flags: SlotFlags): Promise<Answer> {
   const preset = presetOf(session, word);
   const { name } = preset;

@@ -19,7 +19,7 @@ async function restart(session: Session, options: StartOptions): Promise<Answer>
   const running = await runningDaemon(session, 'restart');
   const flags = { ...running?.flags, ...flagsOf(options, session.stateFlag) };
   const cwd = running?.cwd ?? session.cwd;
-  // A configuration that is refused must not cost the daemon that runs.
+  // An invalid configuration must not stop the running daemon.
   loadConfig({ cwd, flags });
   const { service } = running ?? {};
   if (running && service) {

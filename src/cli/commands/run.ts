@@ -57,7 +57,7 @@ export function withPromptFlags(command: Command): Command {
     .option('--out <dir>', 'write its files there');
 }
 
-/** What was found or made, with its files written where they are wanted. */
+/** The found or new result, with its files written to `out`. */
 export async function answerOf(session: Session, data: PromptAnswer, out: string | undefined): Promise<Answer> {
   const written = out === undefined ? null : await writeInto(resolve(session.cwd, out), data);
   return { data: written ? { ...data, written } : data, page: (look) => promptPage(data, written, look) };

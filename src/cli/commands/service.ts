@@ -48,7 +48,7 @@ async function installService(session: Session, options: Options): Promise<Answe
   const data = { manager: plan.manager, file: plan.file, text: plan.text, commands: commandsOf(plan, 'install'), notes };
   if (options.dryRun) return { data, page: () => planPage('install', plan, notes) };
   if (!(await mayReplace(session, options, plan, before))) return unchanged(data);
-  // It would hold the state directory that the service needs.
+  // A daemon started by hand would hold the state directory that the service needs.
   const running = before === null ? await Client.find(stateDir).catch(() => null) : null;
   if (running && (await running.healthy().catch(() => false))) await stopDaemon(running);
   await install(plan);
@@ -91,7 +91,7 @@ function commandsOf(plan: ServicePlan, what: 'install' | 'uninstall'): string[][
   return what === 'install' ? [...plan.prepare, ...steps] : [...steps, ...plan.tidy];
 }
 
-/** A file that is not what would be written may hold somebody's own work: it is shown, and goes only when that is wanted. */
+/** A file that differs from the planned one may be somebody's own work: it is shown, and replaced only with consent. */
 async function mayReplace(session: Session, { yes }: Options, plan: ServicePlan, before: string | null): Promise<boolean> {
   if (before === null || before === plan.text) return true;
   const difference = differenceOf(before, plan.text);

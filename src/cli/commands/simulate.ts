@@ -108,7 +108,7 @@ export function addSimulate(program: Command, run: Run): void {
     );
 }
 
-/** The library of a host, as recorded beside its reads. */
+/** Name of a recorded library of a host, beside its reads. */
 const catalogName = /\.catalog\.csv(\.gz)?$/;
 
 /** The bounds in the directories of these traces. */
@@ -133,7 +133,7 @@ async function arrivalsBeside(trace: string): Promise<Read[]> {
   return [];
 }
 
-/** Without the mark that spreadsheets begin a file with. */
+/** Without the mark at the beginning of files from spreadsheets. */
 function textOf(bytes: Buffer): string {
   return (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString().replace(/^\uFEFF/, '');
 }

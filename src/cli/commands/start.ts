@@ -76,7 +76,7 @@ function stopText(stateDir: string): string {
 
 const signalNames = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'];
 
-/** The first signal that asks for an end. Nobody listens for the second one, so that it ends the process there and then. */
+/** The first signal that asks for an end. The second one has no listener, so it ends the process at once. */
 function awaitSignal(signals: Host['signals']): Disposable & { signal: Promise<string> } {
   let stopListening = () => {};
   const signal = new Promise<string>((resolve) => {

@@ -12,7 +12,7 @@ const usualPause = 2;
 
 interface Options {
   ram?: true;
-  /** Seconds; true = the usual pause. */
+  /** Interval, s; true = the default. */
   watch?: number | true;
 }
 

@@ -35,7 +35,7 @@ Examples:
   autocached take-over ~/ComfyUI/models/arena_cache --dry-run
   autocached take-over D:\\ArenaAutoCache`;
 
-/** Files of one request; the daemon looks at them one after the other. */
+/** Files in one request; the daemon checks them one after the other. */
 const atOnce = 500;
 
 export function addTakeOver(program: Command, run: Run): void {
@@ -106,7 +106,7 @@ async function taking(client: Client, session: Session, request: { files: Files;
     using view = openJobsView(session);
     const jobs = items.flatMap(({ job }) => job ?? []);
     const ended = await waitForJobs(jobs, { client, events, onUpdate: (job) => view.update(job) });
-    // The daemon lists the last ends only: of others, its next answer says whether there is a copy.
+    // The daemon lists only the last ended jobs: for others, its next answer tells whether there is a copy.
     const untold = items.flatMap(({ job, from: path, size }) => (job && !ended.has(job.id) ? [{ path, size }] : []));
     const now = new Map((await asked(client, { ...request, files: untold, check: true })).map((item) => [item.from, item]));
     return items.map((item) => outcomeOf(now.get(item.from) ?? item, item.job && ended.get(item.job.id)));

@@ -21,7 +21,7 @@ interface MakeOptions {
   wait: boolean;
 }
 
-/** How often the daemon is asked how a variant does, ms. */
+/** Interval between two requests for the state of a variant, ms. */
 const askEveryMs = 500;
 const worstLayers = 5;
 

@@ -38,7 +38,7 @@ function exitCodeOf({ files, damaged, mismatched }: VerifyAnswer, all: boolean):
   return files === 0 && !all ? exitCodes.failed : exitCodes.done;
 }
 
-/** A bar on a terminal while `work` goes on; nothing elsewhere, where only the outcome matters. */
+/** A bar on a terminal during `work`; nothing elsewhere, where only the outcome matters. */
 async function withProgress<T>(client: Client, session: Session, work: () => Promise<T>): Promise<T> {
   if (session.json || !session.err.isTTY) return work();
   const over = new AbortController();
@@ -61,7 +61,7 @@ async function withProgress<T>(client: Client, session: Session, work: () => Pro
 }
 
 function verifyPage({ files, bytes, damaged, mismatched, skipped, sound = [] }: VerifyAnswer, look: Look): string {
-  // For one file the last line says it all.
+  // For one file the last line is enough.
   const listed = sound.length > 1 ? sound : [];
   const lines = listed.map(({ path }) => `${look.paint('green', 'OK')}  ${plain(path)}`);
   lines.push(...damagedLines(damaged, look));
@@ -80,7 +80,7 @@ function verifyPage({ files, bytes, damaged, mismatched, skipped, sound = [] }: 
   ].join('\n');
 }
 
-/** `OK`, or how many differ, in which way, and how many are right. */
+/** `OK`, or the number of files that differ, in which way, and of those that are right. */
 function verdictOn({ files, damaged, mismatched }: Pick<VerifyAnswer, 'files' | 'damaged' | 'mismatched'>): string {
   const differ = new Set([...damaged, ...mismatched].map(({ path }) => path)).size;
   if (differ === 0) return 'OK';

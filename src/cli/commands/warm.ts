@@ -106,7 +106,7 @@ async function warm(session: Session, words: string[], options: Options): Promis
   }
 }
 
-/** A workflow stands for the models that it loads. */
+/** Replaces a workflow by the models that it loads. */
 async function withoutWorkflows({ paths, names, globs = [] }: Files, client: Client): Promise<Files> {
   const others: string[] = [];
   const models: string[] = [];
@@ -119,7 +119,7 @@ async function withoutWorkflows({ paths, names, globs = [] }: Files, client: Cli
   return { paths: others, names: [...new Set([...names, ...models])], globs };
 }
 
-/** The files below a directory stand for it; the daemon says which of them it would cache. */
+/** Replaces a directory by the files below it; the daemon decides which of them it would cache. */
 async function withoutDirectories({ paths, names, globs = [] }: Files, { err }: Session): Promise<Files> {
   const expanded: string[] = [];
   for (const path of paths) {
@@ -150,7 +150,7 @@ interface Work {
 async function warmAndWait(client: Client, { request, session }: Work): Promise<WarmAnswer> {
   const { ram, hosts, ...files } = request;
   if (hosts !== undefined) {
-    // What the others do is told when they have ended; what this one does is shown meanwhile.
+    // The other hosts' outcome is reported when they have ended; this host's progress is shown meanwhile.
     const others = client.warm({ ...request, wait: true });
     const [own, told] = await Promise.all([warmAndWait(client, { request: files, session }), others]);
     return { ...own, hosts: told.hosts };
@@ -173,7 +173,7 @@ async function warmAndWait(client: Client, { request, session }: Work): Promise<
     over.abort();
   }
 
-  /** Copies from tier to tier are quick: the daemon is asked once, and they are shown meanwhile. */
+  /** Requests quick copies from tier to tier once, and shows them meanwhile. */
   async function showIntoRam(items: WarmItem[], view: JobsView): Promise<void> {
     for await (const event of events) {
       const job = jobOf(event);
@@ -181,9 +181,7 @@ async function warmAndWait(client: Client, { request, session }: Work): Promise<
     }
   }
 
-  /**
-   * Shards, settings and the like are copied with the file they belong to, by jobs of their own: it is ready when they are there.
-   */
+  /** A model is ready when the shards, settings and the like that belong to it are copied too, by jobs of their own. */
   async function whole(items: WarmItem[]): Promise<WarmItem[]> {
     const copied = items.flatMap(({ path, job }) => (path !== null && job?.state === 'done' ? [path] : []));
     if (copied.length === 0) return items;
@@ -194,7 +192,7 @@ async function warmAndWait(client: Client, { request, session }: Work): Promise<
     });
   }
 
-  /** A job without a reported end leaves the question open: then the daemon is asked for the state. */
+  /** The daemon is asked for the state of jobs without a reported end. */
   async function outcomes(items: WarmItem[], ended: Map<number, JobView>): Promise<WarmItem[]> {
     const isOpen = (item: WarmItem) => item.job !== null && !item.ready && !ended.has(item.job.id);
     const now = items.some(isOpen) ? (await client.warm({ ...files, check: true })).items : [];
@@ -204,7 +202,7 @@ async function warmAndWait(client: Client, { request, session }: Work): Promise<
   }
 }
 
-/** Whether other hosts lack a file that they are to have, or there are too few of them. */
+/** Whether other hosts lack a file that they should have, or there are too few hosts. */
 function isLacking({ hosts = [], items }: WarmAnswer, wanted: number | 'all' | undefined): boolean {
   if (hosts.some((host) => host.items.some(({ ready, reason }) => !ready && !(reason !== null && isLeftAlone(reason)))))
     return true;

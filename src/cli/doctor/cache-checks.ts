@@ -9,16 +9,16 @@ import { speedText } from './speed-text.ts';
 export interface CacheFacts {
   dir: string;
   medium: MediumFacts;
-  /** The result of a trial of writing there. */
+  /** The result of writing there as a trial. */
   trial:
     | { is: 'done'; speeds: ReadSpeeds | null; clockSkewMs: number; caseSensitive: boolean }
     | { is: 'absent' }
-    /** On a network: it is not touched. */
+    /** On a network: nothing is written. */
     | { is: 'untouched' }
-    /** It belongs to another user, and only that one writes to it. */
+    /** It belongs to another user, and only that user writes to it. */
     | { is: 'others' }
     | { is: 'failed'; why: string };
-  /** Of its volume, bytes; null when that cannot be told. */
+  /** Free bytes of its volume; null when unknown. */
   free: number | null;
   /** The floor of free space, bytes. */
   floor: number;

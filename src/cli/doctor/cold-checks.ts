@@ -2,10 +2,10 @@ import type { MissesAnswer } from '../../api/loads.ts';
 import { coldText } from '../text/cold-text.ts';
 import { type Finding, ok, warn } from './finding.ts';
 
-/** Fewer loads tell nothing of a habit. */
+/** Minimum number of loads that show a habit. */
 const fewLoads = 50;
 
-/** Whether compressing the least valuable copies pays for the loads that the daemon has recorded; nothing while that is not known. */
+/** Whether compressing the least valuable copies pays for the loads that the daemon has recorded; none while that is unknown. */
 export function coldFindings({ loads, cold }: Pick<MissesAnswer, 'loads' | 'cold'>): Finding[] {
   if (!cold || loads < fewLoads) return [];
   const says = lowered(coldText(cold));

@@ -4,24 +4,24 @@ import { type Finding, fail, ok, warn } from './finding.ts';
 
 export interface ComfyuiFacts {
   running: RunningComfyui | null;
-  /** Address that was said in the configuration or on the command line, and does not answer; null when none was said. */
+  /** Address from the configuration or the command line that does not answer; null when none was given. */
   silentUrl: string | null;
-  /** Directories that were found, with the version each says it is. */
+  /** Directories that were found, with the version that each states. */
   dirs: { dir: string; version: string | null }[];
   /** Memory of this machine, bytes. */
   ramBytes: number;
-  /** Whether ComfyUI would stream weights from there at every use: of the cache, and of each disk with models. */
+  /** Whether ComfyUI would stream weights at every use from there: from the cache, and from each disk with models. */
   fast: { cache: boolean; sources: boolean[] };
 }
 
-/** Nodes run with a context that tells which one asks, since this version. */
+/** First version in which nodes run with a context that names the asking one. */
 const withContext = [0, 3, 45];
-/** ComfyUI looks at the disk of each model by itself, since this version. */
+/** First version in which ComfyUI looks at the disk of each model by itself. */
 const withPolicy = [0, 38, 0];
-/** From so much memory on, weights pinned there are faster than streaming them from an SSD. */
+/** Memory from which on pinned weights are faster than streaming them from an SSD, bytes. */
 const muchMemory = 64 * 1024 ** 3;
 
-/** Which ComfyUI there is, whether its flags let the resolver work, and how it will treat models that lie on the SSD. */
+/** The ComfyUI found, whether its flags let the resolver work, and its treatment of models on the SSD. */
 export function comfyuiFindings(facts: ComfyuiFacts): Finding[] {
   const { running, silentUrl, dirs } = facts;
   const findings: Finding[] = [];
@@ -55,7 +55,7 @@ function flags({ argv }: RunningComfyui): Finding[] {
 }
 
 /**
- * ComfyUI streams weights from fast NVMe disks at every use in place of keeping them in memory. With copies on such a disk it
+ * ComfyUI streams weights from fast NVMe disks at every use instead of keeping them in memory. With copies on such a disk it
  * begins to do so for models whose sources are slow.
  */
 function fastDisk({ running, ramBytes, fast }: ComfyuiFacts, version: string | null): Finding {

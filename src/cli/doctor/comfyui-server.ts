@@ -1,13 +1,13 @@
 import { get } from './get.ts';
 
-/** A ComfyUI that runs, as it describes itself. */
+/** A running ComfyUI, by its own description. */
 export interface RunningComfyui {
   url: string;
   version: string | null;
   /** Its command line, without the interpreter. */
   argv: string[];
   ramBytes: number | null;
-  /** Directories of its custom nodes; empty when it does not say. */
+  /** Directories of its custom nodes; empty when it states none. */
   customNodes: string[];
   /** Whether the resolver has added its routes. */
   shimLoaded: boolean;
@@ -27,7 +27,7 @@ export async function askComfyui(url: string): Promise<RunningComfyui | null> {
     argv: system['argv'].map(String),
     ramBytes: typeof ram === 'number' ? ram : null,
     customNodes: Array.isArray(customNodes) ? customNodes.filter((path) => typeof path === 'string') : [],
-    // Any answer counts except 404: then there is no such route.
+    // Only 404 means that there is no such route.
     shimLoaded: state.status !== 404,
   };
 }

@@ -11,9 +11,9 @@ export interface DaemonFacts {
   problem: string | null;
   /** True when a daemon is announced, and its process or address does not answer. */
   announced: boolean;
-  /** The address that the settings name, and whether another program has it; null when any port does. */
+  /** The address that the settings name, and whether another program has it; null when any port will do. */
   listen: { address: string; taken: boolean } | null;
-  /** Version of the program that asks. */
+  /** Version of this program. */
   version: string;
 }
 

@@ -5,16 +5,16 @@ import { packageModule } from '../../runtime/package.ts';
 import { startPeer } from '../../runtime/peer.ts';
 import type { Client } from '../client.ts';
 
-/** Bytes read at most, and in a second: what is beyond counts by samples, and other programs hardly notice it. */
+/** Maximum bytes read in all, and per second: the rest counts by samples, and other programs hardly notice the reads. */
 const mostBytes = 64 * 1024 ** 3;
 const bytesPerSecond = 400e6;
-/** Entries asked for at once. */
+/** Number of entries in one request. */
 const pageSize = 1000;
 const models = /\.(safetensors|sft)$/i;
 
 /**
- * What equal tensors and differences would save among the cached models that lie on the SSD as they are. Reads in a thread of low
- * priority, and at a bounded rate.
+ * Estimated saving of equal tensors and differences among the cached models that are plain on the SSD. Reads in a thread of low priority,
+ * and at a bounded rate.
  * @param onProgress bytes read so far
  */
 export async function surveyDuplicates(client: Client, onProgress: (bytes: number) => void): Promise<Survey> {

@@ -37,7 +37,7 @@ export interface ExamineOptions {
   flags: Record<string, string>;
   /** Directories of ComfyUI. @throws CacheError BAD_REQUEST when one is none */
   dirs: string[];
-  /** Where ComfyUI listens; null = as configured, or where it usually does. */
+  /** Address of ComfyUI; null = as configured, or its default. */
   url: string | null;
 }
 
@@ -78,7 +78,7 @@ export async function examine({ cwd, stateDir, flags, dirs, url }: ExamineOption
   ];
 }
 
-/** A daemon of another version may not tell. */
+/** None from a daemon of another version that has no such route. */
 async function coldOf(stateDir: string): Promise<Finding[]> {
   const misses = await Client.find(stateDir)
     .then((client) => client.misses())
@@ -86,14 +86,14 @@ async function coldOf(stateDir: string): Promise<Finding[]> {
   return misses ? coldFindings(misses) : [];
 }
 
-/** The code that reads remotes is loaded only where there are some. */
+/** The code that reads remotes is loaded only if there are some. */
 async function remotesOf(config: Config | null): Promise<Finding[]> {
   if (!config || config.remotes.length === 0) return [];
   const { remoteFindings } = await import('./remote-checks.ts');
   return (await Promise.all(config.remotes.map((remote) => remoteFindings(remote)))).flat();
 }
 
-/** So is the code that speaks to Redis and to other hosts. */
+/** The code for Redis and other hosts is loaded only with a farm. */
 async function farmOf(config: Config | null): Promise<Finding[]> {
   if (!config?.farm) return [];
   const { farmFindings } = await import('./farm-checks.ts');
@@ -115,7 +115,7 @@ export function parseAddress(text: string): string {
 
 interface ReadConfig {
   config: Config | null;
-  /** Null where nobody has set it: any other port does as well. */
+  /** Null when no setting names it: any other port will do. */
   listen: Config['listen'] | null;
   problem: string | null;
 }
@@ -186,7 +186,7 @@ function rootsOf({ roots }: StatsAnswer): KnownRoot[] {
   }));
 }
 
-/** Where the daemon would look, without one. */
+/** The roots that the daemon would have, when none runs. */
 async function configuredRoots(config: Config | null, comfyui: readonly string[]): Promise<KnownRoot[]> {
   const known: KnownRoot[] = (config?.roots ?? []).map(({ path, kind }) => ({ path, kind, optional: false }));
   for (const dir of comfyui) {

@@ -12,19 +12,19 @@ import { troubleOf } from '../../redis/trouble.ts';
 import { within } from '../../runtime/deadline.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
-/** Longest look, ms. */
+/** Timeout of all checks, ms. */
 const deadlineMs = 10_000;
-/** Hosts compare no clocks, but people compare their logs. */
+/** Maximum difference of clocks, ms: hosts do not compare them, but people compare their logs. */
 const mostSkewMs = 60_000;
-/** One that is full, or a replica, answers and takes no word of a host. */
+/** Fails on a Redis that is full or a replica: it answers, but takes no announcements. */
 const timeScript = `local moment = redis.call('TIME')
 redis.call('SET', KEYS[1], moment[1], 'PX', 1000)
 return moment[1] * 1000 + math.floor(moment[2] / 1000)`;
 
-/** Hosts that are asked, at most. */
+/** Maximum number of hosts that are asked. */
 const mostAsked = 20;
 
-/** Whether a host can take part in its farm: its key, the Redis, the clock, the way to its own listener, and to the others. */
+/** Whether a host can take part in its farm: its key, the Redis, the clock, the path to its own listener, and to the others. */
 export async function farmFindings(config: Config): Promise<Finding[]> {
   if (config.farm === null) return [];
   const keyFound = keyFinding(config);
@@ -93,10 +93,10 @@ async function listenerFinding(config: Config): Promise<Finding> {
   return unreached(config, url, await isOpen(url));
 }
 
-/** Asks the hosts of the farm as a copy does, this one among them. */
+/** Asks the hosts of the farm as a copy does, this one included. */
 async function othersFindings(config: Config, servers: NonNullable<Config['farm']>): Promise<Finding[]> {
   const connection = await connectRedis(servers, () => {}).catch(() => null);
-  // That was told.
+  // Another finding reports that.
   if (connection === null) return [];
   using client = new PeerClient({ host: 'doctor', key: readFarmKey(farmKeyFile(config)) });
   try {

@@ -5,14 +5,14 @@ import { liesOnNetwork } from '../../media/medium.ts';
 import { comfyuiDir } from '../comfyui-dir.ts';
 import type { RunningComfyui } from './comfyui-server.ts';
 
-/** Where ComfyUI listens unless it is told otherwise. */
+/** ComfyUI's default address. */
 export const usualUrl = 'http://127.0.0.1:8188/';
 
 export interface Hints {
-  /** Said on the command line and in the configuration. */
+  /** Named on the command line and in the configuration. */
   named: readonly string[];
   running: RunningComfyui | null;
-  /** Known to the daemon: the resolver has sent it ComfyUI's model folders. */
+  /** Known to the daemon from the resolver, which has sent it ComfyUI's model folders. */
   roots: readonly RootView[];
 }
 

@@ -2,7 +2,7 @@ import { jsonOf } from '../../core/json.ts';
 
 const waitMs = 3000;
 
-/** What a page of a server says; status 0 when it does not answer in time. */
+/** Answer of a server for a page; status 0 when it does not answer in time. */
 export interface Page {
   status: number;
   text: string;

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { serverOf } from '../../llm/upstream.ts';
 import { get } from './get.ts';
 
-/** A language model's server, and what it says of reusing the beginnings of prompts. Null = it does not say. */
+/** A language model's server, and its statements on reusing the beginnings of prompts. Null = it states nothing. */
 export type LlmServer =
   | { is: 'llama.cpp'; build: string; model: string; slots: number; savesSlots: boolean }
   | { is: 'vllm'; version: string; prefixCaching: boolean | null; hits: number; queries: number }
@@ -12,7 +12,7 @@ export type LlmServer =
   | { is: 'silent' };
 
 /**
- * Recognises the server by the pages that only it has. Nothing is computed there.
+ * Recognises the server by the pages that no other one has. Nothing is computed there.
  * @param base address of its API, ending with `/`
  */
 export async function askLlm(base: string): Promise<LlmServer> {
@@ -26,7 +26,7 @@ export async function askLlm(base: string): Promise<LlmServer> {
 async function llamaCpp(root: string): Promise<LlmServer | null> {
   const { default_generation_settings: settings, total_slots: slots, ...props } = fieldsOf((await get(root, 'props')).json);
   if (settings === undefined || typeof slots !== 'number') return null;
-  // An action that there is none of: a server that was started to save slots refuses the action, another one all of them (501).
+  // An unknown action: a server that was started to save slots refuses the action, another one refuses all of them (501).
   const headers = { 'content-type': 'application/json' };
   const { status } = await get(root, 'slots/0?action=none', { method: 'POST', headers, body: '{}' });
   return {
@@ -58,7 +58,7 @@ async function vllm(root: string): Promise<LlmServer | null> {
   return { is: 'vllm', version: textOf(version), prefixCaching, hits: sumOf(text, 'hits'), queries: sumOf(text, 'queries') };
 }
 
-/** Older versions count for the GPU by name. */
+/** Older versions have a count for each GPU by name. */
 function sumOf(metrics: string, name: string): number {
   const lines = metrics.matchAll(new RegExp(`^vllm:(?:gpu_)?prefix_cache_${name}(?:_total)?(?:\\{[^}]*\\})? (\\S+)`, 'gm'));
   return [...lines].reduce((sum, [, value]) => sum + (Number(value) || 0), 0);

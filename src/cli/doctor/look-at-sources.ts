@@ -11,15 +11,15 @@ import type { SourceFacts } from './source-checks.ts';
 /** A directory with models, as the daemon or the configuration has it. */
 export interface KnownRoot extends Partial<Pick<RootView, 'health' | 'why'>> {
   path: string;
-  /** Said by the user; null = found out here. */
+  /** Named by the user; null = detected here. */
   kind: Medium | null;
-  /** ComfyUI looks there when it exists. */
+  /** ComfyUI looks there if it exists. */
   optional: boolean;
 }
 
-/** How long a file is looked for on one disk or share, and how long reading it may take, ms. */
+/** Maximum time of searching for a file on one disk or share, and of measuring it, ms. */
 const patience = { searchMs: 4000, measureMs: 15_000 };
-/** Roots of one disk that are searched. */
+/** Maximum number of searched roots on one disk. */
 const mostSearched = 40;
 
 interface Known extends KnownRoot {
@@ -27,8 +27,8 @@ interface Known extends KnownRoot {
 }
 
 /**
- * Groups the roots by the disk or share they lie on and measures one file of each, all at the same time. What may hang is read by
- * processes of their own, with deadlines.
+ * Groups the roots by their disk or share and measures one file of each, all at the same time. Processes of their own, with deadlines,
+ * read disks that may hang.
  */
 export async function lookAtSources(known: readonly KnownRoot[], waits = patience): Promise<SourceFacts[]> {
   const roots = new Roots();
@@ -51,7 +51,7 @@ interface Search {
   measureMs: number;
 }
 
-/** Null when none of the group's directories needs to be there and none is. */
+/** Null when none of the group's directories exists and none has to. */
 async function lookAt(group: readonly Known[], place: Search): Promise<SourceFacts | null> {
   const [first] = group;
   if (!first) return null;

@@ -4,17 +4,17 @@ import { readSmallFile } from '../../runtime/small-file.ts';
 import { type CoreTable, coreTable } from '../../workflow/core-table.ts';
 import { type Finding, ok, warn } from './finding.ts';
 
-/** How a pack of custom nodes finds its models, by how often its source says so. */
+/** Ways in which a pack of custom nodes finds its models, by their number in its source. */
 export interface NodePack {
   name: string;
-  /** By ComfyUI's own lookup, which is redirected. */
+  /** Calls of ComfyUI's own lookup, which is redirected. */
   lookups: number;
-  /** By paths of its own making, or by downloads of Hugging Face: past the resolver. */
+  /** Paths of its own making, or downloads of Hugging Face: past the resolver. */
   bypasses: number;
-  /** By walks through ComfyUI's model folders, and opens weights: past the resolver too. */
+  /** Walks through ComfyUI's model folders in a pack that opens weights: past the resolver too. */
   walks: number;
   opens: number;
-  /** It puts a function of its own in the place of ComfyUI's lookup. */
+  /** True when it replaces ComfyUI's lookup by a function of its own. */
   replaces: boolean;
 }
 
@@ -41,7 +41,7 @@ const opening =
   /\b(?:load_torch_file|load_checkpoint_guess_config|load_diffusion_model|safe_open|load_safetensors|torch\.load|load_file)\s*\(/g;
 const replacement = /\bfolder_paths\.get_full_path\s*=(?!=)/;
 
-/** Looks through the sources of all packs in a `custom_nodes` directory, for at most 5 s. Our own is left out. */
+/** Looks through the sources of all packs in a `custom_nodes` directory, for at most 5 s. The shim itself is left out. */
 export async function readNodePacks(customNodes: string): Promise<NodePack[]> {
   const until = performance.now() + endMs;
   const found = await readdir(customNodes, { withFileTypes: true }).catch(() => []);
@@ -116,9 +116,9 @@ export function nodePackFindings(packs: readonly NodePack[]): Finding[] {
 
 interface Ways {
   loads: CoreTable['packs'][string]['loads'];
-  /** What it opens itself, when that is only a part. */
+  /** Files that it opens itself, if these are only a part. */
   itself?: string | undefined;
-  /** It is in the table of packs, which goes before what its source seems to say. */
+  /** True when the table of packs lists it, which takes precedence over its source. */
   isKnown: boolean;
 }
 

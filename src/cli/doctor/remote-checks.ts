@@ -7,15 +7,15 @@ import { driverFor } from '../../sources/driver-for.ts';
 import { isModelName } from '../../weights/extensions.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
-/** Longest look at one remote, ms. */
+/** Timeout for one remote, ms. */
 const deadlineMs = 60_000;
-/** Signatures of S3 are refused beyond 15 minutes. */
+/** Maximum difference of clocks, ms: S3 refuses signatures beyond 15 minutes. */
 const mostSkewMs = 5 * 60_000;
 const rangeBytes = 64 * 1024;
-/** Where nothing lies: the driver never looks at the directory. */
+/** An unused directory: the driver never looks at it. */
 const nowhere = '/nowhere';
 
-/** Whether a remote answers, with these credentials and at this time, gives a range of a file, and tells a checksum. Costs some requests. */
+/** Whether a remote answers, with these credentials and at this time, gives a range of a file, and has a checksum. Costs some requests. */
 export async function remoteFindings(remote: Remote, makeDriver = driverFor): Promise<Finding[]> {
   const clock = await clockFinding(remote);
   const look = lookAt(remote, makeDriver).catch((error): Finding[] => {
@@ -79,7 +79,7 @@ async function firstModel(driver: SourceDriver): Promise<Found | null> {
   return found;
 }
 
-/** The time of the server, from any answer of it; null when it tells none. */
+/** The time of the server, from any of its answers; null when it states none. */
 async function clockFinding(remote: Remote): Promise<Finding | null> {
   const url = remote.scheme === 's3' ? (remote.endpoint ?? 'https://s3.amazonaws.com') : null;
   if (url === null) return null;

@@ -5,13 +5,13 @@ import { within } from '../../runtime/deadline.ts';
 import { S3Writer } from '../../sources/drivers/s3/s3-writer.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
-/** Longest look, ms. */
+/** Timeout of the check, ms. */
 const deadlineMs = 60_000;
-/** Of the limit: beyond that something leaves for almost each copy that is written. */
+/** Share of the limit beyond which almost each new copy evicts another one. */
 const full = 0.95;
 const todo = 'check AUTOCACHE_SHARED, its credentials, and that they allow to list, read, write and delete below the prefix';
 
-/** Whether the store that hosts share copies in can be listed, written to and read. Leaves nothing there. */
+/** Whether the shared store can be listed, written to and read. Leaves nothing there. */
 export async function sharedFindings({ at, limit }: SharedStore, writer = new S3Writer(at)): Promise<Finding[]> {
   const address = at.url.replace(/\?.*$/s, '');
   const late = [fail('shared', `${address}: no answer within ${deadlineMs / 1000} s; copies come from the origin`, todo)];

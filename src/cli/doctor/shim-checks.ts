@@ -4,7 +4,7 @@ import type { RunningComfyui } from './comfyui-server.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
 export interface ShimFacts {
-  /** Of each ComfyUI directory; an error where it cannot be told. */
+  /** State of each ComfyUI directory; an error if it is unknown. */
   shims: { dir: string; status: ShimStatus | string }[];
   running: RunningComfyui | null;
   stateDir: string;

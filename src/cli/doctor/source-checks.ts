@@ -19,10 +19,10 @@ export interface CacheSide {
   speeds: ReadSpeeds | null;
 }
 
-/** A copy that is not at least so much faster is not worth its space. */
+/** Minimum speed-up by a copy that is worth its space. */
 const leastGain = 1.3;
 
-/** Where models live, and whether copies of them gain anything. */
+/** Media of the models, and whether copies of them gain anything. */
 export function sourceFindings(sources: readonly SourceFacts[], cache: CacheSide): Finding[] {
   if (sources.length === 0) {
     const todo = 'set AUTOCACHE_ROOTS=/path/to/models, or run: autocached comfyui install DIR, and start ComfyUI';

@@ -19,7 +19,7 @@ export async function tryCache(dir: string): Promise<CacheFacts['trial']> {
     const clockSkewMs = (await stat(file)).mtimeMs - Date.now();
     const tookMs = Date.now() - startedAt;
     const caseSensitive = (await stat(join(folder, 'TRIAL.BIN')).catch(() => null)) === null;
-    // The file was last written somewhere within that time.
+    // The time of the last write lies within this interval.
     const skew = clockSkewMs < -tookMs ? clockSkewMs + tookMs : Math.max(0, clockSkewMs);
     return { is: 'done', speeds: measureReads(file), clockSkewMs: skew, caseSensitive };
   } catch (error) {
@@ -36,7 +36,7 @@ async function isOthers(dir: string): Promise<boolean> {
   return uid !== (process.geteuid?.() ?? uid);
 }
 
-/** With bytes that no disk can compress. */
+/** Fills the file with bytes that no disk can compress. */
 async function fill(file: string): Promise<void> {
   const handle = await open(file, 'wx', 0o600);
   try {

@@ -9,21 +9,21 @@ import { plain } from '../../core/printable.ts';
 import { errnoOf } from '../../runtime/errnos.ts';
 import type { Session } from '../session.ts';
 
-/** What a shell says of a command that it cannot start. */
+/** Exit code of a shell for a command that it cannot start. */
 const notStarted = 127;
 const bySignal = 128;
 const forwarded = ['SIGTERM', 'SIGHUP'] as const;
 
 export interface Ran {
-  /** As a shell gives it. */
+  /** As from a shell. */
   exitCode: number;
-  /** Whether its output was captured as a whole. */
+  /** Whether its whole output was captured. */
   captured: boolean;
 }
 
 /**
- * Runs a command with our output; what it prints goes into the files of `capture`, too. Never throws.
- * @param capture null = its output is only passed on @param input the file that it reads; left out = our own input
+ * Runs a command with this program's output; its output also goes into the files of `capture`. Never throws.
+ * @param capture null = its output is only passed on @param input the file that it reads; left out = this program's input
  */
 export async function runCommand(
   session: Session,
@@ -31,18 +31,18 @@ export async function runCommand(
   capture: { stdout: string; stderr: string } | null,
   input?: string,
 ): Promise<Ran> {
-  // Before it begins: of a command that has ended, Node drops what nobody reads yet.
+  // Opened before the command: after its end, Node drops unread output.
   const files = [await opened(capture?.stdout), await opened(capture?.stderr)] as const;
   const reading = input === undefined ? null : openSync(input, 'r');
   const stdio: StdioOptions = [reading ?? 'inherit', 'pipe', 'pipe'];
   const child = spawn(program, args, { cwd: session.cwd, stdio }) as ChildProcessByStdio<null, Readable, Readable>;
   if (reading !== null) closeSync(reading);
   const end = (signal: NodeJS.Signals) => void child.kill(signal);
-  // A terminal tells its whole group of an interrupt: the command ends by itself, and then so do we.
+  // A terminal sends an interrupt to its whole group: the command ends by itself, and then this program.
   const wait = () => {};
   for (const signal of forwarded) session.signals.on(signal, end);
   session.signals.on('SIGINT', wait);
-  // Its reader is gone: as in a pipe, it learns so when it writes.
+  // Its reader is gone: as in a pipe, the command learns so when it writes.
   session.unread.addEventListener('abort', () => child.stdout.destroy());
   try {
     const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
@@ -66,7 +66,7 @@ async function opened(file: string | undefined): Promise<FileHandle | null> {
   return file === undefined ? null : open(file, 'wx').catch(() => null);
 }
 
-/** Begins to read in this turn. @returns whether all of it is in the file. A disk that is full does not stop the command. */
+/** Starts reading at once. @returns whether all of it is in the file. A full disk does not stop the command. */
 async function passOn(from: Readable, to: NodeJS.WritableStream, file: FileHandle | null): Promise<boolean> {
   let copy = file;
   try {

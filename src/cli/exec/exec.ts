@@ -28,10 +28,10 @@ export interface ExecOptions {
   tag?: string[];
 }
 
-/** A command may take hours; its waiters learn at once when it has ended, ms. */
+/** Maximum wait for another run, ms: a command may take hours, and waiters learn of its end at once. */
 const longestWaitMs = 3_600_000;
 
-/** The command has ended, and nothing of it is to be kept. */
+/** The command has ended, and its result must not be kept. */
 class NotKept extends Error {
   readonly exitCode: number;
 
@@ -72,7 +72,7 @@ async function execIn(dir: string, session: Session, argv: readonly string[], op
       session.err.write(`${plain(`autocached: the result is not kept: ${sentenceOf(error)}`)}\n`);
       throw new NotKept(exitCode);
     });
-    // It may have read another content than the key says.
+    // The command may have read other contents than those in the key.
     if (!isDeepStrictEqual(parts, await partsOf(session, argv, options, input).catch(() => null))) throw new NotKept(exitCode);
     return result;
   };
@@ -83,7 +83,7 @@ async function execIn(dir: string, session: Session, argv: readonly string[], op
     return 0;
   } catch (error) {
     if (error instanceof NotKept) return error.exitCode;
-    // It failed elsewhere, and its own message is what the user needs.
+    // It failed in another run; running it here gives the user its own message.
     if (error instanceof CoalescedError) return (await runCommand(session, argv, null, input)).exitCode;
     throw error;
   } finally {
@@ -92,7 +92,7 @@ async function execIn(dir: string, session: Session, argv: readonly string[], op
   }
 }
 
-/** @param input the file with what came on standard input, where that is part of the key */
+/** @param input the file with the content of standard input, if that is part of the key */
 async function partsOf(
   session: Session,
   argv: readonly string[],

@@ -6,14 +6,14 @@ import { ResultFile } from '../../client/memo-values.ts';
 import { makeFile } from '../make-file.ts';
 import type { Session } from '../session.ts';
 
-/** What is kept of a command that succeeded. */
+/** The kept result of a command that succeeded. */
 export interface CommandResult {
   stdout: ResultFile;
   stderr: ResultFile;
   outputs: { name: string; mode: number; file: ResultFile }[];
 }
 
-/** What a command has made. @throws Error of node:fs when an output is not there, or is no file */
+/** The result of a command. @throws Error of node:fs when an output is missing, or is no file */
 export async function resultOf(
   cwd: string,
   { stdout, stderr }: { stdout: string; stderr: string },
@@ -28,7 +28,7 @@ export async function resultOf(
   return { stdout: new ResultFile(stdout), stderr: new ResultFile(stderr), outputs: await Promise.all(files) };
 }
 
-/** Makes the files again, and says what the command said. @throws Error of node:fs; no file is left in part */
+/** Makes the files again, and prints the command's output. @throws Error of node:fs; no file is left in part */
 export async function replay(session: Session, { stdout, stderr, outputs }: CommandResult): Promise<void> {
   for (const { name, mode, file } of outputs) await makeFile(file.path, { to: resolve(session.cwd, name), mode });
   await pipeline(createReadStream(stdout.path), session.out, { end: false });

@@ -7,7 +7,7 @@ import { liesOnNetwork } from '../../media/medium.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
 import { filesBelow } from '../file-tree.ts';
 
-/** A directory of Arena AutoCache with what it holds; `autocached take-over` has it compared. */
+/** A directory of Arena AutoCache and its contents; `autocached take-over` compares them. */
 export interface ArenaCache {
   dir: string;
   files: number;
@@ -16,7 +16,7 @@ export interface ArenaCache {
 
 const mostSettings = 64 * 1024;
 
-/** Looks where Arena AutoCache keeps its copies: its own settings in each ComfyUI, and its usual places. None on a network is looked at. */
+/** Finds Arena AutoCache's copies in the directories of its settings in each ComfyUI, and in its usual ones; none on a network. */
 export async function findArena(comfyui: readonly string[]): Promise<ArenaCache[]> {
   const own = await Promise.all(comfyui.map(rootIn));
   const local = environmentVariable('LOCALAPPDATA');
@@ -30,7 +30,7 @@ export async function findArena(comfyui: readonly string[]): Promise<ArenaCache[
   return found.filter((cache) => cache !== null);
 }
 
-/** What its settings name; they are the user's, with or without quotes. */
+/** The directory in its settings, which the user wrote with or without quotes. */
 async function rootIn(comfyui: string): Promise<string | null> {
   const text = await readSmallFile(join(comfyui, 'user', 'arena_autocache.env'), mostSettings).catch(() => null);
   return /^\s*ARENA_CACHE_ROOT\s*=\s*["']?([^"'\r\n]+?)["']?\s*$/m.exec(text?.toString() ?? '')?.[1] ?? null;

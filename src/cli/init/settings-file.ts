@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { writePrivately } from '../../runtime/private-file.ts';
 
-/** A settings file as it is and as it is to be. */
+/** A settings file before and after a change. */
 export interface Draft {
   path: string;
   /** Null = there is none yet. */
@@ -10,7 +10,7 @@ export interface Draft {
   after: string;
 }
 
-/** The file with these settings: each in its line, new ones at the end; all else in it stays. */
+/** The file with these settings: each in its line, new ones at the end; everything else stays. */
 export function draftOf(path: string, settings: Readonly<Record<string, string>>): Draft {
   const before = existsSync(path) ? readFileSync(path, 'utf8') : null;
   const left = new Map(Object.entries(settings));
@@ -26,13 +26,13 @@ export function draftOf(path: string, settings: Readonly<Record<string, string>>
   return { path, before, after: `${[...kept, ...added].join('\n')}\n` };
 }
 
-/** As dotenv reads it back. */
+/** Quoted for dotenv. */
 function quoted(value: string): string {
   if (/^[\w./:;=%,-]*$/.test(value)) return value;
   return value.includes("'") ? `"${value}"` : `'${value}'`;
 }
 
-/** Writes it whole or not at all; what was there before stays beside it. */
+/** Writes it completely or not at all; the former file stays beside it. */
 export function writeDraft({ path, before, after }: Draft): { backup: string | null } {
   mkdirSync(dirname(path), { recursive: true });
   const backup = before === null ? null : `${path}.bak`;

@@ -13,17 +13,17 @@ import { type KnownRoot, lookAtSources } from '../doctor/look-at-sources.ts';
 import type { SourceFacts } from '../doctor/source-checks.ts';
 import { type ArenaCache, findArena } from './arena.ts';
 
-/** What `init` has found on this machine. */
+/** Findings of `init` on this machine. */
 export interface Survey {
   comfyui: { dir: string; version: string | null }[];
-  /** Disks and shares with models, and how fast each is. */
+  /** Disks and shares with models, and their speeds. */
   sources: SourceFacts[];
   /** Other caches whose copies can be taken over. */
   arena: ArenaCache[];
   cache: { dir: string; kind: Medium; device: string | null; free: number | null };
 }
 
-/** Where ComfyUI lies on many machines; the portable one is unpacked anywhere. */
+/** Usual places of ComfyUI; the portable one may be unpacked anywhere. */
 const usualPlaces = ['ComfyUI', 'comfyui', 'Documents/ComfyUI', 'ComfyUI_windows_portable/ComfyUI'];
 
 /**

@@ -4,10 +4,10 @@ import { CacheError } from '../../core/errors.ts';
 import { type Identity, LlamaServer } from './llama-server.ts';
 import { type SavedSlot, SavedSlots } from './saved-slots.ts';
 
-// Loaded together, when a command needs them.
+// Loaded together, on demand.
 export { LlamaServer, SavedSlots };
 
-/** From this share of the restored tokens on they count as reused; a server computes the last ones anew. */
+/** Minimum share of the restored tokens that counts as reused; a server computes the last ones anew. */
 const leastShare = 0.9;
 
 export interface Saved {
@@ -19,16 +19,16 @@ export interface Saved {
   bytes: number;
   /** Time in which the prompt was computed, ms. */
   computeMs: number;
-  /** Files of earlier ones that left to make room. */
+  /** Earlier files that were removed to make room. */
   removed: string[];
 }
 
 export interface Restored {
   name: string;
   file: string;
-  /** What the server says it has read. */
+  /** Tokens that the server reports as read. */
   restored: number;
-  /** What the next request did not compute; null when the server does not say. */
+  /** Tokens that the next request did not compute; null when the server does not report them. */
   reused: number | null;
   tokens: number;
   isReused: boolean;
@@ -38,7 +38,7 @@ interface SaveOptions {
   name: string;
   prompt: string;
   slot: number;
-  /** The server's directory of slots, where this machine sees it, and the most bytes of our files in it. */
+  /** The server's directory of slots as this machine sees it, and the maximum bytes of our files in it. */
   bound: { dir: string; limit: number } | null;
   /** Wall-clock ms. */
   now: number;
@@ -70,7 +70,7 @@ export async function save(
   return { name, file, model, build, tokens, bytes, computeMs, removed };
 }
 
-/** Restores a saved prompt, and asks for one token after it: what the server then computes is the proof. @throws CacheError */
+/** Restores a saved prompt, and requests one token after it: the tokens that the server then computes are the proof. @throws CacheError */
 export async function restore(
   server: LlamaServer,
   slots: SavedSlots,
@@ -78,7 +78,7 @@ export async function restore(
 ): Promise<Restored> {
   const identity: Identity = await server.identity();
   const { file, prompt } = slots.find(name, identity);
-  // What the slot holds by itself must not count as restored.
+  // The slot's own contents must not count as restored.
   await server.erase(slot);
   const restored = await server.restore(slot, file);
   const { tokens, reused } = await server.compute(prompt, slot);

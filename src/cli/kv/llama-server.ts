@@ -5,19 +5,19 @@ import { lastName } from '../../core/last-name.ts';
 import { llmServer, serverOf } from '../../llm/upstream.ts';
 import type { Upstream } from '../../runtime/upstream.ts';
 
-/** The model and the program that a saved slot is of: no other can read it. */
+/** The model and the program of a saved slot: no other can read it. */
 export interface Identity {
   model: string;
-  /** Shape, size and type of the model's file, as the server describes it. */
+  /** Shape, size and type of the model's file, from the server. */
   shape: string;
   build: string;
 }
 
-/** Of one request for one token. */
+/** Figures of one request for one token. */
 export interface Computed {
   /** Tokens of the prompt. */
   tokens: number;
-  /** Those that were not computed; null when the server does not say. */
+  /** Tokens that were not computed; null when the server does not report them. */
   reused: number | null;
   /** Time of computing the others, ms. */
   ms: number;
@@ -37,7 +37,7 @@ export class LlamaServer implements Disposable {
   /** @param url ends with `/`; that of its API counts too */
   constructor(url: string) {
     this.url = serverOf(url);
-    // A long prompt takes minutes, and the server says nothing meanwhile.
+    // A long prompt takes minutes, in which the server sends nothing.
     this.#upstream = llmServer(this.url, null);
   }
 
@@ -52,12 +52,12 @@ export class LlamaServer implements Disposable {
       throw new CacheError('BAD_REQUEST', `the server at ${this.url} is not llama.cpp`, {
         hint: 'Only its slots can be saved.',
       });
-    // The length of its context is how it was started, not what it is.
+    // The length of its context depends on its start, not on the model.
     const { n_ctx: _, ...shape } = data?.[0]?.meta ?? {};
     return { model: lastName(path), shape: JSON.stringify(shape), build };
   }
 
-  /** The text that messages become before the model sees them. */
+  /** The text that the model sees for messages. */
   async promptOf(messages: unknown): Promise<string> {
     return (await this.#ask<{ prompt: string }>('POST', 'apply-template', { messages })).prompt;
   }
@@ -68,7 +68,7 @@ export class LlamaServer implements Disposable {
     const answer = await this.#ask<{ timings?: Timings; tokens_evaluated?: number }>('POST', 'completion', question);
     const { cache_n: reused = null, prompt_n: computed, prompt_ms: ms = 0 } = answer.timings ?? {};
     const tokens = answer.tokens_evaluated ?? (computed ?? 0) + (reused ?? 0);
-    // Versions without the first field say how many they computed.
+    // Versions without the first field report the number that they computed.
     return { tokens, reused: reused ?? (computed === undefined ? null : tokens - computed), ms };
   }
 
@@ -83,7 +83,7 @@ export class LlamaServer implements Disposable {
     return { tokens, bytes };
   }
 
-  /** @returns how many tokens the server says that it has restored */
+  /** @returns the number of tokens that the server reports as restored */
   async restore(slot: number, filename: string): Promise<number> {
     const { n_restored: tokens = 0 } = await this.#act<{ n_restored?: number }>(slot, 'restore', { filename });
     return tokens;

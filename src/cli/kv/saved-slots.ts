@@ -8,7 +8,7 @@ import type { Identity } from './llama-server.ts';
 
 const form = z.object({
   name: z.string(),
-  /** In the directory that the server saves slots to. */
+  /** A name in the directory that the server saves slots to. */
   file: z.string().regex(/^autocached-[\w.-]+\.kv$/),
   model: z.string(),
   shape: z.string(),
@@ -25,7 +25,7 @@ export type SavedSlot = z.infer<typeof form>;
 
 const nameForm = /^[A-Za-z0-9][\w.-]{0,63}$/;
 
-/** What is known of saved slots: a file for each, in the state directory, for this user alone. */
+/** The records of saved slots: a file for each, in the state directory, for this user alone. */
 export class SavedSlots {
   readonly #dir: string;
 
@@ -33,7 +33,7 @@ export class SavedSlots {
     this.#dir = join(stateDir, 'kv');
   }
 
-  /** The file of a slot by its name, model, build and prompt. @throws CacheError BAD_REQUEST for a name that is none */
+  /** The file of a slot by its name, model, build and prompt. @throws CacheError BAD_REQUEST for an invalid name */
   fileOf(name: string, { model, shape, build }: Identity, prompt: string): string {
     if (!nameForm.test(name))
       throw new CacheError('BAD_REQUEST', `${name} is no name`, {
@@ -52,13 +52,13 @@ export class SavedSlots {
     rmSync(join(this.#dir, `${file}.json`), { force: true });
   }
 
-  /** All of them, the newest first. What cannot be read is none. */
+  /** All of them, the newest first; unreadable ones are skipped. */
   all(): SavedSlot[] {
     const names = existsSync(this.#dir) ? readdirSync(this.#dir).filter((name) => name.endsWith('.kv.json')) : [];
     return names.flatMap((name) => this.#read(join(this.#dir, name))).sort((a, b) => b.savedAt - a.savedAt);
   }
 
-  /** The newest of this name that a server can read. @throws CacheError NOT_FOUND that says which others there are */
+  /** The newest of this name that a server can read. @throws CacheError NOT_FOUND that names the others */
   find(name: string, { model, shape, build }: Identity): SavedSlot {
     const named = this.all().filter((slot) => slot.name === name);
     const [found] = named.filter((slot) => slot.model === model && slot.shape === shape && slot.build === build);

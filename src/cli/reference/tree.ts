@@ -8,7 +8,7 @@ export interface CommandFacts {
   usage: string;
   /** The whole help, at 80 columns. */
   help: string;
-  /** What the help says after the options. */
+  /** The notes after the options. */
   notes: string;
   options: OptionFacts[];
   commands: CommandFacts[];
@@ -20,7 +20,7 @@ export interface OptionFacts {
   long: string;
   short: string | null;
   description: string;
-  /** The words that it takes; empty for any. */
+  /** Allowed words; empty = any. */
   choices: readonly string[];
   takesValue: boolean;
 }

@@ -7,7 +7,7 @@ import { errnoOf, meaningOf } from '../../runtime/errnos.ts';
 import type { ServicePlan, Step } from './plan.ts';
 
 const run = promisify(execFile);
-/** A service manager that hangs is not waited for any longer, ms. */
+/** Timeout of a service manager, ms. */
 const timeout = 60_000;
 const byteOrderMark = '\ufeff';
 
@@ -21,7 +21,7 @@ export async function installedText({ file, encoding }: ServicePlan): Promise<st
   }
 }
 
-/** @throws CacheError FORBIDDEN, INTERNAL with what a command said */
+/** @throws CacheError FORBIDDEN, INTERNAL with the message of a command */
 export async function install(plan: ServicePlan): Promise<void> {
   for (const command of plan.prepare) await step({ command });
   try {
@@ -47,7 +47,7 @@ export async function restartService({ restart }: ServicePlan): Promise<void> {
   for (const one of restart) await step(one);
 }
 
-/** Whether the service manager says that the service is there and well. */
+/** Whether the service manager reports that the service runs and is well. */
 export async function isRunning({ query: [program = '', ...args] }: ServicePlan): Promise<boolean> {
   return run(program, args, { timeout }).then(
     () => true,

@@ -1,7 +1,7 @@
 /** The lines of two texts with `-` before those that only the first has and `+` before those of the second, as `diff` prints them. */
 export function differenceOf(before: string, after: string): string[] {
   const [a, b] = [before.trimEnd().split('\n'), after.trimEnd().split('\n')];
-  // The length of the longest common subsequence of what is left from each place on.
+  // Length of the longest common subsequence of the rests from each position on.
   const common = Array.from({ length: a.length + 1 }, () => new Array<number>(b.length + 1).fill(0));
   const at = (i: number, j: number) => common[i]?.[j] ?? 0;
   for (let i = a.length - 1; i >= 0; i--) {

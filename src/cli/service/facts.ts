@@ -15,7 +15,7 @@ export interface ServiceOptions {
   as?: string;
 }
 
-/** What a service on this machine is made for. @throws CacheError BAD_REQUEST, BAD_CONFIG */
+/** The facts for a service on this machine. @throws CacheError BAD_REQUEST, BAD_CONFIG */
 export function serviceFacts(session: Session, { as, ...options }: ServiceOptions): ServiceFacts {
   const system = options.system === true;
   const platform = platforms.find((name) => name === process.platform);
@@ -24,7 +24,7 @@ export function serviceFacts(session: Session, { as, ...options }: ServiceOption
   }
   if (as !== undefined && !system) throw new CacheError('BAD_REQUEST', '--as goes with --system');
   const user = system && platform !== 'win32' ? machineUser(platform, as) : { ...ownUser(), name: as ?? ownUser().name };
-  // The daemon of the machine has nothing of this shell's environment; its user's files are read as they will be then.
+  // The machine's daemon gets nothing of this shell's environment; it will read its user's files.
   const place = system ? { env: {}, home: user.home, cwd: user.home } : { cwd: session.cwd };
   const state = stateFromEnvironment(place);
   const stateDir = session.stateFlag ?? state.dir;
@@ -40,7 +40,7 @@ export function serviceFacts(session: Session, { as, ...options }: ServiceOption
   };
 }
 
-/** What this shell and this directory set and a service will not see. One sentence, or nothing. */
+/** Settings of this shell and this directory that a service will not see. One sentence, or nothing. */
 export function unseenSettings(session: Session, { stateDir }: ServiceFacts): string[] {
   const keys = settingsOnlyHere({ cwd: session.cwd }, stateDir).map(({ key, from }) => `${key} (${from})`);
   if (keys.length === 0) return [];
@@ -57,7 +57,7 @@ function ownUser(): ServiceFacts['user'] {
   return { name: username, id: uid, home: homedir() };
 }
 
-/** The user named, or the one that called sudo: the daemon has no business being root. */
+/** The named user, or the one that called sudo: the daemon should not run as root. */
 function machineUser(platform: 'linux' | 'darwin', as: string | undefined): ServiceFacts['user'] {
   const name = as ?? environmentVariable('SUDO_USER') ?? userInfo().username;
   if (name === 'root' && as === undefined) {

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { environmentVariable } from '../../config/environment-variable.ts';
 
 /**
- * Tells systemd that the daemon answers, and from then on, at half the time after which systemd would take it for hung, that its event
- * loop turns. Does nothing when systemd did not start this process, or does not ask for it.
- * @returns ends the telling, and says that the daemon is stopping
+ * Notifies systemd that the daemon answers, and then periodically that its event loop turns, at half the interval after which systemd
+ * takes it for hung. Does nothing when systemd did not start this process, or does not request it.
+ * @returns ends the notifications, and reports that the daemon is stopping
  */
 export function notifySystemd(): Disposable {
   if (environmentVariable('NOTIFY_SOCKET') === null) return { [Symbol.dispose]: () => {} };
@@ -19,7 +19,7 @@ export function notifySystemd(): Disposable {
   };
 }
 
-/** Node has no datagram socket for paths; systemd brings a program that sends for others. Without it the start of the unit times out. */
+/** Node has no datagram socket for paths; systemd has a program that sends for others. Without it the start of the unit times out. */
 function tell(state: string): void {
   spawn('systemd-notify', [state], { stdio: 'ignore' })
     .on('error', () => {})

@@ -1,7 +1,7 @@
 export const platforms = ['linux', 'darwin', 'win32'] as const;
 export type ServicePlatform = (typeof platforms)[number];
 
-/** What a service is made for. */
+/** The facts that a service depends on. */
 export interface ServiceFacts {
   platform: ServicePlatform;
   /** For the whole machine, started when it starts; otherwise for one user, started when that user logs in. */
@@ -15,7 +15,7 @@ export interface ServiceFacts {
   writable: string[];
 }
 
-/** How the daemon is made a service of its platform, and how that is undone. Nothing is done by making the plan. */
+/** The steps that make the daemon a service of its platform, and undo it. Making the plan changes nothing. */
 export interface ServicePlan {
   /** The service manager, for people. */
   manager: string;
@@ -31,17 +31,17 @@ export interface ServicePlan {
   /** Commands before the file is removed, and after it. */
   uninstall: Step[];
   tidy: string[][];
-  /** Its exit code says whether the service runs, or, on Windows, whether it is there. */
+  /** Its exit code tells whether the service runs, or, on Windows, whether it exists. */
   query: string[];
   /** Its log: a path, or the command that shows it. */
   log: string;
-  /** What the user should know. One sentence each. */
+  /** Notes for the user. One sentence each. */
   notes: string[];
 }
 
 /** One command. */
 export interface Step {
   command: string[];
-  /** It fails when there is nothing to be done, as a stop of a service that does not run. */
+  /** It fails when there is nothing to do, as when stopping a service that does not run. */
   mayFail?: true;
 }

@@ -41,7 +41,7 @@ export function scheduledTaskPlan({ system, command, user, stateDir }: ServiceFa
   };
 }
 
-/** No path of Windows has a quote in it. */
+/** Paths of Windows contain no quotes. */
 function quoted(word: string): string {
   return /^[\w\\/:.-]+$/.test(word) ? word : `"${oneLine(word)}"`;
 }

@@ -29,7 +29,7 @@ export function systemdPlan({ system, command, user, writable }: ServiceFacts): 
         command: exec,
         writable: writable.map(quoted).join(' '),
       }),
-      // A directory of ReadWritePaths has to be there, and to belong to the user, before the daemon can make it.
+      // A directory of ReadWritePaths must exist, and belong to the user, before the daemon can make it.
       prepare: [['runuser', '-u', user.name, '--', 'mkdir', '-p', ...writable]],
       notes: [`The daemon runs as ${user.name}; its log: ${log}`],
     };

@@ -17,7 +17,7 @@ const names: Record<Means, string> = {
   workflows: 'the workflow likely next',
 };
 
-/** What copies that are made before the load save, in the mean over all traces and sizes. */
+/** Savings of copies made before the load, in the mean over all traces and sizes. */
 export function aheadPage(results: readonly AheadResult[], look: Look): string {
   const rows = [...Map.groupBy(results, ({ policy, by }) => `${policy} ${by}`).values()].map(rowOf);
   const right = (title: string, value: (row: Row) => string): Column<Row> => ({ title, align: 'right', value });

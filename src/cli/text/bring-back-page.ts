@@ -3,17 +3,17 @@ import type { BringBackStep } from '../bring-back.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
 
-/** What was, or would be, brought beside the models. */
+/** Files brought beside the models, or planned to be. */
 export interface BroughtBack {
   dryRun: boolean;
   items: {
-    /** Where it lies now. */
+    /** Its present path. */
     path: string;
-    /** Beside the model. */
+    /** Its path beside the model. */
     source: string;
     bytes: number;
     step: BringBackStep;
-    /** Null in a plan, for what would be written. */
+    /** Null in a plan, for files that would be written. */
     outcome: 'done' | 'left' | 'failed' | null;
     why: string | null;
   }[];

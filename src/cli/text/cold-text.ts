@@ -1,10 +1,10 @@
 import type { ColdAdvice } from '../../api/loads.ts';
 import { counted, formatBytes, formatDuration } from '../../core/format.ts';
 
-/** Less is nothing, seconds. */
+/** Seconds below which a difference is none. */
 const leastSeconds = 1;
 
-/** What compressing the least valuable copies does to the waiting of the last 30 days. */
+/** Effect of compressing the least valuable copies on the waiting of the last 30 days. */
 export function coldText(cold: ColdAdvice): string {
   return `Compressing (AUTOCACHE_COMPRESS=cold) ${effectOf(cold)}: ${costsOf(cold)}.`;
 }

@@ -11,7 +11,7 @@ interface Report {
   findings: Finding[];
 }
 
-/** Columns of what a line begins with; texts go on below each other. */
+/** Columns at the beginning of a line; texts are wrapped below each other. */
 const margin = 17;
 
 const colours = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
@@ -28,7 +28,7 @@ export function doctorPage({ ok, warn, fail, findings }: Report, { paint, width 
   return [...lines, '', paint('bold', sum)].join('\n');
 }
 
-/** A text below itself, as wide as the page is. */
+/** A text wrapped below itself, within the width of the page. */
 function linesOf(text: string, width: number | null, from = margin): string {
   const lines = text.split('\n');
   const fitting = width === null ? lines : lines.flatMap((line) => wrap(line, width - from).split('\n'));

@@ -5,7 +5,7 @@ import { plain } from '../../core/printable.ts';
 import { shorten, wrap } from './fit.ts';
 import type { Look } from './look.ts';
 
-/** Below this share of the bytes, sharing is not worth a setting. */
+/** Minimum share of the bytes at which sharing is worth a setting. */
 const worthwhile = 0.1;
 
 /** The page of `autocached doctor --duplicates`. */

@@ -72,7 +72,7 @@ const hostColumns = [
   { title: 'Version', value: ({ version }: FarmHostView) => version },
 ];
 
-/** Of all hosts, since each of them started. */
+/** Sums over all hosts, each since its start. */
 function sumOf({ hosts }: FarmAnswer): string {
   const sum = (of: (host: FarmHostView) => number) => hosts.reduce((total, host) => total + of(host), 0);
   const [origin, received] = [sum((host) => host.originBytes), sum((host) => host.receivedBytes)];

@@ -18,10 +18,7 @@ export function shorten(text: string, width: number): string {
   return `${head.join('')}…${tail.join('')}`;
 }
 
-/**
- * The same for names that stand below each other: no two of them look alike. Those that would are not shortened, and go on in the
- * next line.
- */
+/** The same for names below each other: no two of them look alike. Those that would are not shortened, and are wrapped instead. */
 export function shortenAll(texts: readonly string[], width: number): string[] {
   const short = texts.map((text) => shorten(text, width));
   const meant = new Map<string, Set<string>>();

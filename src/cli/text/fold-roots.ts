@@ -3,7 +3,7 @@ import type { RootView } from '../../api/api.ts';
 
 export type FoldedRoot = Pick<RootView, 'path' | 'kind' | 'kindFrom' | 'health' | 'why' | 'files'>;
 
-/** Roots as people read them: folders side by side of which the same is to be said stand on one line, as `models/*`. */
+/** Roots for people: neighbouring folders with the same state are joined in one line, as `models/*`. */
 export function foldRoots(roots: readonly RootView[]): FoldedRoot[] {
   const folded = new Map<string, { parent: string; first: RootView; more: RootView[] }>();
   for (const root of roots) {

@@ -5,7 +5,7 @@ import { speedText } from '../doctor/speed-text.ts';
 import type { Survey } from '../init/survey.ts';
 import type { Look } from './look.ts';
 
-/** What was found, for people. */
+/** The findings, for people. */
 export function surveyPage({ comfyui, sources, arena, cache }: Survey, { paint }: Look): string {
   const free = cache.free === null ? '' : `, ${formatBytes(cache.free)} free`;
   return [

@@ -9,9 +9,9 @@ export interface Screen extends NodeJS.WritableStream {
 
 type Format = Parameters<typeof styleText>[0];
 
-/** How a page may look: how wide, and with which colours. */
+/** Width and colours of a page. */
 export interface Look {
-  /** Columns; null when it goes to a file or a program, where nothing is shortened. */
+  /** Columns; null = no limit, for a file or a program. */
   width: number | null;
   /** Colours the text on a terminal that has colours, unless NO_COLOR is set. */
   paint(format: Format, text: string): string;

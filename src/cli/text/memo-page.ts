@@ -52,7 +52,7 @@ function hitsText({ hits, misses, hit_rate: rate, stale, coalesced, alike }: Mem
   return `${rate} of ${counted(hits + misses, 'question')}; ${formatCount(stale)} stale, ${formatCount(coalesced)} waited for${words}`;
 }
 
-/** What came of computing outputs of ComfyUI's nodes again. */
+/** Outcome of computing outputs of ComfyUI's nodes again. */
 function comparedLines({ agreed, disagreed, unrepeatable }: MemoComparisons, look: Look): string[] {
   if (agreed + disagreed === 0) return [];
   const other = disagreed === 0 ? 'all were equal' : `${formatCount(disagreed)} of them different`;
@@ -109,7 +109,7 @@ export function memoListPage({ entries, total }: MemoEntriesAnswer, look: Look):
     entries,
     [
       { title: 'NAMESPACE', value: ({ ns }) => ns, shrinks: 'sentence' },
-      // As many digits as tell results apart; `--json` has all of them.
+      // Enough digits to tell results apart; `--json` has all of them.
       { title: 'KEY', value: ({ key }) => (look.width === null ? key : key.slice(0, 12)) },
       { title: 'KIND', value: ({ kind }) => kind },
       { title: 'SIZE', value: ({ bytes }) => formatBytes(bytes), align: 'right' },
@@ -170,7 +170,7 @@ function comparedWords({ mode, judged, right }: NonNullable<MemoExplainAnswer['c
   return `${mode}: ${words[mode]}`;
 }
 
-/** @param of for a plan: how many results there are */
+/** @param of for a plan: number of all results */
 export function memoRemovalPage({ removed, bytes }: MemoRemoval, of: number | null = null): string {
   if (removed === 0) return 'nothing to remove';
   const results = `${counted(removed, 'result')}, ${formatBytes(bytes)}`;
@@ -192,7 +192,7 @@ export function memoWarmPage({ items }: MemoWarmAnswer, look: Look): string {
       { title: 'KEY', value: ({ key }) => (look.width === null ? key : key.slice(0, 12)) },
       {
         title: 'STATE',
-        // Of several lines the first one says what is wrong.
+        // The first of several lines names the fault.
         value: ({ state, reason, error }) => [state, reason ?? error?.replace(/:?\n.*/s, '')].filter(Boolean).join(': '),
         shrinks: 'sentence',
       },

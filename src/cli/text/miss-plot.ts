@@ -6,7 +6,7 @@ import type { Look } from './look.ts';
 const [height, pageWidth, labelWidth] = [10, 80, 9];
 const [left, right] = [labelWidth + 2, pageWidth - 1];
 
-/** Waiting against the size of the cache, 80 columns wide: `*` is what was replayed, `o` the limit in force. */
+/** Waiting time over the size of the cache, 80 columns wide: `*` marks replayed sizes, `o` the limit in force. */
 export function missPlot({ points, limit }: Pick<MissesAnswer, 'points' | 'limit'>, look: Look): string {
   const most = Math.max(...points.map(({ seconds }) => seconds), 1e-9);
   const largest = Math.max(...points.map(({ bytes }) => bytes), 1);

@@ -5,7 +5,7 @@ import { widthOf } from './fit.ts';
 import type { Look } from './look.ts';
 import { type Column, table } from './table.ts';
 
-/** A file of a preset; its place is known only with a daemon. */
+/** A file of a preset; its path is known only with a daemon. */
 export type ShownModel = Pick<PresetModel, 'category' | 'name' | 'url'> & Partial<Pick<PresetModel, 'state' | 'tier' | 'size'>>;
 
 export function presetListPage(presets: PresetView[], look: Look): string {
@@ -75,7 +75,7 @@ function modelTable(models: ShownModel[], look: Look): string {
   const wide = table(models, withAddress, { ...look, width: null });
   const { width } = look;
   if (width === null || wide.split('\n').every((line) => widthOf(line) <= width)) return wide;
-  // Never shortened: it is to be copied.
+  // Never shortened, so that it can be copied.
   return table(models, columns, look, ({ url }) => (url === null ? null : `  ${url}`));
 }
 
@@ -89,7 +89,7 @@ const sizeColumn: Column<ShownModel> = {
   align: 'right',
 };
 
-/** What a preset cannot run without. */
+/** The missing files that a preset needs. */
 export function presetMissingPage(name: string, models: PresetModel[], look: Look): string {
   const absent = models.filter(({ state }) => state !== 'here');
   return [

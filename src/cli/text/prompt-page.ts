@@ -3,7 +3,7 @@ import { formatBytes, formatDuration } from '../../core/format.ts';
 import { plain } from '../../core/printable.ts';
 import type { Look } from './look.ts';
 
-/** The page of `autocached run`: what there is, one file or value a line. */
+/** The page of `autocached run`: the outputs, one file or value a line. */
 export function promptPage(answer: PromptAnswer, written: readonly string[] | null, look: Look): string {
   const files = answer.outputs.map(({ path, subfolder, filename, type, size }, index) => {
     const name = plain([type, subfolder, filename].filter((part) => part !== '').join('/'));

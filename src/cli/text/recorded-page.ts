@@ -5,7 +5,7 @@ import type { Look } from './look.ts';
 import { missPlot } from './miss-plot.ts';
 import { table } from './table.ts';
 
-/** What other limits and policies would have made of the recorded loads. */
+/** Other limits and policies over the recorded loads. */
 export function recordedPage({ misses, results, best, more }: RecordedSimulation, look: Look): string {
   if (misses.loads === 0) return 'No loads are recorded of the last 30 days. Load some models, and ask again.';
   const now = misses.points.find(({ bytes }) => bytes === misses.limit);

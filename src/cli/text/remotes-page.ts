@@ -37,7 +37,7 @@ export function costPage(remotes: RemoteView[], look: Look): string {
   return table(rows, columns, look);
 }
 
-/** What was read in a month, and for how much. */
+/** Bytes read in a month, and their cost. */
 export function monthText(month: RemoteMonth | undefined, limit: number | null): string {
   if (!month) return '';
   const money = moneyText(month);

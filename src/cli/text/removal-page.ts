@@ -5,7 +5,7 @@ import { table } from './table.ts';
 
 const mostRows = 20;
 
-/** The copies that were, or would be, deleted, and those left, with the reason. */
+/** The copies that were, or would be, deleted, and the remaining ones, with the reason. */
 export function removalPage(answer: RemovalAnswer, look: Look): string {
   const { dryRun, files, of, bytes, removed, skipped } = answer;
   const copies = counted(files, 'copy', 'copies');

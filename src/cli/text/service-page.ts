@@ -1,7 +1,7 @@
 import type { ServicePlan } from '../service/plan.ts';
 import type { Look } from './look.ts';
 
-/** What would be done, in order. */
+/** The steps, in order. */
 export function planPage(what: 'install' | 'uninstall', plan: ServicePlan, notes: string[]): string {
   const commands = (list: string[][]) => list.map((words) => `$ ${words.map(word).join(' ')}`);
   const steps = plan[what].map(({ command }) => command);
@@ -12,7 +12,7 @@ export function planPage(what: 'install' | 'uninstall', plan: ServicePlan, notes
   return [`${plan.manager}; nothing is changed by --dry-run`, ...parts].join('\n');
 }
 
-/** @param difference lines between what is there and what would be written */
+/** @param difference lines that differ between the present file and the planned one */
 export function statusPage(
   { manager, file, state, running }: { manager: string; file: string; state: string; running: boolean },
   difference: string[],

@@ -17,11 +17,11 @@ export interface Started {
   mode: Mode;
   roots: RootView[];
   notices: string[];
-  /** How it is stopped, and where its log is. */
+  /** The way to stop it, and its log. */
   stop: string;
 }
 
-/** The page after the daemon's start: where everything is, and the one next step. */
+/** The page after the daemon's start: places, and the one next step. */
 export function startPage(started: Started, { paint }: Look): string {
   const { url, pid, dir, usedBytes, limitBytes, accounting, mode, roots, notices, stop } = started;
   const used = `${accounting ? 'at least ' : ''}${formatBytes(usedBytes)} of ${formatBytes(limitBytes)} used`;

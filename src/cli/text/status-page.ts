@@ -93,14 +93,14 @@ function tierLines(tier: TierStats, variants: number, page: Page): string {
   if (tier.standing) lines.push(`       ${standingText(tier.standing)}`);
   const away = stateLine(tier);
   if (away !== null) lines.push(page.paint('yellow', `       ${away}`));
-  // It lies on the volume of the ssd tier, and under its limit.
+  // It is on the volume of the ssd tier, and under its limit.
   if (tier.tier === 'cold') return lines.join('\n');
   return [...lines, page.paint('dim', `       ${formatBytes(tier.free)} free (${formatBytes(tier.floor)} kept free)`)].join(
     '\n',
   );
 }
 
-/** The store that hosts share copies in. */
+/** The shared store. */
 function sharedLines({ url, state, why, files, bytes, reserved, limit }: SharedView, page: Page): string {
   const share = (part: number) => (limit > 0 ? part / limit : 0);
   const bar = usageBar({ used: share(bytes), reserved: share(reserved) }, page.width - 17, page);
@@ -138,7 +138,7 @@ function standingText({ files, bytes, represented }: NonNullable<TierStats['stan
   return `${counted(files, 'file')} of these as differences from others: ${what}`;
 }
 
-/** What is stored in less space than it has. */
+/** Models stored in less space than their size. */
 function holds({ bytes, represented, ratio }: TierStats): string {
   return ratio === null || represented === bytes ? '' : `; holds ${formatBytes(represented)} of models (${ratio.toFixed(2)}x)`;
 }

@@ -7,14 +7,14 @@ export interface Column<T> {
   title: string;
   value: (row: T) => string;
   align?: 'right';
-  /** Gives way on a narrow page, in the order of the columns: names are shortened, and sentences continue on the next line. */
+  /** Shrinks on a narrow page, in the order of the columns: names are shortened, and sentences are wrapped. */
   shrinks?: 'name' | 'sentence';
-  /** It is made no narrower than this; left out = as usual for what it holds. */
+  /** Minimum width; left out = the default for its contents. */
   narrowest?: number;
 }
 
 const gap = 2;
-/** The narrowest that a column is made. */
+/** Default minimum width of a column. */
 const least = { name: 20, sentence: 8 };
 const borders = ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'] as const;
 const rules = ['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'] as const;

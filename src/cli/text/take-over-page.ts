@@ -3,12 +3,12 @@ import { counted, formatBytes } from '../../core/format.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
 
-/** A file of the other cache, and what came of it. */
+/** A file of the other cache, and its outcome. */
 export interface TakenItem extends TakeOverItem {
   outcome: 'taken over' | 'cached' | 'left';
 }
 
-/** How many of the files were taken over, and those that were left with why. */
+/** The number of files taken over, and the remaining ones with the reason. */
 export function takeOverPage(items: readonly (TakeOverItem | TakenItem)[], look: Look, done: string): string {
   const outcomeOf = (item: TakeOverItem | TakenItem) => ('outcome' in item ? item.outcome : item.state);
   const of = (...outcomes: string[]) => items.filter((item) => outcomes.includes(outcomeOf(item)));

@@ -3,7 +3,7 @@ import { counted, formatBytes } from '../../core/format.ts';
 import { plain } from '../../core/printable.ts';
 import type { UninstallPlan } from '../uninstall.ts';
 
-/** What would go, one line each, with what it frees. */
+/** The things to remove, one line each, with the bytes freed. */
 export function uninstallPage({ service, comfyui, cache, stateDir }: UninstallPlan): string {
   const lines = [
     ...(service ? [`service   ${service.file}`] : []),
@@ -16,7 +16,7 @@ export function uninstallPage({ service, comfyui, cache, stateDir }: UninstallPl
   return ['would be removed:', ...lines.map((line) => `  ${plain(line)}`), ...kept, 'Models and settings stay.'].join('\n');
 }
 
-/** What stayed, and the last step, which no running program can do itself. @param packageDir where the program lies */
+/** The remaining files, and the last step, which no running program can do itself. @param packageDir directory of the program */
 export function leftPage({ skipped, left }: { skipped: unknown[]; left: string[] }, packageDir: string): string {
   const isInstalled = basename(dirname(packageDir)) === 'node_modules';
   const last = isInstalled ? 'npm uninstall -g autocached' : `delete ${plain(packageDir)}`;

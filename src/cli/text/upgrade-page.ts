@@ -1,7 +1,7 @@
 import { plain } from '../../core/printable.ts';
 import type { UpgradeOutcome, UpgradePlan } from '../upgrade/upgrade.ts';
 
-/** What there is, and what an upgrade would do, one line each. */
+/** The present version, and the steps of an upgrade, one line each. */
 export function upgradePage({ installed, newest, way, steps, daemon, comfyui }: UpgradePlan): string {
   const here = `autocached ${installed}: ${plain(way.says)}`;
   if (!newest.isNewer) return `${here}\nThis is the newest version.`;

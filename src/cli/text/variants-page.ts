@@ -44,7 +44,7 @@ export function variantReportPage({ variant, sha256, layers }: VariantReportAnsw
   return [...lines, '', shown, ...(rest > 0 ? [`and ${counted(rest, 'layer')} that lost less`] : [])].join('\n');
 }
 
-/** One line on a variant that was made, or is on its way. */
+/** One line on a variant that was made, or is being made. */
 export function variantLine(variant: VariantView): string {
   const least = variant.leastSqnr === null ? '' : `, worst layer ${ratioText(variant.leastSqnr)}`;
   if (variant.state === 'ready')
@@ -52,14 +52,14 @@ export function variantLine(variant: VariantView): string {
   return `${plain(variant.path)}: ${stateText(variant)}`;
 }
 
-/** What removing some of them costs. */
+/** Cost of removing some of them. */
 export function variantsCost(chosen: readonly VariantView[], { variants }: VariantsAnswer): string {
   const bytes = chosen.filter(isMade).reduce((sum, variant) => sum + variant.bytes, 0);
   const removes = `removes ${formatCount(chosen.length)} of ${counted(variants.length, 'variant')}`;
   return [...chosen.map(variantLine), `frees ${formatBytes(bytes)}, ${removes}`].join('\n');
 }
 
-/** What `autocached variant rm` did. */
+/** Outcome of `autocached variant rm`. */
 export function removedLine({ path, bytes, formerStays }: RemovedVariantAnswer): string {
   return plain(formerStays ? `${path} is not made anew; the former one stays` : `removed ${path}, ${formatBytes(bytes)}`);
 }
@@ -73,7 +73,7 @@ function isMade({ state }: VariantView): boolean {
   return state === 'ready' || state === 'stale';
 }
 
-/** Nothing is known of one that is not made. */
+/** Empty for a variant that was not made yet. */
 function leastText({ leastSqnr, layers }: VariantView): string {
   return layers === null ? '' : ratioText(leastSqnr);
 }
@@ -82,7 +82,7 @@ function ratioText(sqnr: number | null): string {
   return sqnr === null ? 'exact' : `${sqnr.toFixed(1)} dB`;
 }
 
-/** How a variant stands. */
+/** State of a variant. */
 export function stateText({ state, why, job }: VariantView): string {
   if (state === 'waiting' && why !== null) return `waiting: ${plain(why)}`;
   if (state === 'waiting') return job ? `waiting for its model's copy: ${jobProgress(job)}` : 'waiting';

@@ -5,7 +5,7 @@ import { isLeftAlone, isMoving } from '../../core/vocabulary.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
 
-/** The ready and the missing files; files that autocached leaves alone on purpose are only counted when they are many. */
+/** The ready and the missing files; many files that autocached leaves alone on purpose are only counted. */
 export function warmPage({ items, hosts }: WarmAnswer, look: Look): string {
   const left = items.filter((item) => !item.ready && isLeftAlone(item.reason));
   const shown = left.length > 5 ? items.filter((item) => !left.includes(item)) : items;
@@ -39,7 +39,7 @@ function hostsOf(hosts: readonly WarmHost[], look: Look): string {
     .join('\n');
 }
 
-/** Files of one host that are named. */
+/** Maximum number of named files of one host. */
 const mostLacking = 10;
 
 const hostWords: Record<Exclude<WarmHost['state'], 'done'>, string> = {

@@ -27,7 +27,7 @@ export function jobName(job: Pick<JobView, 'category' | 'path'>): string {
   return job.category ? `${job.category}/${basename(job.path)}` : basename(job.path);
 }
 
-/** How a job does: `54 % of 6.5 GiB, 412 MiB/s, 12s left`; `paused at 54 % of 6.5 GiB`; `queued, 6.5 GiB`. */
+/** Progress of a job: `54 % of 6.5 GiB, 412 MiB/s, 12s left`; `paused at 54 % of 6.5 GiB`; `queued, 6.5 GiB`. */
 export function jobProgress(job: JobView): string {
   const { state, status, bytesDone, bytesTotal, bytesPerSecond, etaMs, error } = job;
   const total = formatBytes(bytesTotal);
@@ -43,7 +43,7 @@ export function jobProgress(job: JobView): string {
   return words.join(', ');
 }
 
-/** The word for how a job does, or for how it has ended. */
+/** The word for the state of a job, or for its end. */
 export function jobWord({ state, word }: JobView): string {
   return state === 'queued' || state === 'running' ? word : jobTerms[state].word;
 }

@@ -4,7 +4,7 @@ import { plain } from '../../core/printable.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
 
-/** The models of a workflow in load order, those that are not loaded, and the inputs for which no file could be told. */
+/** The models of a workflow in load order, those that are not loaded, and the inputs without a known file. */
 export function workflowPage({ models, skipped, unresolved = [] }: WorkflowAnswer, look: Look): string {
   const known = models.filter(({ size }) => size !== null);
   const bytes = known.reduce((sum, { size }) => sum + (size ?? 0), 0);
@@ -63,7 +63,7 @@ function unresolvedRows(unresolved: WorkflowAnswer['unresolved'], look: Look): s
   );
 }
 
-/** Of the files that an input may mean. */
+/** Maximum number of candidates for an input that are listed. */
 const most = 5;
 
 function noteOn({ ready, reason, why, switchedOff }: WorkflowAnswer['models'][number]): string {

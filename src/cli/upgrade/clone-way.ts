@@ -40,7 +40,7 @@ async function newestOf(dir: string, own: string): Promise<Newest> {
   return { version, isNewer: true, says: `${counted(commits, 'commit')} of ${upstream}` };
 }
 
-/** Only forwards, and never over somebody's own changes. */
+/** Only forwards, and never over a user's own changes. */
 async function replace(dir: string): Promise<Replaced> {
   const git = (...words: string[]) => tool(['git', ...words], dir);
   if ((await git('status', '--porcelain', '--untracked-files=no')) !== '') {
@@ -55,7 +55,7 @@ async function replace(dir: string): Promise<Replaced> {
     await git('reset', '--quiet', '--keep', before);
     await rm(built, { recursive: true, force: true });
     await rename(old, built);
-    // What was installed for the newer sources may not do for these.
+    // Packages installed for the newer sources may not suit these.
     if (isInstalledAnew) await setup();
   };
   try {
@@ -68,7 +68,7 @@ async function replace(dir: string): Promise<Replaced> {
   return { undo, keep: () => rm(old, { recursive: true, force: true }) };
 }
 
-/** The program, some files of a few hundred kilobytes; a running daemon still loads them from where they are. */
+/** Copies the program, some files of a few hundred kilobytes; a running daemon still loads them from their place. */
 async function copyTree(from: string, to: string): Promise<void> {
   await rm(to, { recursive: true, force: true });
   for (const item of await readdir(from, { recursive: true, withFileTypes: true })) {

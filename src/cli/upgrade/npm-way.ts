@@ -5,7 +5,7 @@ import { isNewer } from './newer.ts';
 import { tool } from './tool.ts';
 import type { Installed, Newest, Replaced, Way } from './way.ts';
 
-/** What `npm install -g` has installed. @param prefix npm's directory for global packages */
+/** An installation by `npm install -g`. @param prefix npm's directory for global packages */
 export function npmWay(installed: Installed, prefix: string): Way {
   const { dir, archive } = installed;
   const wanted = (version: string) => archive ?? `autocached@${version}`;
@@ -37,8 +37,8 @@ interface Replacement {
 }
 
 /**
- * Installs beside the old one, tries whether it runs, and swaps the two directories: what npm cannot fetch or this Node cannot
- * run costs nothing. npm's links to the program stay true.
+ * Installs beside the old one, tries whether it runs, and swaps the two directories: a version that npm cannot fetch or this Node cannot
+ * run changes nothing. npm's links to the program stay true.
  */
 async function replace(dir: string, { prefix, wanted, version }: Replacement): Promise<Replaced> {
   const modules = dirname(dir);

@@ -4,11 +4,11 @@ import { CacheError, messageOf } from '../../core/errors.ts';
 import { errnoOf } from '../../runtime/errnos.ts';
 
 const run = promisify(execFile);
-/** A download over a slow line takes long; one that hangs is not waited for any longer, ms. */
+/** Timeout of a tool, ms: a download over a slow line takes long. */
 const longestMs = 20 * 60_000;
 const mostOutput = 16 * 2 ** 20;
 
-/** Runs npm, git or Node and answers what it printed. @throws CacheError INTERNAL with what it said; NOT_FOUND when it is not there */
+/** Runs npm, git or Node. @returns its output @throws CacheError INTERNAL with its message; NOT_FOUND when it is not there */
 export async function tool([program = '', ...args]: readonly string[], cwd: string): Promise<string> {
   // npm is a script there, which only a shell runs.
   const shell = process.platform === 'win32' && program === 'npm';

@@ -8,7 +8,7 @@ import { stopDaemon } from '../stop-daemon.ts';
 import { tool } from './tool.ts';
 import type { Newest, Replaced, Way } from './way.ts';
 
-/** What an upgrade changes. Nothing is changed by making the plan. */
+/** The changes of an upgrade. Making the plan changes nothing. */
 export interface UpgradePlan {
   installed: string;
   newest: Newest;
@@ -26,7 +26,7 @@ export interface UpgradeOutcome {
   notRenewed: { dir: string; why: string }[];
 }
 
-/** @throws CacheError when the newest version cannot be told, and as `runningDaemon` */
+/** @throws CacheError when the newest version cannot be found, and as `runningDaemon` */
 export async function upgradePlan(session: Session, installed: string, way: Way): Promise<UpgradePlan> {
   const newest = await way.newest();
   const daemon = newest.isNewer ? await runningDaemon(session, 'upgrade') : null;
@@ -43,7 +43,7 @@ async function withResolver({ cwd }: Session, daemon: RunningDaemon | null): Pro
 
 /**
  * Puts the newer program into its place and has the daemon run it.
- * @throws CacheError after everything is again as it was: the older program in its place, and its daemon running
+ * @throws CacheError after everything was restored: the older program in its place, and its daemon running
  */
 export async function carryOutUpgrade(
   session: Session,

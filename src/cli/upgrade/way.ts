@@ -1,19 +1,19 @@
-/** How this copy of the program was installed, and so how a newer one takes its place. */
+/** The way this copy of the program was installed, and so the way a newer one replaces it. */
 export interface Way {
   /** For people: `npm, in /usr/local`. */
   says: string;
-  /** @throws CacheError when it cannot be told */
+  /** @throws CacheError when it cannot be found */
   newest(): Promise<Newest>;
-  /** What is done, or is to be done by hand: one command or sentence each. */
+  /** The steps, done here or by hand: one command or sentence each. */
   steps(version: string): string[];
-  /** Puts the newer program into the place of this one. Null = it cannot be done from here, and the steps say how it is done. */
+  /** Replaces this program by the newer one. Null = it cannot be done from here, and the steps tell how. */
   replace: ((version: string) => Promise<Replaced>) | null;
 }
 
 export interface Newest {
   version: string;
   isNewer: boolean;
-  /** What is new where the version does not say it: `3 commits`. */
+  /** News that the version does not show: `3 commits`. */
   says?: string;
 }
 
@@ -30,6 +30,6 @@ export interface Installed {
   /** The directory of its package. */
   dir: string;
   version: string;
-  /** Of a release, to install in place of what the registry has. */
+  /** Path of a release, to install in place of the registry's version. */
   archive: string | null;
 }
