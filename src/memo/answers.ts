@@ -3,7 +3,7 @@ import type { Entry } from './entry.ts';
 
 /** A result on its way to an asker, stored or not. */
 export type Result = Pick<Entry, 'key' | 'kind' | 'blobs' | 'body' | 'bytes'> & {
-  /** The JSON text; null when only its file is wanted. */
+  /** The JSON text; null when only its file is requested. */
   text: string | null;
 };
 

@@ -9,21 +9,21 @@ export interface Presence {
 
 /** A program that asks for a key. */
 export interface Asker {
-  /** Of the program, if it told. */
+  /** The pid of the program, if known. */
   pid: number | null;
   leaseMs: number;
-  /** As long as it waits for an answer. */
+  /** Present while it waits for an answer. */
   waits: Presence;
-  /** As long as it computes. */
+  /** Present while it computes. */
   holds: Presence;
 }
 
-/** How often a process that was named is looked at, ms. */
+/** Interval between two checks of a named process, ms. */
 const lookMs = 1000;
-/** A process that is being ended closes its connections a little before it is gone, ms. */
+/** Time from the last closed connection of an ending process to its end, ms. */
 const endingMs = 50;
 
-/** A computation of the daemon's own ends by itself, not with its lease, ms. */
+/** Lease of the daemon's own computations, which end by themselves and not with their lease, ms. */
 const ownLeaseMs = 24 * 3600_000;
 
 /** A part of the daemon, which gives back what it takes; it waits until the signal. */
@@ -48,15 +48,15 @@ export function askerOn(socket: Socket, { pid, leaseMs }: { pid: number | null; 
 }
 
 /**
- * A holder whose process is known is gone when that has ended, which is looked at when its connection closes. Of one that is not known
- * the connection is all there is: programs close idle ones, so it is gone when it has not renewed within half its lease after that.
+ * A holder with a known process is gone when that has ended, which is checked when its connection closes. An unknown process has only
+ * its connection, and programs close idle ones: it is gone when it has not renewed within half its lease after the close.
  */
 export function holderOn(socket: Socket, { pid, leaseMs }: { pid: number | null; leaseMs: number }): Presence {
   const process = pid === null ? null : processAt(pid);
   return pid === null || process === null ? connection(socket, leaseMs / 2) : processOn(socket, pid, process);
 }
 
-/** @param graceMs from its end until it counts */
+/** @param graceMs time from the close of the connection until it counts as gone */
 function connection(socket: Socket, graceMs: number): Presence {
   return {
     onGone(gone) {

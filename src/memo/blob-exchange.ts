@@ -7,7 +7,7 @@ import type { Staging } from './staging.ts';
 import type { Store } from './store.ts';
 import { type Incoming, keptBlob, soundBlob, storeBlob } from './store-blob.ts';
 
-/** The bytes of results, as programs bring and fetch them. */
+/** Lets programs store and fetch the bytes of results. */
 export class BlobExchange {
   readonly #deps: Pick<ManagedParts, 'opened' | 'mode' | 'state' | 'maxValue'>;
 
@@ -31,12 +31,12 @@ export class BlobExchange {
     return this.#staging?.take(name, sha256) ?? null;
   }
 
-  /** Removes such a file, if it is there: its program does not fill it. */
+  /** Removes such a file, if it exists: its program does not fill it. */
   async dropStaged(name: string): Promise<void> {
     await this.#deps.opened.staging?.drop(name);
   }
 
-  /** A blob that is here, and its file, which stays while it is read. */
+  /** A present blob and its file, which stays while it is read. */
   find(sha256: string): (Blob & { path: string }) | null {
     const store = this.#serving();
     if (!store) return null;
@@ -49,7 +49,7 @@ export class BlobExchange {
     return { ...blob, path: store.files.pathOf(sha256) };
   }
 
-  /** Those of these blobs that are not here; the others stay until the result that needs them. */
+  /** The missing ones of these blobs; the others stay until the result that needs them is stored. */
   missing(names: readonly string[]): string[] {
     const store = this.#serving();
     return names.filter((sha256) => !store || !keptBlob(store, sha256));

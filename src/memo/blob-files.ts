@@ -10,7 +10,7 @@ import type { Following, HashThread } from './hash-thread.ts';
 
 const readOnly = 0o400;
 
-/** Blobs are content by its SHA-256, hexadecimal: `cas/ab/ab12…`, read-only, and for this user alone. */
+/** The files of blobs, named by their SHA-256 in hexadecimal: `cas/ab/ab12…`, read-only and private to this user. */
 export class BlobFiles {
   readonly #cas: string;
   /** Files that are being written. */
@@ -33,7 +33,7 @@ export class BlobFiles {
     return found.size === BigInt(seal.size) && String(found.mtimeNs) === seal.mtimeNs && String(found.ino) === seal.ino;
   }
 
-  /** The bytes of a blob; null unless they are what its name says. */
+  /** The bytes of a blob; null unless they match its name. */
   async read(sha256: string): Promise<Buffer | null> {
     const bytes = await readFile(this.pathOf(sha256)).catch(() => null);
     return bytes !== null && hash('sha256', bytes) === sha256 ? bytes : null;
@@ -53,7 +53,7 @@ export class BlobFiles {
     return new UnfinishedBlob(temp, await open(temp, 'wx+', 0o600), (sha256) => this.pathOf(sha256));
   }
 
-  /** Takes a blob from its place, at once: who brings it back is not undone. @returns what to `free`, null when it is not there */
+  /** Takes a blob from its place at once, so that a later store is not undone. @returns the path to `free`, null when it does not exist */
   takeOut(sha256: string): string | null {
     const leaving = join(this.#partial, `${randomUUID()}.leaving`);
     try {
@@ -65,17 +65,17 @@ export class BlobFiles {
     }
   }
 
-  /** Frees the space of what was taken out. Large files take a while. */
+  /** Frees the space of a file that was taken out. Large files take a while. */
   free(leaving: string): Promise<void> {
     return rm(leaving, { force: true });
   }
 
-  /** What a crash left: nothing is being written at a start. */
+  /** Removes leftovers of a crash: nothing is being written at a start. */
   dropUnfinished(): void {
     for (const name of readdirSync(this.#partial)) rmSync(join(this.#partial, name), { force: true, recursive: true });
   }
 
-  /** The folders of blobs, by the two digits that their names begin with. */
+  /** The folders of blobs, by the first two digits of their names. */
   folders(): string[] {
     return readdirSync(this.#cas).filter((name) => /^[0-9a-f]{2}$/.test(name));
   }
@@ -84,22 +84,22 @@ export class BlobFiles {
     return readdirSync(join(this.#cas, folder));
   }
 
-  /** Removes what is no blob. */
+  /** Removes a file that is no blob. */
   discard(folder: string, name: string): void {
     rmSync(join(this.#cas, folder, name), { force: true, recursive: true });
   }
 }
 
-/** A blob on its way: hashed while it is written, and under its name only when it is whole (law 1). */
+/** An unfinished blob: hashed while it is written, and named only when it is whole (law 1). */
 export class UnfinishedBlob {
-  /** Where it is until it has its name. */
+  /** Its path until it has its name. */
   readonly temp: string;
   readonly #file: FileHandle;
   readonly #pathOf: (sha256: string) => string;
   readonly #hash = createHash('sha256');
   #size = 0;
   #hashed: Hashed | null = null;
-  /** Of a file that another program has written: another time shows that it still does. */
+  /** The mtime of a file that another program has written, ns; a changed one shows that it still writes. */
   #mtimeNs: bigint | null = null;
   #following: Following | null = null;
   /** The folder that it was published in. */
@@ -117,7 +117,7 @@ export class UnfinishedBlob {
     for (let at = 0; at < bytes.length; ) at += (await this.#file.write(bytes, at)).bytesWritten;
   }
 
-  /** Another program writes at most so many bytes into the file; they are hashed meanwhile, or else when it has ended. */
+  /** Another program writes at most `most` bytes into the file; they are hashed meanwhile, or else after its end. */
   follow(thread: Pick<HashThread, 'follow'>, most: number): void {
     try {
       this.#following = thread.follow(this.#file.fd, most);
@@ -127,12 +127,12 @@ export class UnfinishedBlob {
   }
 
   /**
-   * Takes what another program has written into the file in place of `write`. That it has ended is seen when the file is published.
-   * @throws CacheError BAD_REQUEST for more than `most` bytes, and for a file that was put in its place or has another name besides
+   * Takes the bytes that another program has written into the file, instead of `write`. `publish` checks that the program has ended.
+   * @throws CacheError BAD_REQUEST for more than `most` bytes, and for a file that was replaced or has a second name
    */
   async readWritten(most: number): Promise<void> {
     await this.#assertOwn();
-    // What is written from here on shows in the time of the file, however coarse the clock of its disk is.
+    // A later write changes the time of the file, however coarse the clock of its disk is.
     const seconds = 2 * Math.floor(Date.now() / 2000) - 2;
     await this.#file.utimes(seconds, seconds);
     this.#mtimeNs = BigInt(seconds) * 1_000_000_000n;
@@ -149,7 +149,7 @@ export class UnfinishedBlob {
     return this.#hashed;
   }
 
-  /** Puts the finished file under its name, and has to be synced then. @throws CacheError CONFLICT when another program still writes to it */
+  /** Renames the finished file to its name; `sync` must follow. @throws CacheError CONFLICT when another program still writes to it */
   async publish(sha256: string): Promise<Seal> {
     const [{ size, mtimeNs, ino }] = await Promise.all([this.#file.stat({ bigint: true }), this.#leaveThread()]);
     if (this.#mtimeNs !== null && (mtimeNs !== this.#mtimeNs || size !== BigInt(this.#hashed?.size ?? 0)))
@@ -175,11 +175,11 @@ export class UnfinishedBlob {
     }
   }
 
-  /** Removes what was not published. */
+  /** Removes an unpublished file. */
   async drop(): Promise<void> {
     if (this.#place !== null) return;
     const closed = this.#close().catch(() => {});
-    // A thread may only be starting: no answer waits for it.
+    // The thread may still be starting: no answer waits for it.
     if (!this.#following) await closed;
     await rm(this.temp, { force: true });
   }
@@ -204,7 +204,7 @@ export class UnfinishedBlob {
   }
 }
 
-/** Read beside the daemon's own thread. */
+/** A file that is read off the daemon's own thread. */
 function readLater(file: FileHandle): GrowingFile {
   return {
     size: async () => (await file.stat()).size,

@@ -1,7 +1,7 @@
 import type { Seal } from '../core/types.ts';
 import type { Database } from '../sqlite/database.ts';
 
-/** A blob as a row has it. */
+/** A blob as stored in its row. */
 export interface Blob {
   /** Hexadecimal. */
   sha256: string;
@@ -36,7 +36,7 @@ export class Blobs {
     return this.#db.all<Row>(sql, entryId).map(blobOf);
   }
 
-  /** One that is not synced. @param at when its bytes were hashed, wall-clock ms */
+  /** Adds an unsynced blob. @param at when its bytes were hashed, wall-clock ms */
   put({ sha256, seal: { size, mtimeNs, ino } }: Blob, at: number): void {
     const key = Buffer.from(sha256, 'hex');
     this.#db.run(
@@ -46,12 +46,12 @@ export class Blobs {
     );
   }
 
-  /** Its file survives a loss of power; another one may have its name by now. */
+  /** Marks a blob as synced, unless another file has its name by now. */
   synced({ sha256, seal }: Blob): void {
     this.#db.run('UPDATE blobs SET is_synced = 1 WHERE sha256 = ? AND seal_ino = ?', Buffer.from(sha256, 'hex'), seal.ino);
   }
 
-  /** The names of those that are not synced. */
+  /** The names of unsynced blobs. */
   unsynced(): string[] {
     const rows = this.#db.all<{ sha256: Buffer }>('SELECT sha256 FROM blobs WHERE is_synced = 0');
     return rows.map(({ sha256 }) => sha256.toString('hex'));
@@ -69,18 +69,18 @@ export class Blobs {
     return this.#db.get('SELECT 1 FROM entry_blobs WHERE sha256 = ? LIMIT 1', Buffer.from(sha256, 'hex')) !== undefined;
   }
 
-  /** Entries that have it, by id. */
+  /** The ids of the entries that use it. */
   usersOf(sha256: string): number[] {
     const sql = 'SELECT entry_id AS id FROM entry_blobs WHERE sha256 = ?';
     return this.#db.all<{ id: number }>(sql, Buffer.from(sha256, 'hex')).map(({ id }) => id);
   }
 
-  /** Those that no entry has and that were there before a time, wall-clock ms. */
+  /** Blobs without an entry that were stored before a time, wall-clock ms. */
   unused(before: number): Blob[] {
     return this.#db.all<Row>(`SELECT ${columns} FROM blobs b WHERE b.verified_at < ? AND ${unused}`, before).map(blobOf);
   }
 
-  /** Those whose names begin with these two digits. */
+  /** The names that begin with these two digits. */
   inFolder(folder: string): string[] {
     const first = Buffer.from(folder, 'hex');
     const last = Buffer.concat([first, Buffer.alloc(31, 0xff)]);
@@ -88,7 +88,7 @@ export class Blobs {
     return rows.map(({ sha256 }) => sha256.toString('hex'));
   }
 
-  /** All of them, page by page. */
+  /** All blobs, page by page. */
   *all(): Iterable<Blob> {
     for (let last: Buffer = Buffer.alloc(0); ; ) {
       const page = this.#db.all<Row>(`SELECT ${columns} FROM blobs b WHERE b.sha256 > ? ORDER BY b.sha256 LIMIT 500`, last);

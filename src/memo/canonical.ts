@@ -1,12 +1,12 @@
 import { CacheError } from '../core/errors.ts';
 
-/** No program nests its parameters deeper. */
+/** Maximum depth of a JSON value. */
 const mostLevels = 200;
 
 /**
  * The one text of a JSON value, by RFC 8785: names in the order of their UTF-16 units, numbers as ECMAScript prints them. Integers
  * beyond 2^53 keep their digits, where the RFC would round them: seeds have 64 bits.
- * @throws CacheError BAD_REQUEST for a number that is not finite, for more than 200 levels, and for what JSON does not have
+ * @throws CacheError BAD_REQUEST for a number that is not finite, for more than 200 levels, and for a value that JSON does not have
  */
 export function canonical(value: unknown, level = 0): string {
   if (level > mostLevels) throw new CacheError('BAD_REQUEST', `a key has at most ${mostLevels} levels`);

@@ -9,7 +9,7 @@ interface Row extends Omit<Entry, 'key' | 'body' | 'blobs' | 'deps'> {
   body: Buffer | null;
 }
 
-/** Which entries are meant; all of a namespace's, or of the plane's, that meet every condition. */
+/** Selects entries of a namespace, or of all, that meet every condition. */
 export interface Filter {
   ns?: string;
   keys?: readonly string[];
@@ -75,36 +75,36 @@ export class Entries {
     this.#db.run('DELETE FROM entries WHERE id = ?', id);
   }
 
-  /** Writes what its hits have changed. */
+  /** Writes the fields that hits change. */
   saveUse({ id, hits, votes, votedAt, lastHitAt, lastUse, costMs, bytes }: Entry): void {
     const rank = rankOf({ votes: { votes, votedAt }, costMs, bytes });
     const sql = 'UPDATE entries SET hits = ?, votes = ?, voted_at = ?, last_hit_at = ?, last_use = ?, rank = ? WHERE id = ?';
     this.#db.run(sql, hits, votes, votedAt, lastHitAt, lastUse, rank, id);
   }
 
-  /** Those that leave first, in their order; of one namespace, or of all. */
+  /** The entries that leave first, in order; of one namespace, or of all. */
   leastWorth(most: number, ns?: string): number[] {
     const order = 'ORDER BY e.rank, e.last_use LIMIT ?';
     return ns === undefined ? this.#ids(order, most) : this.#ids(`WHERE e.ns = ? ${order}`, ns, most);
   }
 
-  /** Bytes of all, in the order in which they leave. */
+  /** The sizes of all entries in the order in which they leave, bytes. */
   sizesByWorth(): number[] {
     return this.#db.all<{ bytes: number }>('SELECT bytes FROM entries ORDER BY rank, last_use').map(({ bytes }) => bytes);
   }
 
-  /** Those whose time is over; of one namespace, or of all. */
+  /** The ids of expired entries; of one namespace, or of all. */
   over(now: number, ns?: string): number[] {
     const isOver = 'WHERE e.ends_at IS NOT NULL AND e.ends_at <= ?';
     return ns === undefined ? this.#ids(`${isOver} LIMIT 500`, now) : this.#ids(`${isOver} AND e.ns = ? LIMIT 500`, now, ns);
   }
 
-  /** Those of earlier epochs. */
+  /** The ids of entries of earlier epochs. */
   leftBehind(ns: string, epoch: number): number[] {
     return this.#ids('WHERE e.ns = ? AND e.epoch < ? LIMIT 500', ns, epoch);
   }
 
-  /** How many leave before this one. */
+  /** The number of entries that leave before this one. */
   leavingBefore({ id }: Pick<Entry, 'id'>): number {
     const sql = `SELECT count(*) AS count FROM entries e, (SELECT rank, last_use FROM entries WHERE id = ?) o
       WHERE (e.rank, e.last_use) < (o.rank, o.last_use)`;
@@ -144,7 +144,7 @@ export class Entries {
     return this.#db.all<Row>(sql, ...values, limit, offset).map((row) => this.#entryOf(row));
   }
 
-  /** The namespaces that have entries, with their sums; those of bytes are with their vectors. */
+  /** The namespaces that have entries, with their sums; bytes include their vectors. */
   byNamespace(): { ns: string; items: number; bytes: number }[] {
     const vectors = 'coalesce((SELECT v.bytes FROM vectors_of v WHERE v.ns = e.ns), 0)';
     return this.#db.all(

@@ -5,7 +5,7 @@ import type { ManagedParts } from './managed-parts.ts';
 import type { Store } from './store.ts';
 import { viewOf } from './view.ts';
 
-/** Why a key would hit or miss now. Looks only: no use is counted, and nothing is removed. */
+/** Why a key would hit or miss now. Counts no use, and removes nothing. */
 export async function explain(
   { opened, sources, clock, mode, shared: layer }: ManagedParts,
   { ns, key }: { ns: string; key: string },
@@ -53,7 +53,7 @@ function missed(why: string): Verdict {
   return { state: 'miss', why };
 }
 
-/** What is not here may be in Redis. */
+/** Adds the verdict of Redis for a key that is not here. */
 function withShared(here: Verdict, shared: MemoSharedExplanation | null): Verdict {
   if (here.state !== 'miss' || (shared?.state !== 'hit' && shared?.state !== 'stale')) return here;
   return { state: shared.state, why: `${shared.why}; here: ${here.why}` };

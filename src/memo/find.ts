@@ -16,7 +16,7 @@ export interface Question {
   ns: string;
   key: string;
   as: 'value' | 'path';
-  /** The part of it that may be told in other words. */
+  /** The part of the question that may be worded differently. */
   asked?: AskedText;
 }
 
@@ -25,16 +25,16 @@ export interface Found {
   state: 'hit' | 'stale';
   layer: MemoLayer;
   entry: Pick<Entry, 'costMs' | 'bytes'>;
-  /** A clock that was set back does not make it negative. */
+  /** Age of the result; never negative, even after the clock was set back. */
   ageMs: number;
   result: Result;
-  /** It is the result of another text, and has the key of that one. */
+  /** Set when it is the result of another text, whose key it has. */
   likeness?: MemoLikeness;
 }
 
 /**
  * The result of a key, if it may still be served.
- * @param as `path`: a long text is not read, for its file is wanted
+ * @param as `path`: a long text is not read, because its file is requested
  */
 export async function find(deps: FindDeps, store: Store, question: Question): Promise<Found | null> {
   const found = await look(deps, store, question);
@@ -47,7 +47,7 @@ export async function find(deps: FindDeps, store: Store, question: Question): Pr
   return { state, entry, layer, ageMs: Math.max(0, now - entry.createdAt), result: { ...entry, text } };
 }
 
-/** The same, while nothing is served and no use is counted. */
+/** The same without serving it: no use is counted. */
 export async function look(
   { sources }: Pick<FindDeps, 'sources'>,
   store: Store,

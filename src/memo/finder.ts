@@ -18,7 +18,7 @@ export interface FinderDeps extends SimilarDeps {
   mode(): MemoMode;
 }
 
-/** Looks for results: here, in Redis, and for texts in other words. What goes wrong is a miss: the program computes. */
+/** Looks for results: here, in Redis, and for texts in other words. A failure is a miss: the program computes. */
 export class Finder {
   readonly #deps: FinderDeps;
   readonly #similar: Similar;
@@ -41,7 +41,7 @@ export class Finder {
     });
   }
 
-  /** The result of a text in other words, where an exact question for that one would still find it. */
+  /** The result of a differently worded text, if an exact question for that text would still find it. */
   async findAlike({ ns, key, as, asked }: Question): Promise<Found | null> {
     if (!asked) return null;
     return this.#orNull(async (store) => {
@@ -51,14 +51,14 @@ export class Finder {
     });
   }
 
-  /** What was asked in similar words, the nearest first; nothing of it is served. */
+  /** The texts asked in similar words, the nearest first; no result is served. */
   async similar(ns: string, asked: { text: string; scope: string | null }, most: number): Promise<MemoSimilarAnswer> {
     const now = this.#deps.clock.now();
     const answer = await this.#orNull((store) => this.#similar.suggestions(store, ns, asked, { now, most }));
     return answer ?? { similar: [] };
   }
 
-  /** Remembers the text of a result that was just stored, behind the answer. */
+  /** Remembers the text of a result that was just stored, after the answer. */
   learn({ ns, key, asked, verdict }: Pick<PutRequest, 'ns' | 'key' | 'verdict'> & { asked: AskedText }): void {
     void this.#orNull(async (store) => {
       await this.#similar.learn(store, { ns, key, asked }, verdict ?? null);
@@ -89,7 +89,7 @@ export class Finder {
     try {
       return store && (await look(store));
     } catch (error) {
-      // One that was closed meanwhile is in no trouble.
+      // An error of a store that was closed meanwhile is expected.
       if (this.#deps.opened.open === store) this.#deps.opened.trouble(error);
       return null;
     }

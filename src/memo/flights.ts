@@ -3,9 +3,9 @@ import { CacheError } from '../core/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Asker, Presence } from './asker.ts';
 
-/** Who waits longer finds out by the clock; more would only hold memory. */
+/** Maximum number of waiters of a key; further ones compute. */
 const mostWaiting = 1000;
-/** Leases that were lost are remembered, to tell a late result from a made-up one. */
+/** Maximum number of remembered lost leases, by which a late result differs from one with an invented lease. */
 const mostLost = 10_000;
 
 /** The right to compute a key, given to one asker at a time. */
@@ -14,17 +14,17 @@ export interface Lease {
   ns: string;
   key: string;
   ms: number;
-  /** Of the program that holds it, if it told. */
+  /** The pid of the holder, if known. */
   pid: number | null;
   /** Grows with every lease: of two results, the one of the higher fence is the later one. */
   fence: number;
   /** When it was given, monotonic ms. */
   since: number;
-  /** Its result was invalidated before it came. */
+  /** Whether its result was invalidated before it came. */
   isVoid: boolean;
 }
 
-/** What a waiter gets. */
+/** The outcome of a wait. */
 export type Outcome<Result> =
   | { state: 'done'; result: Result }
   | { state: 'compute'; lease: Lease }
@@ -40,9 +40,9 @@ interface Flight<Result> {
   lease: Lease;
   timer: NodeJS.Timeout;
   unwatch: () => void;
-  /** The oldest first. */
+  /** The waiters, the oldest first. */
   waiting: Set<Waiter<Result>>;
-  /** It has come, and is being stored. */
+  /** The result while it is being stored. */
   result: Result | null;
 }
 
@@ -71,12 +71,12 @@ export class Flights<Result> implements Disposable {
     return [...this.#flights.values()].reduce((sum, { waiting }) => sum + waiting.size, 0);
   }
 
-  /** A lease when nobody computes the key, null when somebody does. */
+  /** A lease for the key; null when another asker holds one. */
   lease(ns: string, key: string, asker: Asker): Lease | null {
     return this.#flights.has(nameOf(ns, key)) ? null : this.#give({ ns, key, asker, waiting: new Set() });
   }
 
-  /** Waits for the result of the one who computes the key. */
+  /** Waits for the result of the holder of the key. */
   wait(ns: string, key: string, asker: Asker, waitMs: number): Promise<Outcome<Result>> {
     const flight = this.#flights.get(nameOf(ns, key));
     if (flight && flight.result !== null && !flight.lease.isVoid)
@@ -84,7 +84,7 @@ export class Flights<Result> implements Disposable {
     if (!flight || flight.waiting.size >= mostWaiting || waitMs === 0) return Promise.resolve({ state: 'timeout' });
     return new Promise((resolve) => {
       const leave = () => {
-        // Its flight may be a later one by now.
+        // The flight of the key may be a later one by now.
         this.#flights.get(nameOf(ns, key))?.waiting.delete(waiter);
         waiter.tell({ state: 'timeout' });
       };
@@ -109,7 +109,7 @@ export class Flights<Result> implements Disposable {
       if (lease.ns === ns && (names === null || names.has(lease.key))) lease.isVoid = true;
   }
 
-  /** The lease by its id, and whether it is still held. @throws CacheError LEASE_LOST for one that is not known here */
+  /** The lease by its id, and whether it is still held. @throws CacheError LEASE_LOST for an unknown one */
   find(id: string): { lease: Lease; held: boolean } {
     const lease = this.#leases.get(id)?.lease ?? this.#lost.get(id);
     if (!lease) throw new CacheError('LEASE_LOST', 'there is no such lease', { hint: 'Take the key again.' });
@@ -129,7 +129,7 @@ export class Flights<Result> implements Disposable {
     return flight.lease;
   }
 
-  /** The key has a result, which is still to be stored: all who wait get it, and whoever asks until it is `done`. */
+  /** The key has a result that is not stored yet: all waiters get it, and all askers until it is `done`. */
   tell(ns: string, key: string, result: Result): number {
     const flight = this.#flights.get(nameOf(ns, key));
     if (!flight) return 0;
@@ -142,7 +142,7 @@ export class Flights<Result> implements Disposable {
     return this.#end(this.#flights.get(nameOf(ns, key)), { state: 'done', result });
   }
 
-  /** The holder has failed: each waiter is told so, once. */
+  /** The holder has failed: each waiter gets the error, once. */
   failed(id: string, error: string): number {
     return this.#end(this.#leases.get(id), { state: 'error', error });
   }

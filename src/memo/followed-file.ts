@@ -2,37 +2,37 @@ import { createHash } from 'node:crypto';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { CacheError } from '../core/errors.ts';
 
-/** What a file has in it; the hash is hexadecimal. */
+/** Hash and size of a file; the hash is hexadecimal. */
 export interface Hashed {
   sha256: string;
   size: number;
 }
 
-/** Bytes that are read at once. */
+/** Size of one read, bytes. */
 export const pieceBytes = 2 ** 20;
-/** How often a file that grows is looked at, and at most how seldom one that does not, ms. */
+/** Interval between checks of a growing file, and maximum interval for one that does not grow, ms. */
 const lookMs = { often: 1, seldom: 64 };
 
 /** A file that another program may write. */
 export interface GrowingFile {
   size(): number | Promise<number>;
-  /** Reads at most a piece at a position. @returns how many bytes; 0 at the end */
+  /** Reads at most a piece at a position. @returns the number of bytes read; 0 at the end */
   read(buffer: Buffer, at: number): number | Promise<number>;
 }
 
 /** The hash of a file, in steps that another thread may take. */
 export interface Followed {
-  /** Follows no further. @returns checksums of the pieces that were hashed by now */
+  /** Stops following. @returns checksums of the pieces hashed so far */
   end(): Promise<number[]>;
-  /** Hashes what is left. @throws CacheError BAD_REQUEST when it is too large */
+  /** Hashes the rest. @throws CacheError BAD_REQUEST when the file is too large */
   rest(): Promise<Hashed>;
   /** Hashes all of it once more. @throws CacheError BAD_REQUEST */
   again(): Promise<Hashed>;
 }
 
 /**
- * What is in a file that is not written to any more. Its program may have gone back to what was hashed already, so that is read once
- * more beside the hashing, and compared by checksums, which take a tenth of the time.
+ * Hashes a finished file. Its program may have rewritten pieces that were hashed already, so these are read once more during the
+ * hashing, and compared by checksums, which take a tenth of the time.
  * @throws CacheError BAD_REQUEST when it is too large
  */
 export async function hashWhole(followed: Followed, file: GrowingFile): Promise<Hashed> {
@@ -41,7 +41,7 @@ export async function hashWhole(followed: Followed, file: GrowingFile): Promise<
   return isSame ? hashed : followed.again();
 }
 
-/** Hashes a file while another program writes it: of what is in it when that has ended, little is left to hash. */
+/** Hashes a file while another program writes it, so that little is left to hash at the end. */
 export class FollowedFile implements Followed {
   readonly #file: GrowingFile;
   readonly #most: number;
@@ -52,7 +52,7 @@ export class FollowedFile implements Followed {
   #size = 0;
   #following: Promise<void> = Promise.resolve();
 
-  /** @param most bytes that it may have */
+  /** @param most maximum size of the file, bytes */
   constructor(file: GrowingFile, most: number) {
     this.#file = file;
     this.#most = most;
@@ -98,7 +98,7 @@ export class FollowedFile implements Followed {
       if ((await this.#file.read(buffer, this.#size)) < pieceBytes) continue;
       this.#checksums.push(crc32(buffer));
       this.#update(buffer);
-      // Its file may be read at once, and others wait for their turn.
+      // Reads may complete synchronously, and other files need a turn.
       await setImmediate();
     }
   }
@@ -109,7 +109,7 @@ export class FollowedFile implements Followed {
   }
 }
 
-/** Loaded when it is needed: no start of a daemon should pay for it. */
+/** Loaded on demand, to keep the start of the daemon fast. */
 const checksums = () => import('../codec/crc32.ts');
 
 async function hasChecksums(file: GrowingFile, expected: readonly number[]): Promise<boolean> {
@@ -123,7 +123,7 @@ async function hasChecksums(file: GrowingFile, expected: readonly number[]): Pro
   return at === expected.length;
 }
 
-/** The next piece is read while one is looked at. */
+/** The pieces of a file; the next one is read while one is processed. */
 async function* piecesOf(file: GrowingFile, start: number, end = Number.POSITIVE_INFINITY): AsyncIterable<Buffer> {
   const buffers = [Buffer.allocUnsafeSlow(pieceBytes), Buffer.allocUnsafeSlow(pieceBytes)] as const;
   let at = start;

@@ -2,10 +2,10 @@ import type { Database } from '../sqlite/database.ts';
 
 /** A compiled graph of a preset. */
 export interface GraphRow {
-  /** SHA-256 of all that decides it, in hexadecimal. */
+  /** SHA-256 of everything that decides the graph, in hexadecimal. */
   key: string;
   preset: string;
-  /** JSON: the settings that decide it. */
+  /** JSON: the settings that decide the graph. */
   config: string;
   /** JSON: the prompt, with its open slots. */
   prompt: string;
@@ -21,7 +21,7 @@ const columns =
   'lower(hex(key)) AS key, preset, config, prompt, models, hits, created_at AS createdAt, expires_at AS expiresAt';
 const next = '(SELECT coalesce(max(last_use), 0) + 1 FROM graphs)';
 
-/** The graphs in `memo.db`; the presets decide which of them stay. */
+/** The graphs in `memo.db`; the presets decide which ones stay. */
 export class GraphRows {
   readonly #db: Database;
 
@@ -29,12 +29,12 @@ export class GraphRows {
     this.#db = db;
   }
 
-  /** Without a use. */
+  /** The graph of a key; counts no use. */
   find(key: string): GraphRow | undefined {
     return this.#db.get<GraphRow>(`SELECT ${columns} FROM graphs WHERE key = unhex(?)`, key);
   }
 
-  /** The last used first. */
+  /** All graphs, the last used first. */
   all(): GraphRow[] {
     return this.#db.all<GraphRow>(`SELECT ${columns} FROM graphs ORDER BY last_use DESC`);
   }
@@ -44,13 +44,13 @@ export class GraphRows {
     this.#db.run(sql, expiresAt, key);
   }
 
-  /** In place of an earlier one with this key; as the one used last. */
+  /** Stores a graph as the last used one, and replaces an earlier one with this key. */
   put({ key, preset, config, prompt, models, createdAt, expiresAt }: Omit<GraphRow, 'hits'>): void {
     const sql = `INSERT OR REPLACE INTO graphs VALUES (unhex(?), ?, ?, ?, ?, 0, ?, ${next}, ?)`;
     this.#db.run(sql, key, preset, config, prompt, models, createdAt, expiresAt);
   }
 
-  /** Removes those that are over, and then those used longest ago until at most this many are left. @returns how many left */
+  /** Removes expired graphs, then the least recently used until at most `most` are left. @returns the number of removed ones */
   trim(most: number, now: number): number {
     const over = this.#db.run('DELETE FROM graphs WHERE expires_at <= ?', now).changes;
     const sql = 'DELETE FROM graphs WHERE key NOT IN (SELECT key FROM graphs ORDER BY last_use DESC LIMIT ?)';

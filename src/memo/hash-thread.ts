@@ -4,16 +4,16 @@ import { type Peer, startPeer } from '../runtime/peer.ts';
 import type { Followed } from './followed-file.ts';
 import type { HashWorker } from './hash-worker.ts';
 
-/** It stays for so long after its last file, ms. */
+/** Idle time after which the thread ends, ms. */
 const idleMs = 60_000;
 
-/** A file that is hashed while it is written. */
+/** A file that the thread hashes while it is written. */
 export interface Following extends Followed {
   /** Resolves when it may be closed. Never rejects. */
   leave(): Promise<void>;
 }
 
-/** The thread that hashes what programs write: 64 MiB take 50 ms, which no answer should wait for. It lives while there are files. */
+/** The thread that hashes files of programs: 64 MiB take 50 ms, which no answer should wait for. It lives while it has files. */
 export class HashThread implements Disposable {
   #peer: Peer<HashWorker> | null = null;
   #files = 0;

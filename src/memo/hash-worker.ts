@@ -3,9 +3,9 @@ import { CacheError } from '../core/errors.ts';
 import { serveParent } from '../runtime/peer.ts';
 import { FollowedFile, type GrowingFile, type Hashed, pieceBytes } from './followed-file.ts';
 
-/** Files are named by their descriptors, which are those of the whole process. See `Followed`. */
+/** Hashes files by their descriptors, which are valid in the whole process. See `Followed`. */
 export interface HashWorker {
-  /** @param most bytes that it may have */
+  /** @param most maximum size of the file, bytes */
   follow(fd: number, most: number): void;
   end(fd: number): Promise<number[]>;
   rest(fd: number): Promise<Hashed>;
@@ -14,7 +14,7 @@ export interface HashWorker {
   leave(fd: number): Promise<void>;
 }
 
-/** Read at once: what was just written lies in memory, and for each piece another thread would have to be woken. */
+/** Reads synchronously: the bytes were just written and are in memory, and each asynchronous read would wake another thread. */
 function fileAt(fd: number): GrowingFile {
   return { size: () => fstatSync(fd).size, read: (buffer, at) => readSync(fd, buffer, 0, pieceBytes, at) };
 }

@@ -1,9 +1,9 @@
 import type { Clock } from '../runtime/clock.ts';
 
-/** A path that was handed out stays at least so long, ms. */
+/** Minimum time for which a path that was handed out stays, ms. */
 export const handedOutMs = 60_000;
 
-/** Blobs that stay for a while: their names, and the ends by the monotonic clock. */
+/** Blobs that must stay for a while: their names, and the end of that time by the monotonic clock. */
 export class InUse {
   readonly #clock: Clock;
   readonly #until = new Map<string, number>();
@@ -29,7 +29,7 @@ export class InUse {
     this.#until.delete(sha256);
   }
 
-  /** Forgets those whose time is over. */
+  /** Forgets expired names. */
   tidy(): void {
     for (const sha256 of this.#until.keys()) this.has(sha256);
   }

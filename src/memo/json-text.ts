@@ -1,6 +1,6 @@
 import { CacheError } from '../core/errors.ts';
 
-/** Longer integers, and exponents of three digits: what a JavaScript number may not keep. */
+/** Long integers, and exponents of three digits, which a JavaScript number may not keep. */
 const mayNotFit = /\d{16}|[eE]\+?\d{3}/;
 
 /**

@@ -5,7 +5,7 @@ import { parseExact } from './json-text.ts';
 /** A key, or the name of a blob: SHA-256 in hexadecimal. */
 export const sha256Form = /^[0-9a-f]{64}$/;
 
-/** Of a namespace: it stands in addresses and in labels of metrics. */
+/** The name of a namespace, which is part of addresses and of labels of metrics. */
 export const namespaceForm = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$/;
 
 /**

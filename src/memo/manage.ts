@@ -20,7 +20,7 @@ import { noTotals } from './usage.ts';
 import { verify } from './verify.ts';
 import { viewOf } from './view.ts';
 
-/** What is said of results as a whole, and done to them. While the store is away there are none. */
+/** Statistics and management of all results. While the store is away there are none. */
 export class Manage {
   readonly #deps: ManagedParts;
 
@@ -28,7 +28,7 @@ export class Manage {
     this.#deps = deps;
   }
 
-  /** Removes results; those that are being computed are not stored when they come. */
+  /** Removes results; those that are being computed are not stored either. */
   async invalidate(filter: Filter, { dryRun }: { dryRun: boolean }): Promise<MemoRemoval> {
     const { existing: store } = this.#deps.opened;
     if (!store) return { removed: 0, bytes: 0 };
@@ -40,7 +40,7 @@ export class Manage {
     const named = ns === undefined ? store.entries.byNamespace().map((one) => one.ns) : [ns];
     if (isWhole || keys) for (const one of named) this.#deps.flights.voidResults(one, isWhole ? null : (keys ?? null));
     if (isWhole) {
-      // From here on nothing of it is served; the rows go page by page.
+      // From here on no earlier result is served; the rows are removed page by page.
       for (const one of named) store.namespaces.beginEpoch(one);
       await sweepLeftBehind(store);
     } else await store.remove(store.entries.matching(filter));
@@ -76,7 +76,7 @@ export class Manage {
     });
   }
 
-  /** Says something of a namespace; what is over its limits then leaves. Null while the store is away. */
+  /** Changes a namespace; results beyond its new limits leave. Null while the store is away. */
   async change(name: string, change: (before: Namespace) => Namespace): Promise<MemoNamespaceView | null> {
     const { store } = this.#deps.opened;
     if (!store) return null;
@@ -89,7 +89,7 @@ export class Manage {
     return statsOf(this.#deps, this.#deps.opened.existing);
   }
 
-  /** What has happened since the first start, by namespace. */
+  /** Totals since the first start, by namespace. */
   totals(): ReadonlyMap<string, MemoTotals> {
     return this.#deps.opened.existing?.usage.byNamespace() ?? new Map();
   }
@@ -103,18 +103,18 @@ export class Manage {
     return verify(this.#deps.opened.existing, this.#deps.clock, signal);
   }
 
-  /** Removes what is over limits that were lowered. Never throws. */
+  /** Removes results beyond lowered limits. Never throws. */
   async trim(): Promise<void> {
     const { opened } = this.#deps;
     await opened.existing?.room.trim().catch((error) => opened.trouble(error));
   }
 
-  /** What is stored. */
+  /** Number and size of the stored results. */
   held(): { items: number; bytes: number } {
     return this.#deps.opened.existing?.held() ?? { items: 0, bytes: 0 };
   }
 
-  /** The results that other limits would remove, about: those in use leave later, and one blob may be of many. */
+  /** An estimate of the results that other limits would remove: those in use leave later, and results may share a blob. */
   leavingUnder({ items, limit }: { items: number; limit: number }): LeavingResults {
     const { existing: store } = this.#deps.opened;
     if (!store) return { results: 0, of: 0, bytes: 0 };
@@ -129,7 +129,7 @@ export class Manage {
     return { results, of: held.items, bytes };
   }
 
-  /** Opens the store, so that what a crash left is removed. */
+  /** Opens the store, which removes leftovers of a crash. */
   begin(): void {
     void this.#deps.opened.existing;
   }

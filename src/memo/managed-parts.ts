@@ -9,7 +9,7 @@ import type { Served } from './served.ts';
 import type { SharedLayer } from './shared-layer/shared-layer.ts';
 import type { SourceDeps } from './source-deps.ts';
 
-/** The parts of the plane that its management looks at. */
+/** The parts of the plane that its management uses. */
 export interface ManagedParts {
   clock: Clock;
   events: Events;
@@ -24,6 +24,6 @@ export interface ManagedParts {
   state(): TierState;
   bound(): { items: number; limit: number };
   maxValue(): number;
-  /** Most bytes in memory. */
+  /** Maximum bytes in memory. */
   ramBytes: number;
 }

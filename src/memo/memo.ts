@@ -23,14 +23,14 @@ import type { Store } from './store.ts';
 import { isSameValue } from './values.ts';
 
 export interface MemoDeps extends Omit<OpenedDeps, 'sharedWith'>, SourceDepsDeps, SimilarDeps, Omit<PutDeps, 'sources'> {
-  /** Where results are shared with other machines; null = nowhere. */
+  /** The servers that results are shared through; null = not shared. */
   shared: Pick<SharedLayerDeps, 'servers' | 'deadlineMs' | 'pauses'> | null;
   mode(): MemoMode;
 }
 
 const mostRounds = 3;
 
-/** The plane of results: what any program has computed once is found by its key. Answers are JSON texts. */
+/** The plane of results: a result that any program has computed is found by its key. Answers are JSON texts. */
 export class Memo implements AsyncDisposable {
   readonly #deps: MemoDeps;
   readonly #opened: Opened;
@@ -80,8 +80,8 @@ export class Memo implements AsyncDisposable {
   }
 
   /**
-   * What `use` makes of the compiled graphs of presets; null while there is no place for them, or when it fails.
-   * @param create makes the place, where nothing was ever stored
+   * The result of `use` on the compiled graphs of presets; null while no store exists, or when it fails.
+   * @param create whether to make the store if none exists
    */
   withGraphs<T>(use: (rows: GraphRows) => T, { create = false } = {}): T | null {
     try {
@@ -109,7 +109,7 @@ export class Memo implements AsyncDisposable {
     return found ? this.#foundText(question.key, found) : missText(question.key);
   }
 
-  /** A result, or the right to compute it; waits for the one who does. */
+  /** A result, or the right to compute it; waits for the holder of that right. */
   async take(question: Question, asker: Asker, waitMs: number): Promise<string> {
     const { ns, key } = question;
     for (let round = 1; ; round += 1) {
@@ -119,9 +119,9 @@ export class Memo implements AsyncDisposable {
         this.#count(ns, found);
         return this.#foundText(key, found, refresh === null ? '' : `,"refresh":"${refresh.id}"`);
       }
-      // Nothing is coordinated for what is not kept.
+      // Nothing is coordinated while results are off.
       if (this.#deps.mode() === 'off') return this.#missed(ns, '{"state":"timeout"}');
-      // A result may have come while the question was looked into; one that cannot be served is no reason to ask for ever.
+      // A result may have come meanwhile; the number of rounds is limited because it may not be servable.
       if (round < mostRounds && this.#finder.isThere(question)) continue;
       const lease = this.#lease(question, asker);
       if (lease) return this.#missed(ns, leaseText(lease));
@@ -132,21 +132,21 @@ export class Memo implements AsyncDisposable {
         return `{"state":"hit","key":"${key}","ageMs":0,${this.#fields(outcome.result)}}`;
       }
       if (outcome.state === 'compute') return this.#missed(ns, leaseText(outcome.lease));
-      // Who does not wait only looks, and asks again.
+      // A caller that does not wait polls.
       if (outcome.state === 'timeout') return waitMs === 0 ? '{"state":"timeout"}' : this.#missed(ns, '{"state":"timeout"}');
       return this.#missed(ns, JSON.stringify({ state: 'error', error: outcome.error, coalescedError: true }));
     }
   }
 
-  /** Stores a result, and gives it to all who wait for it. @throws CacheError BAD_REQUEST, NOT_FOUND, LEASE_LOST */
+  /** Stores a result, and gives it to all waiters. @throws CacheError BAD_REQUEST, NOT_FOUND, LEASE_LOST */
   async put(request: PutRequest): Promise<MemoPutAnswer> {
     const { ns, key } = request;
     const lease = this.#leaseOf(request);
     const store = this.#store();
-    // Nobody waits, and no blob is here.
+    // No asker waits, and no blob exists.
     if (this.#deps.mode() === 'off') return { stored: false, reason: 'OFF', key };
     const value = draft(store, request.given);
-    // Those who wait need not wait for a disk as well: their answers leave first. What comes with a lost lease is to be compared.
+    // Waiters need not wait for the disk: their answers are sent first. A result with a lost lease is compared instead.
     if ((!lease || lease.held) && this.#flights.tell(ns, key, resultOf(key, value)) > 0) await setImmediate();
     const reason = await this.#stored(store, request, value, lease).catch((error) => this.#refused(error));
     if (reason !== 'DISAGREES') this.#flights.done(ns, key, resultOf(key, value));
@@ -157,7 +157,7 @@ export class Memo implements AsyncDisposable {
     return reason === null ? { stored: true, key } : { stored: false, reason, key };
   }
 
-  /** What was asked in similar words, the nearest first. @param asked with `scope` null: whatever else was asked */
+  /** The texts asked in similar words, the nearest first. @param asked `scope` null = of all scopes */
   similar(ns: string, asked: { text: string; scope: string | null }, most: number): Promise<MemoSimilarAnswer> {
     return this.#finder.similar(ns, asked, most);
   }
@@ -173,7 +173,7 @@ export class Memo implements AsyncDisposable {
     else this.#flights.failed(id, error);
   }
 
-  /** Gives a lease back whose result cannot be shared: all who wait compute. */
+  /** Gives a lease back whose result cannot be shared: all waiters compute. */
   dissolve(id: string): void {
     this.#flights.dissolve(id);
   }
@@ -210,7 +210,7 @@ export class Memo implements AsyncDisposable {
     const reason = refusal(deps, value, request, settings);
     if (reason !== null) return reason;
     if (lease && !lease.held) {
-      // The result of a function is a result, whoever brings it; another one shows that it is none.
+      // An equal result is accepted from any program; a different one shows that the key does not determine it.
       const known = await this.#finder.find({ ns: request.ns, key: request.key, as: 'value' });
       if (known?.state === 'hit')
         return isSameValue({ ...known.result, text: known.result.text ?? '' }, value) ? null : 'DISAGREES';
@@ -227,7 +227,7 @@ export class Memo implements AsyncDisposable {
     return known;
   }
 
-  /** Those who wait get the result all the same. @throws CacheError */
+  /** Why a result was not stored; waiters get it in any case. @throws CacheError */
   #refused(error: unknown): MemoRefusal {
     if (error instanceof CacheError) throw error;
     this.#opened.trouble(error);

@@ -1,9 +1,9 @@
 import { type Entry, inlineBytes } from './entry.ts';
 import type { Store } from './store.ts';
 
-/** What is to come into a namespace, in the place of an earlier result of its key. */
+/** An incoming entry of a namespace, which replaces an earlier result of its key. */
 type Coming = Pick<Entry, 'ns' | 'bytes'> & {
-  /** Null when it is no result. */
+  /** Null for a vector, which is no result. */
   key: string | null;
 };
 
@@ -18,7 +18,7 @@ export async function storeInRoom(
 ): Promise<boolean> {
   const { ns, key, inline } = coming;
   for (;;) {
-    // What it replaces leaves in the same transaction.
+    // The replaced entry leaves in the same transaction.
     const before = store.entries.find(ns, key);
     using room = await store.room.reserve(Math.max(0, inline - (before ? inlineBytes(before) : 0)), before ? 0 : 1);
     if (!room) return false;
@@ -32,7 +32,7 @@ export async function storeInRoom(
 }
 
 /**
- * Keeps a namespace within its own limits: what is worth least in it leaves for what comes.
+ * Keeps a namespace within its own limits: its least valuable entries leave for the incoming one.
  * @returns whether it fits; that holds until other work is waited for
  */
 export async function fitsNamespace(store: Store, coming: Coming): Promise<boolean> {
@@ -48,12 +48,12 @@ export async function fitsNamespace(store: Store, coming: Coming): Promise<boole
   return true;
 }
 
-/** Removes what is over limits that were lowered. */
+/** Removes entries beyond lowered limits. */
 export async function trimNamespace(store: Store, ns: string): Promise<void> {
   await fitsNamespace(store, { ns, key: null, bytes: 0 });
 }
 
-/** False for a namespace without limits of its own, and nothing is counted. */
+/** Whether the entry exceeds the namespace's own limits; counts nothing for a namespace without any. */
 function isShort(store: Store, { ns, key, bytes }: Coming): boolean {
   const { maxItems, maxBytes } = store.namespaces.of(ns).settings;
   if (maxItems === undefined && maxBytes === undefined) return false;

@@ -1,17 +1,17 @@
 import type { MemoNamespaceSettings } from '../api/memo.ts';
 import type { Database } from '../sqlite/database.ts';
 
-/** A set of results of one program: what is said here counts for all of them. */
+/** A set of results of one program, with the settings of all of them. */
 export interface Namespace {
   readonly name: string;
-  /** A part of every key that is made here: another version has other keys. */
+  /** A part of every key that the daemon makes: another version has other keys. */
   readonly version: string;
-  /** Entries of an earlier epoch are gone. */
+  /** Entries of an earlier epoch are not served. */
   readonly epoch: number;
   readonly settings: MemoNamespaceSettings;
 }
 
-/** All namespaces are in memory: each hit asks for the epoch of one. */
+/** All namespaces, in memory, because each hit needs the epoch of one. */
 export class Namespaces {
   readonly #db: Database;
   readonly #known = new Map<string, Namespace>();
@@ -22,7 +22,7 @@ export class Namespaces {
     for (const row of rows) this.#known.set(row.name, { ...row, settings: JSON.parse(row.settings) as MemoNamespaceSettings });
   }
 
-  /** One that nobody has said anything of is as the settings are. */
+  /** The namespace of this name; an unknown one has the general settings. */
   of(name: string): Namespace {
     return this.#known.get(name) ?? { name, version: '', epoch: 0, settings: {} };
   }

@@ -9,7 +9,7 @@ interface NodeOutputsDeps extends ManagedParts {
   manage: Pick<Manage, 'invalidate'>;
 }
 
-/** What is known of the outputs of ComfyUI's nodes beside the results themselves. */
+/** The facts about outputs of ComfyUI's nodes, apart from the results themselves. */
 export class NodeOutputs {
   readonly #deps: NodeOutputsDeps;
 
@@ -22,7 +22,7 @@ export class NodeOutputs {
     return this.#deps.opened.existing?.classes.of(className, code) ?? 'unknown';
   }
 
-  /** Compares an output of a node with what is known of its key. Of a class that has disagreed no result is kept. */
+  /** Compares an output of a node with the known one of its key. A class that has disagreed loses all its results. */
   async see(ns: string, output: SeenOutput): Promise<Repeatability> {
     const { mode, opened, log, events, manage } = this.#deps;
     const { className, code } = output;
@@ -43,7 +43,7 @@ export class NodeOutputs {
     return known;
   }
 
-  /** The JSON text of the newest result with each of these tags that could be served, by tag. No use is counted. */
+  /** The JSON text of the newest servable result with each of these tags, by tag. Counts no use. */
   async peek(ns: string, tags: readonly string[]): Promise<Map<string, string>> {
     const { mode, opened } = this.#deps;
     const store = mode() === 'off' ? null : opened.existing;
@@ -56,7 +56,7 @@ export class NodeOutputs {
   }
 }
 
-/** Of bytes and files there is no JSON. */
+/** Whether an entry has JSON: bytes and files have none. */
 function isValue({ kind }: Pick<Entry, 'kind'>): boolean {
   return kind === 'json' || kind === 'doc';
 }

@@ -12,7 +12,7 @@ import { Store, type StoreDeps } from './store.ts';
 import { tidyAfterStart, tidyNow } from './tidy.ts';
 
 export interface OpenedDeps extends Omit<StoreDeps, 'onTrouble' | 'onDamaged' | 'isOwedLost'> {
-  /** Of the cache directory. */
+  /** State of the cache directory. */
   state(): TierState;
   log: Log;
   events: Events;
@@ -20,12 +20,12 @@ export interface OpenedDeps extends Omit<StoreDeps, 'onTrouble' | 'onDamaged' | 
 
 const flushMs = 500;
 const tidyMs = 60_000;
-/** After a failure, ms. */
+/** Retry interval after a failure, ms. */
 const againMs = 30_000;
 
 /**
- * The store, from its first use on, while its disk is there. A file of results that is damaged is set aside, and the next one begins
- * empty: what was lost can be computed again.
+ * The store, opened at its first use, while its disk is present. A damaged file of results is set aside, and the next one begins
+ * empty: lost results can be computed again.
  */
 export class Opened implements AsyncDisposable {
   readonly #deps: OpenedDeps;
@@ -33,10 +33,10 @@ export class Opened implements AsyncDisposable {
   readonly #tidying: Periodic;
   #store: Store | null = null;
   #staging: Staging | null = null;
-  /** Not opened again before, monotonic ms. */
+  /** Earliest time of the next attempt to open it, monotonic ms. */
   #notBefore = 0;
   #ended = new AbortController();
-  /** The file of results was removed for its damage. */
+  /** Whether the file of results was removed for its damage, and owed changes with it. */
   #isOwedLost = false;
 
   constructor(deps: OpenedDeps) {
@@ -54,7 +54,7 @@ export class Opened implements AsyncDisposable {
     return this.#store ?? this.#open();
   }
 
-  /** The same, but where nothing was ever stored nothing is made. */
+  /** The same, but makes no store where none exists. */
   get existing(): Store | null {
     return this.#store ?? (existsSync(join(this.#deps.dir, 'memo.db')) ? this.#open() : null);
   }
@@ -82,10 +82,10 @@ export class Opened implements AsyncDisposable {
     else this.#notBefore = 0;
   }
 
-  /** To be called with what failed: damage costs the results, anything else only this answer. */
+  /** To be called with an error: damage costs the results, any other error only this answer. */
   trouble(error: unknown): void {
     const { log, state, clock } = this.#deps;
-    // It was closed under what failed.
+    // The store was closed during the failed call.
     if (!this.#store) return;
     log.error({ err: error }, 'the results are in trouble');
     if (isDamage(error)) {

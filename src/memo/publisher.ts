@@ -4,26 +4,26 @@ import { VerifyThread } from '../transfer/verify-thread.ts';
 import type { BlobFiles, UnfinishedBlob } from './blob-files.ts';
 import type { Blob, Blobs } from './blobs.ts';
 
-/** Who comes while so many files are being synced waits for one of them: programs do not run ahead of the disk. */
+/** Maximum number of concurrent syncs; further files wait for one to end, so that programs do not run ahead of the disk. */
 const manySyncing = 2;
 
 export interface PublisherDeps {
   files: BlobFiles;
   blobs: Blobs;
   clock: Clock;
-  /** A blob is not what its name says, or, with an error, the disk has not taken it. */
+  /** A blob does not match its name, or, with an error, could not be written to the disk. */
   onLost(sha256: string, error?: unknown): void;
 }
 
 /**
- * Puts finished files under their names, with their rows. A result need not wait for its disk: what a loss of power could still change
- * says so in its row, and is hashed at the next start before it is served.
+ * Gives finished files their names and rows. A result need not wait for its disk: the row of a file that a loss of power could still
+ * change marks it as unsynced, and it is hashed at the next start before it is served.
  */
 export class Publisher {
   readonly #deps: PublisherDeps;
   readonly #publishing = new InFlight<string, Blob>();
   readonly #syncing = new Set<Promise<void>>();
-  /** What an earlier run has not synced, until it is hashed. */
+  /** Blobs that an earlier run has not synced, until they are hashed. */
   readonly #doubtful: Set<string>;
 
   constructor(deps: PublisherDeps) {
@@ -39,10 +39,10 @@ export class Publisher {
     return this.#doubtful.has(sha256);
   }
 
-  /** Of equal files that come at the same moment one is kept. */
+  /** Publishes a file; of equal files at the same time one is kept. */
   async publish(unfinished: UnfinishedBlob, sha256: string): Promise<Blob> {
     while (this.#syncing.size >= manySyncing) await Promise.race(this.#syncing);
-    // With both renamed, the row could be that of the file that is gone. When the first fails, the next has its turn.
+    // If both were renamed, the row could describe the replaced file. When the first fails, the next takes its turn.
     while (this.#publishing.get(sha256)) {
       const blob = await this.#publishing.get(sha256)?.catch(() => null);
       if (blob) return blob;
@@ -58,7 +58,7 @@ export class Publisher {
     });
   }
 
-  /** Hashes what is doubtful. @throws CacheError CANCELLED */
+  /** Hashes doubtful blobs. @throws CacheError CANCELLED */
   async check(signal: AbortSignal): Promise<void> {
     if (this.#doubtful.size === 0) return;
     const { files, blobs, onLost } = this.#deps;
@@ -70,7 +70,7 @@ export class Publisher {
       if (!this.#doubtful.delete(sha256)) continue;
       const blob = blobs.find(sha256);
       if (found !== sha256) onLost(sha256);
-      // Where a file that is read-only cannot be synced, it is hashed again at the next start.
+      // A read-only file that cannot be synced is hashed again at the next start.
       else if (blob)
         await files
           .sync(sha256)
@@ -79,7 +79,7 @@ export class Publisher {
     }
   }
 
-  /** Resolves when all that was published survives a loss of power. Never rejects. */
+  /** Resolves when all published blobs survive a loss of power. Never rejects. */
   async settled(): Promise<void> {
     await Promise.all(this.#syncing);
   }

@@ -11,7 +11,7 @@ import type { Store } from './store.ts';
 import { keptBlob, storeBlob } from './store-blob.ts';
 import { type Draft, draftOf, type Given, mostInline, mostInRow } from './values.ts';
 
-/** A result, and what its program says of it. Times in ms. */
+/** A result with its program's settings for it. Times in ms. */
 export interface PutRequest {
   ns: string;
   key: string;
@@ -25,9 +25,9 @@ export interface PutRequest {
   costMs: number | null;
   label: string | null;
   negative: boolean;
-  /** It is stored whatever it is worth: somebody has asked for that. */
+  /** Stored whatever its worth, because a user has asked for it. */
   isWanted?: boolean;
-  /** The part of its key that may be told in other words. */
+  /** The part of its key that may be worded differently. */
   asked?: AskedText;
   verdict?: Verdict;
 }
@@ -35,22 +35,22 @@ export interface PutRequest {
 export interface PutDeps {
   clock: Clock;
   sources: SourceDeps;
-  /** Of namespaces that do not say otherwise. */
+  /** The default times of namespaces. */
   times(): { ttlMs: number | null; staleMs: number };
   maxValue(): number;
-  /** Bytes per second that the cache disk is read with. */
+  /** Read speed of the cache disk, bytes per second. */
   speed(): number;
 }
 
-/** Lifetimes differ by up to this share: what was stored together does not end together. */
+/** Maximum share by which lifetimes are shortened, so that results stored together do not end together. */
 const jitter = 0.05;
 
-/** The value as a draft; its blobs must be here. @throws CacheError NOT_FOUND, BAD_REQUEST */
+/** The value as a draft; its blobs must be stored. @throws CacheError NOT_FOUND, BAD_REQUEST */
 export function draft(store: Store | null, given: Given): Draft {
   return draftOf(given, (sha256) => (store ? keptBlob(store, sha256) : undefined));
 }
 
-/** Why a value is not stored, whatever room there is; null when it may be. */
+/** Why a value is not stored, regardless of room; null when it may be. */
 export function refusal(deps: PutDeps, value: Draft, request: PutRequest, times: MemoNamespaceSettings): MemoRefusal | null {
   if (Buffer.byteLength(value.text) > mostInline || value.bytes > deps.maxValue()) return 'TOO_LARGE';
   if (request.negative && times.negativeTtlMs === undefined) return 'NEGATIVE';
@@ -62,7 +62,7 @@ export function refusal(deps: PutDeps, value: Draft, request: PutRequest, times:
 
 /**
  * Stores a value.
- * @param computedMs what its computation took, as far as is known @param isVoid it was invalidated meanwhile @returns why not, or null
+ * @param computedMs duration of its computation, if known @param isVoid whether it was invalidated meanwhile @returns why not, or null
  */
 export async function storeValue(
   deps: PutDeps,
@@ -112,7 +112,7 @@ function isNoSpace(error: unknown): boolean {
   return (error as { code?: unknown }).code === 'NO_SPACE';
 }
 
-/** A lifetime is never longer than was told. */
+/** The ends of a result's lifetime, which is never longer than requested. */
 function ends(
   deps: PutDeps,
   request: PutRequest,
@@ -128,7 +128,7 @@ function ends(
   return { freshUntil, endsAt: freshUntil + staleMs };
 }
 
-/** The result for those who wait for it, whether it is stored or not. */
+/** The result for waiters, whether it is stored or not. */
 export function resultOf(key: string, { kind, text, blobs, bytes }: Draft): Result {
   return { key, kind, text, blobs, bytes, body: null };
 }

@@ -1,16 +1,16 @@
 import { LRUCache } from 'lru-cache';
 import type { Entry } from './entry.ts';
 
-/** What an entry takes in memory besides its text, bytes. */
+/** Memory of an entry apart from its text, bytes. */
 const overhead = 1024;
 
-/** The entries that were used last, in the memory of the daemon, within a number of bytes. */
+/** The last used entries, in the daemon's memory, within a number of bytes. */
 export class Recent {
   readonly limit: number;
   readonly #entries: LRUCache<string, Entry> | null;
   #claimed = 0;
 
-  /** @param limit most bytes; 0 = keeps nothing */
+  /** @param limit maximum bytes; 0 = keeps nothing */
   constructor(limit: number) {
     this.limit = limit;
     const sizeCalculation = ({ doc, text }: Entry) => overhead + 2 * (doc ?? text ?? '').length;
@@ -26,7 +26,7 @@ export class Recent {
     this.#fit();
   }
 
-  /** Something else takes so many of the bytes, at most `limit`. */
+  /** Sets the bytes of the limit that another use takes. */
   claim(bytes: number): void {
     this.#claimed = bytes;
     this.#fit();

@@ -9,24 +9,24 @@ export interface SeenOutput {
   /** The class of the node, and the hash of the code that it is in. */
   className: string;
   code: string;
-  /** Another one in each run of ComfyUI: within a run equal results may come from one computation. */
+  /** Differs in each run of ComfyUI: within a run equal results may come from one computation. */
   session: string;
   /** SHA-256 of the output, 64 hexadecimal digits. */
   result: string;
-  /** The result that is kept, when it is computed again to compare them; null = compared with an earlier run. */
+  /** The kept result that this one is compared with; null = it is compared with an earlier run. */
   given: string | null;
 }
 
-/** So often must a class have given the same again before its outputs are kept. */
+/** Number of agreements after which outputs of a class are kept. */
 const enough = 2;
-/** Hashes of outputs that are kept to compare with. */
+/** Maximum number of hashes of outputs kept for comparison. */
 const mostSeen = 100_000;
 
-/** Which classes of nodes give the same output for the same inputs: learnt by comparing what ComfyUI has computed for the same key. */
+/** The classes of nodes that give equal outputs for equal inputs, learnt by comparing ComfyUI's outputs for the same key. */
 export class RepeatableClasses {
   readonly #db: Database;
   readonly #clock: Clock;
-  /** The code that each class was asked for with last. */
+  /** The last code of each class. */
   readonly #codes = new Map<string, string>();
   #untilTrim = 0;
 
@@ -43,7 +43,7 @@ export class RepeatableClasses {
     return agreed >= enough ? 'repeatable' : 'unknown';
   }
 
-  /** Compares an output with the one that is kept, or else with the same of an earlier run. @returns `differs` when they are not equal */
+  /** Compares an output with the kept one, or else with that of an earlier run. @returns `differs` when they are not equal */
   see({ key, className, code, session, result, given }: SeenOutput): { known: Repeatability; differs: boolean } {
     const [id, hash] = [Buffer.from(key, 'hex'), Buffer.from(result, 'hex')];
     let differs = false;
@@ -71,7 +71,7 @@ export class RepeatableClasses {
     return { known: this.of(className, code), differs };
   }
 
-  /** What was compared, and the classes that have disagreed with the code that they have now. */
+  /** The number of comparisons, and the classes that have disagreed with their present code. */
   comparisons(): MemoComparisons {
     const sums = this.#db.get<{ agreed: number; disagreed: number }>(
       'SELECT coalesce(sum(agreed), 0) AS agreed, coalesce(sum(disagreed), 0) AS disagreed FROM repeatable',
@@ -99,7 +99,7 @@ export class RepeatableClasses {
     return found ?? { agreed: 0, disagreed: 0 };
   }
 
-  /** Counting them takes long. */
+  /** Forgets the oldest hashes beyond the maximum; rarely, because counting takes long. */
   #forgetOldest(): void {
     this.#untilTrim -= 1;
     if (this.#untilTrim > 0) return;

@@ -1,13 +1,13 @@
-/** Most entries looked at for one round of making room. */
+/** Maximum number of entries examined in one round of making room. */
 const round = 64;
 
 export interface RoomDeps {
-  /** What is stored. */
+  /** Number and size of the stored entries. */
   held(): { items: number; bytes: number };
   bound(): { items: number; limit: number; floor: number };
   /** Free bytes of the volume. */
   free(): number;
-  /** The entries that leave first, in their order. */
+  /** The entries that leave first, in order. */
   leastWorth(most: number): number[];
   /** Whether a program may be reading it. */
   isInUse(id: number): boolean;
@@ -15,12 +15,12 @@ export interface RoomDeps {
   evict(id: number): Promise<number>;
 }
 
-/** Bytes and an item that were promised before they are written (law 3). */
+/** Bytes and items promised before they are written (law 3). */
 export interface Reservation extends Disposable {
   readonly bytes: number;
 }
 
-/** Keeps the results within their limits: what comes is reserved first, and what is worth least leaves for it. */
+/** Keeps the results within their limits: room for a new one is reserved first, and the least valuable ones leave for it. */
 export class Room {
   readonly #deps: RoomDeps;
   readonly #reserved = new Set<Reservation & { items: number }>();
@@ -33,17 +33,17 @@ export class Room {
     return [...this.#reserved].reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  /** Null when there is no room for it, and none can be made. */
+  /** Reserves room; null when none can be made. */
   async reserve(bytes: number, items: number): Promise<Reservation | null> {
     if (!(await this.#make(bytes, items))) return null;
-    // Others may have reserved in the turn that the await took.
+    // Other calls may have reserved during the await.
     if (this.#isShort(bytes, items)) return this.reserve(bytes, items);
     const reservation = { bytes, items, [Symbol.dispose]: () => void this.#reserved.delete(reservation) };
     this.#reserved.add(reservation);
     return reservation;
   }
 
-  /** Removes what is over limits that were lowered. */
+  /** Removes entries beyond lowered limits. */
   async trim(): Promise<void> {
     await this.#make(0, 0);
   }
@@ -60,7 +60,7 @@ export class Room {
       if (candidates.length === 0) return false;
       for (const id of candidates) {
         if (!this.#isShort(bytes, items)) break;
-        // Another program takes the space as it becomes free, or the disk shows it later.
+        // Another program takes the freed space, or the disk shows it later.
         if (this.#shortBytes(bytes) > 0 && freed > needed + bytes) return false;
         if (this.#deps.isInUse(id)) stuck.add(id);
         else freed += await this.#deps.evict(id);
@@ -74,7 +74,7 @@ export class Room {
     return this.#deps.held().items + reserved + items > this.#deps.bound().items || this.#shortBytes(bytes) > 0;
   }
 
-  /** Bytes that must leave first: for the limit, or for the space that the volume keeps free. */
+  /** Bytes that must leave first: for the limit, or for the free space kept on the volume. */
   #shortBytes(bytes: number): number {
     const { held, bound, free } = this.#deps;
     const { limit, floor } = bound();

@@ -204,7 +204,7 @@ const migrations: readonly string[] = [
   `,
 ];
 
-/** The schema of `memo.db`: a file of its own, for it changes much, and losing it costs only what can be computed again. */
+/** The schema of `memo.db`: a separate file, because it changes often, and a loss costs only results that can be computed again. */
 export const memoSchema: Schema = {
   name: 'the file of results',
   migrations,

@@ -1,9 +1,9 @@
 import type { MemoLayer } from '../api/memo.ts';
 import { Latency } from '../runtime/latency.ts';
 
-/** How questions were answered since the start. Nothing of it is kept on the disk. */
+/** Counts of answers since the start, in memory only. */
 export class Served {
-  /** Of `get`, by what it found. */
+  /** Latency of `get`, by outcome. */
   readonly latency = { hit: new Latency(), miss: new Latency() };
   readonly #hits = new Map<string, Map<MemoLayer, number>>();
 
@@ -16,12 +16,12 @@ export class Served {
     layers.set(layer, (layers.get(layer) ?? 0) + 1);
   }
 
-  /** By namespace and layer. */
+  /** Hits by namespace and layer. */
   *hits(): Iterable<[{ ns: string; layer: MemoLayer }, number]> {
     for (const [ns, layers] of this.#hits) for (const [layer, count] of layers) yield [{ ns, layer }, count];
   }
 
-  /** By layer. */
+  /** Hits by layer. */
   totals(): Record<MemoLayer, number> {
     const totals = { ram: 0, disk: 0, redis: 0, computation: 0 };
     for (const [{ layer }, count] of this.hits()) totals[layer] += count;

@@ -5,15 +5,15 @@ import type { Dep } from './entry.ts';
 
 export interface SourceDepsDeps {
   clock: Clock;
-  /** The file as it is now; null when it does not answer, which says nothing of it. */
+  /** The present fingerprint of the file; null when it does not answer, which proves no change. */
   fingerprintOf(path: string): Promise<Fingerprint | 'missing' | null>;
 }
 
-/** A file that was looked at this recently is not looked at again, ms. */
+/** Maximum age of a check of a file before it is checked again, ms. */
 const recentMs = 2000;
 const mostKnown = 10_000;
 
-/** The files that results came from: a result is served only while all of them are as they were. */
+/** The files that results came from: a result is served only while all of them are unchanged. */
 export class SourceDeps {
   readonly #deps: SourceDepsDeps;
   #known = new Map<string, { state: Promise<string | null>; until: number }>();
@@ -22,25 +22,25 @@ export class SourceDeps {
     this.#deps = deps;
   }
 
-  /** As they are now, for a new result. */
+  /** The present states of the files, for a new result. */
   read(deps: readonly string[]): Promise<Dep[]> {
     return Promise.all([...new Set(deps)].map(async (dep) => ({ dep, state: await this.#state(dep) })));
   }
 
-  /** False when one has changed. What does not answer is an outage, no change. */
+  /** False when one has changed. A file that does not answer is an outage, no change. */
   async areCurrent(deps: readonly Dep[]): Promise<boolean> {
     const states = await Promise.all(deps.map((dep) => this.compare(dep)));
     return !states.includes('changed');
   }
 
-  /** In doubt a file has changed: nobody knows what it was when the result came. */
+  /** Compares a file with its stored state; a file with an unknown state counts as changed. */
   async compare({ dep, state }: Dep): Promise<'same' | 'changed' | 'unknown'> {
     const now = await this.#state(dep);
     if (now === null) return 'unknown';
     return now === state ? 'same' : 'changed';
   }
 
-  /** Somebody saw it change. */
+  /** To be called when a file was seen to change. */
   forget(dep: string): void {
     this.#known.delete(dep);
   }

@@ -9,20 +9,20 @@ import type { Reservation } from './room.ts';
 import type { Store } from './store.ts';
 import { assertSize, finishBlob, keptMs, roomFor, whyNot } from './store-blob.ts';
 
-/** Each has an open file. */
+/** Maximum number of staged files: each has an open file. */
 const mostAtOnce = 64;
 
 interface Staged {
   file: UnfinishedBlob;
   room: Reservation;
-  /** Most bytes. */
+  /** Maximum size, bytes. */
   size: number;
   unwatch(): void;
 }
 
 /**
- * Files that programs of this machine fill, for the daemon to take as blobs: their bytes need no connection. Room is reserved before
- * a program writes (law 3). They lie among the unfinished files: what a crash leaves is removed at the next start.
+ * Files that programs of this machine fill, and the daemon takes as blobs: their bytes need no connection. Room is reserved before
+ * a program writes (law 3). They are among the unfinished files, so leftovers of a crash are removed at the next start.
  */
 export class Staging implements AsyncDisposable {
   readonly #store: Store;
@@ -37,7 +37,7 @@ export class Staging implements AsyncDisposable {
 
   /**
    * An empty file of the daemon that a program may fill and close. It stays for ten minutes, and not longer than the program.
-   * @param size most bytes @throws CacheError BODY_TOO_LARGE, NO_SPACE, BUSY
+   * @param size maximum bytes @throws CacheError BODY_TOO_LARGE, NO_SPACE, BUSY
    */
   async begin(size: number, { most, program }: { most: number; program: Presence }): Promise<{ staged: string; path: string }> {
     assertSize(size, most);
@@ -49,7 +49,7 @@ export class Staging implements AsyncDisposable {
         room[Symbol.dispose]();
         return whyNot(error);
       });
-      // Fewer bytes are hashed as quickly as another thread is asked.
+      // Fewer bytes are hashed as fast as a thread could be asked to.
       if (size > pieceBytes && !this.#isClosed) file.follow(this.#thread, size);
       const staged = basename(file.temp);
       const drop = () => void this.drop(staged);
@@ -64,8 +64,8 @@ export class Staging implements AsyncDisposable {
   }
 
   /**
-   * Takes a file that its program has closed: hashes it, and gives it its name; nothing is copied. It is gone whatever comes of it.
-   * @param sha256 the name that it must have; null = the one that it has
+   * Takes a file that its program has closed: hashes it, and renames it; nothing is copied. After an error the file is removed too.
+   * @param sha256 the expected name; null = any
    * @throws CacheError NOT_FOUND, BAD_REQUEST, CONFLICT, HASH_MISMATCH, NO_SPACE
    */
   async take(name: string, sha256: string | null): Promise<Blob> {
@@ -89,7 +89,7 @@ export class Staging implements AsyncDisposable {
     this.#thread[Symbol.dispose]();
   }
 
-  /** Removes a file that is not to be taken. Never rejects: what cannot be removed is removed at the next start. */
+  /** Removes a file that is not taken. Never rejects: a file that cannot be removed is removed at the next start. */
   async drop(name: string): Promise<void> {
     const staged = this.#leave(name);
     await staged?.file.drop().catch(() => {});

@@ -5,7 +5,7 @@ import { noTotals } from './usage.ts';
 
 const MiB = 2 ** 20;
 
-/** The figures that programs with a cache of results know, and ours beside them. */
+/** The usual figures of a cache of results, and autocached's own. */
 export function statsOf(
   { mode, state, bound, flights, served, shared, ramBytes }: Omit<ManagedParts, 'opened'>,
   store: Store | null,
@@ -34,7 +34,7 @@ export function statsOf(
   };
 }
 
-/** To a byte: small results are not nothing. */
+/** Exact to a byte, so that small results do not show as 0. */
 function megabytes(bytes: number): number {
   return Number((bytes / MiB).toFixed(6));
 }

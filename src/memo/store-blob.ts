@@ -6,23 +6,23 @@ import type { Blob } from './blobs.ts';
 import type { Reservation } from './room.ts';
 import type { Store } from './store.ts';
 
-/** A program that has put a blob has so long to store its result, ms. */
+/** Time that a program has to store its result after it has put a blob, ms. */
 export const keptMs = 10 * 60_000;
-/** Of bytes whose number nobody said, room is made for so many at a time. */
+/** Size of one reservation for a stream of unknown length, bytes. */
 const step = 8 * 2 ** 20;
 
 export interface Incoming {
   bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
-  /** As the sender says; null when it does not. */
+  /** The size announced by the sender; null = unknown. */
   size: number | null;
-  /** The name that it must have; null = the one that it has. */
+  /** The expected name; null = any. */
   sha256: string | null;
-  /** Most bytes. */
+  /** Maximum bytes. */
   most: number;
 }
 
 /**
- * Stores bytes under their hash. Room is reserved before they are written, and nothing is kept of those that are not what was said.
+ * Stores bytes under their hash. Room is reserved before they are written, and bytes that differ from the announcement are dropped.
  * @throws CacheError BODY_TOO_LARGE, NO_SPACE, HASH_MISMATCH
  */
 export async function storeBlob(store: Store, { bytes, size, sha256, most }: Incoming): Promise<Blob> {
@@ -69,7 +69,7 @@ export async function roomFor({ room }: Store, bytes: number): Promise<Reservati
   throw new CacheError('NO_SPACE', 'there is no room for this blob', { hint: 'AUTOCACHE_MEMO_LIMIT is the limit of results.' });
 }
 
-/** Gives a file that was written its name, unless the same bytes are here already. @throws CacheError HASH_MISMATCH, CONFLICT */
+/** Gives a written file its name, unless the same bytes are stored already. @throws CacheError HASH_MISMATCH, CONFLICT */
 export async function finishBlob(store: Store, unfinished: UnfinishedBlob, expected: string | null): Promise<Blob> {
   const { sha256 } = await unfinished.finish();
   if (expected !== null && sha256 !== expected) throw new CacheError('HASH_MISMATCH', `the bytes have the SHA-256 ${sha256}`);
@@ -77,19 +77,19 @@ export async function finishBlob(store: Store, unfinished: UnfinishedBlob, expec
   return soundBlob(store, sha256) ?? store.publisher.publish(unfinished, sha256);
 }
 
-/** @throws CacheError NO_SPACE for a full disk, and else what was thrown */
+/** @throws CacheError NO_SPACE for a full disk, and else the given error */
 export function whyNot(error: unknown): never {
   if (meaningOf(error) === 'full') throw new CacheError('NO_SPACE', 'the disk is full', { cause: error });
   throw error;
 }
 
-/** A blob that is here. */
+/** A present blob. */
 export function soundBlob(store: Store, sha256: string): Blob | undefined {
   const blob = store.blobs.find(sha256);
   return blob && store.isSound(blob) ? blob : undefined;
 }
 
-/** The same, for a result that is to come: it stays until then, or for a while. */
+/** The same for a result that is still to come: the blob stays until then, or for `keptMs`. */
 export function keptBlob(store: Store, sha256: string): Blob | undefined {
   const blob = soundBlob(store, sha256);
   if (blob) store.uploads.keep(sha256, keptMs);

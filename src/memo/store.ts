@@ -19,39 +19,39 @@ import { Meanings } from './similar/meanings.ts';
 import { MemoUsage } from './usage.ts';
 
 export interface StoreDeps extends Pick<RoomDeps, 'bound' | 'free'> {
-  /** Its directory, which bears a marker. */
+  /** Its directory, which has a marker. */
   dir: string;
   clock: Clock;
-  /** Most bytes in memory. */
+  /** Maximum bytes in memory. */
   ramBytes: number;
-  /** Where results are shared with other machines; null = nowhere. */
+  /** The Redis that results are shared in; null = not shared. */
   sharedWith: SharedWith | null;
-  /** What an earlier file of results had still to tell is lost. */
+  /** Whether the owed changes of an earlier file of results were lost. */
   isOwedLost: boolean;
-  /** Something behind an answer failed. */
+  /** Work after an answer failed. */
   onTrouble(error: unknown): void;
-  /** A blob is missing, or not what its name says; so many results that had it are gone. Once for each. */
+  /** A blob is missing or does not match its name; `removed` results that used it are gone. Called once for each blob. */
   onDamaged(sha256: string, removed: number): void;
 }
 
-/** What is said of a result when it is stored. */
+/** The properties of a result when it is stored. */
 export interface NewEntry extends Pick<Entry, 'ns' | 'key' | 'epoch' | 'costMs' | 'freshUntil' | 'endsAt' | 'label' | 'deps'> {
   value: Value;
   tags: readonly string[];
-  /** When it was computed, if that was before. */
+  /** Time of its computation, if that was earlier. */
   createdAt?: number;
-  /** It has come from where it would be told. */
+  /** It came from Redis, so Redis need not receive it. */
   isShared?: true;
 }
 
 const noneHeld = { items: 0, inlineBytes: 0, blobs: 0, blobBytes: 0, vectorBytes: 0, tick: 0 };
 
-/** Results on the disk and in memory: rows, blobs, and what is in memory agree after every call. */
+/** Results on the disk and in memory: rows, blobs and memory agree after every call. */
 export class Store implements Disposable {
   readonly #deps: StoreDeps;
   readonly #db: Database;
   readonly #recent: Recent;
-  /** What a namespace holds, once it was asked for. */
+  /** Number and size of a namespace's entries, once requested. */
   readonly #heldBy = new Map<string, { items: number; bytes: number }>();
   /** Bytes of blobs whose files are being removed. */
   #leaving = 0;
@@ -65,9 +65,9 @@ export class Store implements Disposable {
   readonly room: Room;
   readonly classes: RepeatableClasses;
   readonly graphs: GraphRows;
-  /** What other machines have still to be told. */
+  /** Changes that Redis has yet to receive. */
   readonly owed: Owed;
-  /** Blobs that programs were given. */
+  /** Blobs that were handed out to programs. */
   readonly inUse: InUse;
   /** Blobs whose results are still to come. */
   readonly uploads: InUse;
@@ -123,7 +123,7 @@ export class Store implements Disposable {
     return { items, bytes, limit };
   }
 
-  /** The entry, if its time is not over and its blobs are as they were sealed; one that is not so is removed. */
+  /** The entry, if it has not expired and its blobs match their seals; else it is removed. */
   find(ns: string, key: string): { entry: Entry; layer: 'ram' | 'disk' } | undefined {
     const recent = this.#recent.get(ns, key);
     const read = recent ?? this.entries.find(ns, key);
@@ -156,7 +156,7 @@ export class Store implements Disposable {
     this.#recent.put(entry);
   }
 
-  /** Stores a result in the place of an earlier one. Its blobs must be there, and room for it reserved. */
+  /** Stores a result, and replaces an earlier one. Its blobs must be stored, and room for it reserved. */
   put({ value, tags, createdAt, isShared, ...told }: NewEntry): Entry {
     const now = this.#deps.clock.now();
     const before = this.entries.find(told.ns, told.key);
@@ -187,12 +187,12 @@ export class Store implements Disposable {
     return freed.reduce((sum, bytes) => sum + bytes, 0);
   }
 
-  /** The same behind an answer. */
+  /** The same after an answer. */
   removeBehind(ids: readonly number[]): void {
     this.remove(ids).catch(this.#deps.onTrouble);
   }
 
-  /** Whether its file is as it was sealed, for all that is known. */
+  /** Whether its file matches its seal and is not doubtful. */
   isSound({ sha256, seal }: Blob): boolean {
     return !this.publisher.isDoubtful(sha256) && this.files.isSealed(sha256, seal);
   }
@@ -202,15 +202,15 @@ export class Store implements Disposable {
     this.dropDamaged(sha256).catch(this.#deps.onTrouble);
   }
 
-  /** Removes a blob that is not what its name says, with the entries that have it. @returns how many these were */
+  /** Removes a blob that does not match its name, with the entries that use it. @returns the number of these entries */
   async dropDamaged(sha256: string): Promise<number> {
     const blob = this.blobs.find(sha256);
-    // One that is doubtful is looked at first.
+    // A doubtful blob is hashed first.
     if (!blob || this.publisher.isDoubtful(sha256)) return 0;
     const users = this.blobs.usersOf(sha256);
-    // Both have left the rows when these calls return: who comes next does not find it damaged again.
+    // The rows of both are gone when these calls return, so a later call does not find it damaged again.
     const removed = this.remove(users);
-    // Whoever reads it now goes on with what it is.
+    // A program that reads it now continues with its bytes.
     const discarded = this.#discard(blob);
     this.#deps.onDamaged(sha256, users.length);
     await Promise.all([removed, discarded]);
@@ -283,7 +283,7 @@ export class Store implements Disposable {
     return this.remove([id]);
   }
 
-  /** The entries that leave first, of one namespace or of all: what is over leaves before what has worth. */
+  /** The entries that leave first, of one namespace or of all: expired ones before those with worth. */
   leastWorth(most: number, ns?: string): number[] {
     this.flush();
     const over = this.entries.over(this.#deps.clock.now(), ns);

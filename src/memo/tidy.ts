@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { Pauses } from '../runtime/pauses.ts';
 import type { Store } from './store.ts';
 
-/** A blob that no entry has stays so long: the program that put it may still store its result, ms. */
+/** Grace period of a blob without an entry, ms: its program may still store the result. */
 const graceMs = 10 * 60_000;
 
 /**
- * Removes what a crash left: unfinished files, blobs without a row, blobs that no entry has, rows whose blob is gone. Programs that were
- * between a blob and its result have lost their connection.
+ * Removes leftovers of a crash: unfinished files, blobs without a row, blobs without an entry, rows whose blob is gone. Programs that
+ * had put a blob but no result have lost their connection.
  */
 export async function tidyAfterStart(store: Store, dir: string, signal: AbortSignal): Promise<void> {
   const { files, blobs } = store;
@@ -30,12 +30,12 @@ export async function tidyAfterStart(store: Store, dir: string, signal: AbortSig
   }
 }
 
-/** Removes files of results that were set aside: they count under no limit. */
+/** Removes files of results that were set aside, which no limit counts. */
 function dropSetAside(dir: string): void {
   for (const name of readdirSync(dir)) if (name.startsWith('memo.db.damaged-')) rmSync(join(dir, name), { force: true });
 }
 
-/** Removes what is over, and blobs that nobody wanted. */
+/** Removes expired entries, and unused blobs. */
 export async function tidyNow(store: Store, now: number): Promise<void> {
   store.inUse.tidy();
   store.uploads.tidy();
@@ -49,7 +49,7 @@ export async function sweepLeftBehind(store: Store): Promise<void> {
   for (const { name, epoch } of store.namespaces.all()) await sweep(store, () => store.entries.leftBehind(name, epoch));
 }
 
-/** Removes entries page by page; each page is there no more when the next one is asked for. */
+/** Removes entries page by page; each page is gone before the next one is requested. */
 async function sweep(store: Store, page: () => number[]): Promise<void> {
   for (let ids = page(); ids.length > 0; ids = page()) await store.remove(ids);
 }

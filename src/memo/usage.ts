@@ -23,7 +23,7 @@ const names = columns.map(([, column]) => column);
 const insert = `INSERT INTO daily (day, ns, ${names.join()}) VALUES (?, ?, ${names.map(() => '?').join()})
   ON CONFLICT (day, ns) DO UPDATE SET ${names.map((name) => `${name} = ${name} + excluded.${name}`).join()}`;
 
-/** Hits and totals, gathered in memory and written in one transaction by `flush`: an answer does not wait for the disk. */
+/** Hits and totals, gathered in memory and written in one transaction by `flush`, so that an answer does not wait for the disk. */
 export class MemoUsage {
   readonly #db: Database;
   readonly #entries: Entries;
@@ -37,17 +37,17 @@ export class MemoUsage {
     this.#clock = clock;
   }
 
-  /** The entry's use has changed. */
+  /** Records a changed use of the entry. */
   used(entry: Entry): void {
     this.#used.set(entry.id, entry);
   }
 
-  /** The entry with a use that is not written yet. */
+  /** The entry, if it has an unwritten use. */
   pending(id: number): Entry | undefined {
     return this.#used.get(id);
   }
 
-  /** An entry that is gone has no use to write. */
+  /** Drops the unwritten use of a removed entry. */
   forget(id: number): void {
     this.#used.delete(id);
   }
@@ -61,7 +61,7 @@ export class MemoUsage {
     for (const [name, value] of Object.entries(part) as [keyof MemoTotals, number][]) totals[name] += value;
   }
 
-  /** @param tick the logical time, to go on with after a restart */
+  /** @param tick the logical time, from which a restart continues */
   flush(tick: number): void {
     if (this.#used.size === 0 && this.#totals.size === 0) return;
     const day = new Date(this.#clock.now()).toISOString().slice(0, 10);
@@ -74,7 +74,7 @@ export class MemoUsage {
     this.#totals.clear();
   }
 
-  /** Over all days, by namespace, with what is not written yet. */
+  /** Totals over all days, by namespace, including unwritten ones. */
   byNamespace(): Map<string, MemoTotals> {
     const sums = columns.map(([name, column]) => `sum(${column}) AS ${name}`).join();
     const written = this.#db.all<MemoTotals & { ns: string }>(`SELECT ns, ${sums} FROM daily GROUP BY ns ORDER BY ns`);

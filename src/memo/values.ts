@@ -11,17 +11,17 @@ export type Given =
   | { blob: string; contentType?: string | undefined }
   | { files: readonly { name: string; sha256: string; contentType?: string | undefined }[] };
 
-/** Most bytes of a JSON text that comes in a request; larger ones are blobs. */
+/** Maximum size of a JSON text in a request, bytes; larger ones are blobs. */
 export const mostInline = 2 ** 20;
-/** A larger text lies in a blob beside the rows, bytes. */
+/** Maximum size of a text in a row, bytes; a larger one is a blob. */
 export const mostInRow = 16 * 1024;
 
 /** A value before it is stored: its text may still have to become a blob. */
 export type Draft = Omit<Value, 'body' | 'doc'> & { text: string };
 
 /**
- * What is to be stored, with the blobs that it names.
- * @param blobOf the row of a blob @throws CacheError NOT_FOUND when one is not here, BAD_REQUEST for a value that is none
+ * The draft of a given value, with the blobs that it names.
+ * @param blobOf the row of a blob @throws CacheError NOT_FOUND for a missing blob, BAD_REQUEST for an invalid value
  */
 export function draftOf(given: Given, blobOf: (sha256: string) => Blob | undefined): Draft {
   const found = (sha256: string): Blob => {

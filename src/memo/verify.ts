@@ -14,7 +14,7 @@ export async function verify(store: Store | null, clock: Clock, signal: AbortSig
     for (const { sha256, seal } of store.blobs.all()) {
       if (signal.aborted) break;
       const found = await thread.sha256(store.files.pathOf(sha256));
-      // It has left while it was read.
+      // The blob has left while it was read.
       if (!store.blobs.find(sha256)) continue;
       answer.checked += 1;
       answer.bytes += seal.size;
@@ -26,7 +26,7 @@ export async function verify(store: Store | null, clock: Clock, signal: AbortSig
       answer.removed += await store.dropDamaged(sha256);
     }
   } catch (error) {
-    // Who has asked hears nothing of it any more.
+    // The caller is gone.
     if (!signal.aborted) throw error;
   } finally {
     signal.removeEventListener('abort', end);

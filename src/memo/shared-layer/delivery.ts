@@ -15,19 +15,19 @@ export interface DeliveryDeps {
   isUp(): boolean;
 }
 
-/** Told at once; their order does not matter among themselves. */
+/** Maximum number of changes sent at once; their order among each other does not matter. */
 const most = 8;
-/** After a refusal, ms. */
+/** Retry interval after a refusal, ms. */
 const againMs = 5000;
 
-/** Tells Redis what is owed to it, behind all answers, in the order in which it came. */
+/** Sends owed changes to Redis after all answers, in the order in which they came. */
 export class Delivery implements AsyncDisposable {
   readonly #deps: DeliveryDeps;
   readonly #rounds: Periodic;
   #ended = false;
   stored = 0;
   removed = 0;
-  /** Values that Redis did not take: it is full, or does not let this user write. */
+  /** Number of values that Redis refused: it is full, or does not let this user write. */
   refused = 0;
 
   constructor(deps: DeliveryDeps) {
@@ -59,7 +59,7 @@ export class Delivery implements AsyncDisposable {
     }
   }
 
-  /** @returns those that Redis knows of by now */
+  /** @returns the changes that Redis has received */
   async #tell(store: Store, debts: readonly Debt[]): Promise<Debt[]> {
     const told = await Promise.all(
       debts.map((debt) =>

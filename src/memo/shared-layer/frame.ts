@@ -2,39 +2,39 @@ import { hash } from 'node:crypto';
 import { z } from 'zod';
 import { jsonOf } from '../../core/json.ts';
 
-/** Most bytes of a value in Redis. */
+/** Maximum size of a value in Redis, bytes. */
 export const mostShared = 8 * 2 ** 20;
-/** The same with what is said of it. */
+/** The same with its head. */
 export const mostFramed = mostShared + 2 ** 20;
 
 const magic = 'ACM1';
-/** Magic, length of all, SHA-256 of what follows it up to the blobs, lengths of head and text. */
+/** Magic, total length, SHA-256 of the following bytes up to the blobs, lengths of head and text. */
 const fixed = { total: 4, proof: 8, proven: 40, head: 40, text: 44, end: 48 };
 
 const hex = z.string().regex(/^[0-9a-f]{64}$/);
 const ms = z.number().int().min(0);
 const headForm = z.strictObject({
-  /** A value counts for this key alone, wherever it lies. */
+  /** A value counts only for this key, wherever it is stored. */
   ns: z.string(),
   key: hex,
   kind: z.enum(['json', 'bytes', 'files', 'doc']),
   blobs: z.array(z.strictObject({ sha256: hex, size: ms })),
   costMs: ms.nullable(),
-  /** Since it was computed, when it was written. */
+  /** Age of the result when it was written. */
   ageMs: ms,
-  /** From then on; null = without end. */
+  /** Remaining fresh time when it was written; null = without end. */
   freshMs: ms.nullable(),
   endsMs: ms.nullable(),
-  /** How long Redis was told to keep it: what is left of it tells how long it has been there, without a clock in common. */
+  /** Time to live in Redis: the remaining time gives its age there, without a common clock. */
   keptMs: ms,
   tags: z.array(z.string()),
   deps: z.array(z.strictObject({ dep: z.string(), state: z.string() })),
-  /** What it is invalidated by, and the mark that each had when it was written. */
+  /** The marks by which it can be invalidated, with their values when it was written. */
   marks: z.record(z.string(), z.string()),
 });
 type Head = z.infer<typeof headForm>;
 
-/** A result as it travels. */
+/** A result as it is transferred. */
 export interface Framed {
   head: Head;
   /** Its JSON text. */
@@ -43,7 +43,7 @@ export interface Framed {
   blobs: Buffer[];
 }
 
-/** `foreign`: of another version of this program, which knows what it is. */
+/** `foreign`: of another version of this program. */
 export type Unframed = Framed | 'foreign' | 'damaged';
 
 export function frame({ head, text, blobs }: Framed): Buffer {
@@ -59,14 +59,14 @@ export function frame({ head, text, blobs }: Framed): Buffer {
   return whole;
 }
 
-/** The length that the beginning of a frame tells; null when it is none. */
+/** The length in the beginning of a frame; null when it is no frame. */
 export function lengthOf(beginning: Buffer): number | null {
   return beginning.length >= fixed.end && beginning.toString('latin1', 0, magic.length) === magic
     ? beginning.readUInt32BE(fixed.total)
     : null;
 }
 
-/** Blobs are not hashed here: each is when it is stored under its name. */
+/** Parses a frame. Blobs are hashed later, when each is stored under its name. */
 export function unframe(whole: Buffer): Unframed {
   const word = whole.toString('latin1', 0, magic.length);
   if (word !== magic) return /^ACM\d$/.test(word) ? 'foreign' : 'damaged';

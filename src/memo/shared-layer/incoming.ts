@@ -14,7 +14,7 @@ export interface Arrived {
   endsAt: number | null;
 }
 
-/** @param elapsedMs since it was written */
+/** @param elapsedMs time since it was written */
 export function arrived(framed: Framed, elapsedMs: number, now: number): Arrived {
   const { ageMs, freshMs, endsMs } = framed.head;
   const at = (ms: number | null) => (ms === null ? null : now + ms - elapsedMs);
@@ -22,9 +22,9 @@ export function arrived(framed: Framed, elapsedMs: number, now: number): Arrived
 }
 
 /**
- * Stores it here, so that it is a local hit from now on.
+ * Stores a value from Redis, so that it is a local hit from now on.
  * @param isValid asked last, in the turn in which it is stored
- * @returns whether it is here; false also when there is no room @throws CacheError HASH_MISMATCH when a blob is not what its name says
+ * @returns whether it is stored; false also for lack of room @throws CacheError HASH_MISMATCH when a blob does not match its name
  */
 export async function keep(
   store: Store,
@@ -61,7 +61,7 @@ export async function keep(
   return isHere;
 }
 
-/** The same without keeping it: where there is no room, and in a cache that is only read. Null for what needs a file. */
+/** The same without storing it: for lack of room, and in a read-only cache. Null for a value that needs a file. */
 export function unkept({ framed, createdAt, freshUntil, endsAt }: Arrived, clock: Clock): Found | null {
   const { head, text } = framed;
   const now = clock.now();

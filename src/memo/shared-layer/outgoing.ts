@@ -4,12 +4,12 @@ import { type Framed, mostShared } from './frame.ts';
 import { marks } from './owed.ts';
 import { longestKeptMs } from './remote-values.ts';
 
-/** A result that was stored longer ago was not written in time; another machine may have invalidated it meanwhile, ms. */
+/** Maximum age of a result that is sent, ms: another machine may have invalidated an older one meanwhile. */
 const longestWayMs = 30_000;
 
 /**
- * A result as it is written to Redis, with what invalidates it; null for one that stays on this machine: too large, over, or from files
- * of which nobody knows what they were.
+ * A result as it is written to Redis, with its marks; null for one that stays on this machine: too large, expired, or from files
+ * with an unknown fingerprint.
  * @param now wall-clock ms
  */
 export async function outgoing(

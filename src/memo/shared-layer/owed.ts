@@ -1,13 +1,13 @@
 import type { Database } from '../../sqlite/database.ts';
 import type { Filter } from '../entries.ts';
 
-/** More would not be told one by one. */
+/** Maximum number of single changes; more are merged. */
 const mostDebts = 10_000;
 
-/** What was changed here, as Redis is told of it. */
+/** A local change, as it is sent to Redis. */
 type Change =
   | {
-      /** The value of this key there is not the one here: it is written anew, or removed. */
+      /** The value of this key in Redis differs from the local one: it is written anew, or removed. */
       kind: 'value';
       ns: string;
       key: string;
@@ -18,7 +18,7 @@ type Change =
       name: string;
     };
 
-/** What Redis still has to be told. */
+/** A change that Redis has yet to receive. */
 export type Debt = Change & { n: number };
 
 /** Marks, by what they invalidate. */
@@ -31,15 +31,15 @@ export const marks = {
 
 /** The Redis that results are shared in. */
 export interface SharedWith {
-  /** Tells it from others; no password is in it. */
+  /** Identifies the server, without a password. */
   server: string;
   /** There is something to tell. */
   onOwed(): void;
 }
 
 /**
- * What was changed here and Redis has not been told, on the disk beside the results: an invalidation counts from its answer on, also
- * when Redis is away, and over a crash. As long as a mark is owed, no value there is believed.
+ * Local changes that Redis has yet to receive, on the disk beside the results: an invalidation counts from its answer on, also while
+ * Redis is away, and over a crash. While a mark is owed, no value there is trusted.
  */
 export class Owed {
   readonly #db: Database;
@@ -49,7 +49,7 @@ export class Owed {
   /** Grows with every invalidation. */
   generation = 0;
 
-  /** @param isLost what was owed before is not known any more */
+  /** @param isLost whether earlier owed changes were lost */
   constructor(db: Database, sharedWith: SharedWith | null, { isLost }: { isLost: boolean }) {
     this.#db = db;
     this.#sharedWith = sharedWith;
@@ -69,7 +69,7 @@ export class Owed {
     return this.#values.size + this.#marks.size;
   }
 
-  /** Whether what Redis has for this key may be invalid. */
+  /** Whether the value of this key in Redis may be invalid. */
   concerns(ns: string, key: string): boolean {
     return this.#marks.size > 0 || this.#values.has(`${ns}\0${key}`);
   }
@@ -79,7 +79,7 @@ export class Owed {
     if (this.#sharedWith) this.#owe([{ kind: 'value', ns, key }]);
   }
 
-  /** Results are invalidated: those in Redis that this may concern, and never fewer. */
+  /** Results are invalidated: in Redis all that this may concern, and never fewer. */
   invalidated({ ns, keys, tags, deps }: Filter): void {
     if (!this.#sharedWith) return;
     this.generation += 1;
@@ -99,7 +99,7 @@ export class Owed {
     return rows.map(({ n, kind, ns, name }) => (kind === 'value' ? { n, kind, ns, key: name } : { n, kind, name }));
   }
 
-  /** Redis has been told. What came anew meanwhile is still owed. */
+  /** Redis has received these. Newer changes are still owed. */
   settled(debts: readonly Debt[]): void {
     this.#db.transaction(() => {
       for (const debt of debts) {
@@ -121,7 +121,7 @@ export class Owed {
     this.#sharedWith?.onOwed();
   }
 
-  /** A Redis that is away for long: its values of all namespaces that were written to meanwhile are given up. */
+  /** Merges changes for a Redis that is away for long: its values of all namespaces written meanwhile are invalidated. */
   #takeTogether(): void {
     const isMany = this.#marks.size > mostDebts / 2;
     const namespaces = new Set([...this.#values].map((name) => name.slice(0, name.indexOf('\0'))));

@@ -5,19 +5,19 @@ import { type Framed, frame, lengthOf, mostFramed, unframe } from './frame.ts';
 
 /** The number is that of the format. */
 const prefix = 'autocached:memo:1';
-/** Read at once; most values are not longer. */
+/** Size of the first read, bytes; most values are not longer. */
 const firstBytes = 64 * 1024;
-/** What a network carries at the least, bytes a ms: longer values get the time that they take besides. */
+/** Minimum assumed speed of the network, bytes per ms: longer values get that much more time. */
 const bytesPerMs = 100 * 1024;
-/** Writing is behind all answers, ms. */
+/** Timeout of a write, which happens after all answers, ms. */
 const writeMs = 5000;
 const day = 24 * 3600_000;
-/** Values without end, too, leave Redis some day, ms. */
+/** Maximum time to live in Redis, also of values without end, ms. */
 export const longestKeptMs = 30 * day;
-/** Longer than any value that has it. */
+/** Time to live of a mark, longer than that of any value with it, ms. */
 const markKeptMs = longestKeptMs + day;
 
-/** A value that is valid, or why there is none. `elapsedMs`: since it was written. */
+/** A valid value, or why there is none. `elapsedMs`: time since it was written. */
 export type Read =
   | { state: 'found'; framed: Framed; elapsedMs: number; bytes: number }
   | { state: 'missing' | 'invalidated' | 'foreign' | 'damaged' };
@@ -30,7 +30,7 @@ export class RemoteValues {
   readonly #link: RedisLink;
   readonly #deadlineMs: number;
 
-  /** @param deadlineMs of a question */
+  /** @param deadlineMs deadline of a read, ms */
   constructor(link: RedisLink, deadlineMs: number) {
     this.#link = link;
     this.#deadlineMs = deadlineMs;
@@ -55,12 +55,12 @@ export class RemoteValues {
     const current = await ask((redis) => Promise.all(Object.keys(framed.head.marks).map((mark) => redis.get(markName(mark)))));
     const marks = Object.values(framed.head.marks);
     if (!marks.every((mark, index) => current[index]?.toString() === mark)) return { state: 'invalidated' };
-    // A value whose end Redis does not know is as old as it can be.
+    // A value without a time to live in Redis counts as the oldest possible.
     const elapsedMs = Math.max(0, framed.head.keptMs - Math.max(0, leftMs));
     return { state: 'found', framed, elapsedMs, bytes: whole.length };
   }
 
-  /** @param marks what it is invalidated by @returns its bytes @throws RedisTrouble */
+  /** @param marks names of the marks that invalidate it @returns its size, bytes @throws RedisTrouble */
   write(framed: Framed, marks: readonly string[]): Promise<number> {
     const { head, text, blobs } = framed;
     return this.#link.ask(async (redis) => {
@@ -81,13 +81,13 @@ export class RemoteValues {
     await this.#link.ask((redis) => redis.del(markName(mark)), writeMs);
   }
 
-  /** The mark as it is, or a new one. It outlasts the value that gets it. */
+  /** The value of a mark, or a new one. It outlives the value that gets it. */
   async #mark(redis: RedisCommands, name: string): Promise<string> {
     const made = Buffer.from(randomBytes(12).toString('hex'));
     const isMade = (await redis.set(name, made, { PX: markKeptMs, NX: true })) !== null;
     if (isMade) return made.toString();
     await redis.pExpire(name, markKeptMs);
-    // One that has just gone makes the value invalid, which costs a computation.
+    // A mark that has just gone makes the value invalid, which costs one computation.
     return (await redis.get(name))?.toString() ?? '';
   }
 }
@@ -96,7 +96,7 @@ function valueName(ns: string, key: string): string {
   return `${prefix}:value:${hash('sha256', `${ns}\0${key}`)}`;
 }
 
-/** Hashed: a tag may be long, and a path is nobody else's business. */
+/** The name of a mark, hashed because a tag may be long and a path is private. */
 function markName(mark: string): string {
   return `${prefix}:mark:${hash('sha256', mark)}`;
 }

@@ -24,7 +24,7 @@ export interface SharedLayerDeps extends FindDeps {
   store(): Store | null;
   /** Whether results may be stored here. */
   isKeeping(): boolean;
-  /** Of a question that an asker waits for, ms. */
+  /** Deadline of a read that an asker waits for, ms. */
   deadlineMs?: number;
   pauses?: Pauses;
 }
@@ -32,8 +32,8 @@ export interface SharedLayerDeps extends FindDeps {
 const usualDeadlineMs = 50;
 
 /**
- * The layer behind memory and disk: results that other machines have computed, in Redis. It is asked for what is not here, for a short
- * while; what it gives is kept here. What is stored here is told to it behind the answer.
+ * The layer behind memory and disk: results of other machines, in Redis. It is asked for missing results, with a short deadline, and
+ * its values are kept here. Results stored here are sent to it after the answer.
  */
 export class SharedLayer implements AsyncDisposable {
   readonly #deps: SharedLayerDeps;
@@ -51,14 +51,14 @@ export class SharedLayer implements AsyncDisposable {
     this.#delivery = new Delivery({ ...deps, values: this.#values, isUp: () => this.#link.state.state === 'up' });
   }
 
-  /** For the store, which writes down what Redis has still to be told. */
+  /** For the store, which records the changes that Redis has yet to receive. */
   get sharedWith(): SharedWith {
     const { kind, nodes, database, master } = this.#deps.servers;
     const server = hash('sha256', JSON.stringify([kind, nodes, database, master])).slice(0, 32);
     return { server, onOwed: () => this.#delivery.wake() };
   }
 
-  /** A result that is not here. Never throws for what is wrong with Redis. */
+  /** A result that is not here. Never throws for a fault of Redis. */
   find(store: Store, question: Question): Promise<Found | null> {
     const { ns, key, as } = question;
     if (this.#link.state.state === 'up' && !store.owed.concerns(ns, key))
@@ -72,7 +72,7 @@ export class SharedLayer implements AsyncDisposable {
     return { ...this.#link.state, ...this.#counts, ...{ stored, removed, refused }, owed: this.#deps.store()?.owed.count ?? 0 };
   }
 
-  /** What it would answer now, for people. */
+  /** The present answer for a key, for `explain`. */
   async explain(ns: string, key: string): Promise<MemoSharedExplanation> {
     const { state, why } = this.#link.state;
     if (state !== 'up') return { state: 'unknown', why: `Redis is left out: ${why ?? 'it is being connected to'}` };
@@ -134,7 +134,7 @@ export class SharedLayer implements AsyncDisposable {
     return isValid() ? unkept(value, this.#deps.clock) : null;
   }
 
-  /** In doubt it is another file: nobody has seen it become what it is here. */
+  /** Whether the files of a result are the same here; in doubt they are not. */
   async #isOfSameFiles({ framed }: Arrived): Promise<boolean> {
     const states = await Promise.all(framed.head.deps.map((dep) => this.#deps.sources.compare(dep)));
     return states.every((state) => state === 'same');

@@ -3,14 +3,14 @@ import { type MemoNormaliseRule, type MemoSemantic, memoNormaliseRules } from '.
 import type { TextHashes } from './texts.ts';
 import { contentWords, normalised } from './words.ts';
 
-/** The part of a question that may be told in other words. */
+/** The part of a question that may be worded differently. */
 export interface AskedText {
   text: string;
   /** SHA-256 of everything else that can change the result: only texts of one scope are compared. */
   scope: string;
 }
 
-/** What is compared of it without a server. */
+/** The hashes of a text, which are compared without a server. */
 export function hashesOf({ text, scope }: AskedText, semantic: MemoSemantic): TextHashes {
   const rules = rulesOf(semantic);
   return {
@@ -20,7 +20,7 @@ export function hashesOf({ text, scope }: AskedText, semantic: MemoSemantic): Te
   };
 }
 
-/** What may differ between texts that count as the same, in one order. */
+/** The differences that are ignored between texts, in one order. */
 export function rulesOf({ mode, normalise }: MemoSemantic): readonly MemoNormaliseRule[] {
   const named = normalise ?? (mode === 'normalise' ? memoNormaliseRules : []);
   return memoNormaliseRules.filter((rule) => named.includes(rule));

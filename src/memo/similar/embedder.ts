@@ -6,10 +6,10 @@ import type { Log } from '../../runtime/log.ts';
 import { readSmallFile } from '../../runtime/small-file.ts';
 
 export interface EmbedderDeps {
-  /** Of an OpenAI-compatible server, up to and with `/v1/`. */
+  /** Base address of an OpenAI-compatible server, including `/v1/`. */
   url: string;
   model: string;
-  /** Of the key that the server wants; null = it wants none. */
+  /** The file with the server's key; null = it needs none. */
   keyFile: string | null;
   clock: Clock;
   log: Log;
@@ -17,18 +17,18 @@ export interface EmbedderDeps {
 
 const answer = z.object({ data: z.array(z.object({ embedding: z.array(z.number()).min(1).max(16_384) })).min(1) });
 
-/** A program waits for it before it computes, ms. */
+/** Deadline of a request, for which a program waits before it computes, ms. */
 const deadlineMs = 2000;
 const mostAnswerBytes = 1_000_000;
 const mostKeyBytes = 10_000;
-/** Asked at the same time; more are answered as if it were away. */
+/** Maximum number of concurrent requests; more are answered as if the server were away. */
 const mostAsked = 64;
-/** Texts whose vectors are kept between the question and its result. */
+/** Maximum number of vectors kept between a question and its result. */
 const kept = 1000;
-/** After a failure it is left alone, doubling, ms. */
+/** Backoff after a failure, doubling, ms. */
 const pauseMs = { first: 5000, most: 60_000 };
 
-/** Asks a server for the meaning of a text, as a unit vector. One that does not answer costs similarity, never an answer. */
+/** Asks a server for the meaning of a text, as a unit vector. A server that does not answer costs similarity, never an answer. */
 export class Embedder {
   readonly #deps: EmbedderDeps;
   readonly #known = new LRUCache<string, Promise<Float32Array | null>>({ max: kept });
@@ -84,7 +84,7 @@ export class Embedder {
 
   #failed(text: string, { message, cause }: Error): null {
     this.#known.delete(text);
-    // Of those that were asked at the same time the first one counts.
+    // Only the first of concurrent failures counts.
     if (this.#isPausing()) return null;
     this.#pauseMs = Math.min(pauseMs.most, Math.max(pauseMs.first, this.#pauseMs * 2));
     this.#notBefore = this.#deps.clock.monotonic() + this.#pauseMs;
@@ -94,7 +94,7 @@ export class Embedder {
   }
 }
 
-/** @throws Error, never with what is in the file */
+/** @throws Error, never with the contents of the file */
 async function readKey(file: string): Promise<string> {
   const bytes = await readSmallFile(file, mostKeyBytes).catch((error: unknown) => {
     throw new Error(`AUTOCACHE_EMBEDDINGS_KEY_FILE: ${messageOf(error)}`);

@@ -1,20 +1,20 @@
-/** Whether the result of one text was right for another that is so similar. */
+/** Whether the result of one text was right for another of this similarity. */
 export interface Judged {
   similarity: number;
   right: boolean;
 }
 
-/** With fewer judgements nothing is served. */
+/** Minimum number of judgements before anything is served. */
 export const fewestJudged = 20;
 
 /** Similarity at which right and wrong are even; above 1, even equal texts would be wrong as a rule. */
 const middles = Array.from({ length: 36 }, (_, index) => 0.5 + index / 50);
-/** How sharply right begins there. */
+/** Steepness of the curve there. */
 const slopes = [8, 16, 32, 64, 128, 256, 512];
 const curves = middles.flatMap((middle) => slopes.map((slope) => ({ middle, slope })));
-/** How much of the doubt in the fit is left out of the bound; the best of these counts. */
+/** Shares of the doubt in the fit that the bound ignores; the best of these counts. */
 const doubts = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];
-/** What is less likely right than this is computed in any case: the share that may be wrong is not to be used up by known errors. */
+/** Minimum chance to be right of a served result, so that known errors do not use up the share that may be wrong. */
 const leastLikely = 0.9;
 /** Similarities that differ by less count as equal. */
 const step = 1 / 256;
@@ -39,7 +39,7 @@ export function exploreChance(judged: readonly Judged[], similarity: number, mos
   return likely < leastLikely ? 1 : Math.max(0, (1 - most - likely) / (1 - likely));
 }
 
-/** Of each curve, given all judgements. */
+/** The likelihood of each curve, given all judgements. */
 function likelihoods(judged: readonly Judged[]): Float64Array {
   const sums = new Float64Array(curves.length);
   for (const { similarity, right } of judged) {
@@ -56,7 +56,7 @@ interface LogChances {
 
 const known = new Map<number, LogChances>();
 
-/** Of each curve at a similarity. */
+/** The log chances of each curve at a similarity. */
 function logChances(similarity: number): LogChances {
   const at = Math.round(similarity / step);
   let found = known.get(at);

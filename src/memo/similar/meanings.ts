@@ -4,7 +4,7 @@ import { cosine, Nearest, type Neighbour } from './nearest.ts';
 import { type Meaning, Texts } from './texts.ts';
 import { bytesPerText, mostOf, Vectors } from './vectors.ts';
 
-/** Rows that are read without a pause. */
+/** Number of rows read without a pause. */
 const pageSize = 500;
 
 /** Vectors of one length that can be compared. */
@@ -17,25 +17,25 @@ interface Space {
 interface Known {
   vectors: Vectors;
   isWhole: Promise<void>;
-  /** Of `vectors`, as they were counted last. */
+  /** Size of `vectors` as last counted, bytes. */
   bytes: number;
 }
 
 export interface MeaningsMemory {
-  /** Most bytes of all vectors in memory. */
+  /** Maximum bytes of all vectors in memory. */
   limit: number;
-  /** Hears how many they take, before they do. */
+  /** Told how many bytes they take, before they do. */
   claim(bytes: number): void;
 }
 
 /**
- * The texts of results, and their vectors in memory: these find what may be similar. They are read when a namespace first needs all of
- * its own. Where they do not fit into the memory, they are read for each question.
+ * The texts of results, and their vectors in memory, which find similar texts. A namespace's vectors are read when it first needs all of
+ * them. If they do not fit into memory, they are read for each question.
  */
 export class Meanings {
   readonly texts: Texts;
   readonly #memory: MeaningsMemory;
-  /** By the name of their space; the one that was used longest ago first. */
+  /** By the name of their space; the least recently used first. */
   readonly #known = new Map<string, Known>();
   #bytes = 0;
 
@@ -67,12 +67,12 @@ export class Meanings {
     for (const { vectors } of this.#known.values()) vectors.drop(id);
   }
 
-  /** Null when they take more than there is. */
+  /** Null when they do not fit. */
   async #inMemory(space: Space): Promise<Vectors | null> {
     const name = nameOf(space);
     const known = this.#known.get(name) ?? this.#begin(name, space);
     if (!known) return null;
-    // It is the last one to leave.
+    // Makes it the last one to leave.
     if (this.#known.delete(name)) this.#known.set(name, known);
     await known.isWhole;
     return known.vectors;
@@ -127,7 +127,7 @@ export class Meanings {
     if (this.#known.get(name) === known) this.#count(known);
   }
 
-  /** What was used longest ago leaves. */
+  /** Evicts the least recently used spaces. */
   #count(known: Known): void {
     this.#bytes += known.vectors.bytes - known.bytes;
     known.bytes = known.vectors.bytes;

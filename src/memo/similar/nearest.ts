@@ -1,11 +1,11 @@
 export interface Neighbour {
-  /** Of its entry. */
+  /** The id of its entry. */
   id: number;
   /** Cosine of the angle between both: 1 = the same direction. */
   similarity: number;
 }
 
-/** The nearest of many that are looked at one after the other. */
+/** The nearest of many vectors seen one after the other. */
 export class Nearest {
   readonly #most: number;
   readonly #found: Neighbour[] = [];
@@ -27,7 +27,7 @@ export class Nearest {
   }
 }
 
-/** Of the angle between two unit vectors of one length. */
+/** Cosine of the angle between two unit vectors of one length. */
 export function cosine(one: Float32Array, other: Float32Array): number {
   return one.reduce((sum, number, at) => sum + number * (other[at] ?? 0), 0);
 }

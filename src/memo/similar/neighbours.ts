@@ -4,7 +4,7 @@ import { isSameValue } from '../values.ts';
 import { cosine } from './nearest.ts';
 import type { Meaning } from './texts.ts';
 
-/** A program's word on whether the result of another key would have been right. */
+/** A program's judgement on whether the result of another key would have been right. */
 export interface Verdict {
   key: string;
   right: boolean;
@@ -35,7 +35,7 @@ export function nearestOf(
 export function isRight(neighbour: Entry, entry: Entry, verdict: Verdict | null): boolean {
   if (verdict?.key === neighbour.key) return verdict.right;
   const [a, b] = [neighbour.doc ?? neighbour.text, entry.doc ?? entry.text];
-  // Long texts lie in blobs, whose names tell.
+  // Long texts are in blobs, whose names are compared.
   if (a === undefined || b === undefined) return neighbour.body !== null && neighbour.body === entry.body;
   return isSameValue({ kind: neighbour.kind, text: a }, { kind: entry.kind, text: b });
 }

@@ -28,20 +28,20 @@ export interface SimilarDeps {
   embedder: Pick<Embedder, 'name' | 'embed'> | null;
 }
 
-/** Wrong answers that `verified` may give of all its answers, when the namespace does not say. */
+/** Default maximum share of wrong answers in `verified`. */
 const usualShare = 0.01;
-/** Questions whose results are to come. */
+/** Maximum number of questions whose results are pending. */
 const mostExplored = 10_000;
 
 /**
- * Results for texts that mean the same in other words, for namespaces that ask for it. No threshold of similarity separates what means the
- * same from what does not ("a knight fighting a dragon", "a dragon fighting a knight"), so what is served is, in this order of trust: the
- * same text but for case, space and punctuation; the same words in the same order, after enough answers were judged; and only for
- * programs that accept wrong answers, whatever is near.
+ * Results for differently worded texts of the same meaning, for namespaces that ask for it. No threshold of similarity separates equal
+ * from different meanings ("a knight fighting a dragon", "a dragon fighting a knight"), so it serves, in this order of trust: the
+ * same text except for case, space and punctuation; the same words in the same order, after enough answers were judged; and, only for
+ * programs that accept wrong answers, any near text.
  */
 export class Similar {
   readonly #deps: SimilarDeps;
-  /** To be computed, by chance: asking again before the result is there is no second throw. */
+  /** Keys chosen by chance to be computed: asking again before the result comes does not draw again. */
   readonly #explored = new LRUCache<string, true>({ max: mostExplored });
 
   constructor(deps: SimilarDeps) {
@@ -59,7 +59,7 @@ export class Similar {
     return semantic.mode === 'threshold' ? this.#near(store, question, semantic.threshold ?? 1) : null;
   }
 
-  /** What was asked in similar words, the nearest first. @param scope null = whatever else was asked */
+  /** The texts asked in similar words, the nearest first. @param scope null = of all scopes */
   async suggestions(
     store: Store,
     ns: string,
@@ -78,7 +78,7 @@ export class Similar {
     };
   }
 
-  /** Remembers the text of a result that was just stored, and what it says about its neighbour. */
+  /** Remembers the text of a result that was just stored, and its judgement on its neighbour. */
   async learn(store: Store, { ns, key, asked }: TextQuestion, verdict: Verdict | null): Promise<void> {
     const semantic = semanticOf(store, ns);
     const entry = semantic && store.find(ns, key)?.entry;
@@ -88,17 +88,17 @@ export class Similar {
     store.meanings.texts.add(entry.id, ns, hashes);
     const { embedder } = this.#deps;
     const vector = semantic.mode === 'normalise' ? null : await embedder?.embed(asked.text);
-    // It may have left meanwhile.
+    // The entry may have left meanwhile.
     const isThere = () => store.find(ns, key)?.entry.id === entry.id;
     if (!vector || !embedder || !isThere()) return;
     if (semantic.mode === 'verified' && entry.kind === 'json') {
       const near = nearestOf(store, store.meanings.texts.withWords(ns, hashes, embedder.name), vector);
       const right = near ? isRight(near.entry, entry, verdict) : false;
       if (near) store.meanings.texts.judge(near.id, { similarity: near.similarity, right });
-      // One that its neighbour answers rightly adds no knowledge, and the judgements stay together.
+      // A text that its neighbour answers rightly adds no knowledge, and judgements stay with one text.
       if (right) return;
     }
-    // It counts as results do: without room for it the text is compared exactly.
+    // A vector counts like a result: without room for it the text is compared exactly.
     using room = await store.room.reserve(vector.byteLength, 0);
     const fits = room && (await fitsNamespace(store, { ns, key: null, bytes: vector.byteLength }));
     if (fits && isThere()) store.meanings.add(ns, embedder.name, { id: entry.id, scope: asked.scope, vector });
@@ -114,7 +114,7 @@ export class Similar {
     if (!embedder || this.#explored.has(key)) return null;
     const isKnown = () =>
       store.meanings.texts.withWords(ns, hashes, embedder.name).some(({ judged }) => judged >= fewestJudged);
-    // While nothing can be served the server is not asked.
+    // The server is asked only if something can be served.
     const vector = isKnown() ? await embedder.embed(asked.text) : null;
     const near = vector && nearestOf(store, store.meanings.texts.withWords(ns, hashes, embedder.name), vector);
     if (!near) return null;
@@ -139,7 +139,7 @@ export class Similar {
   ): Promise<(Meaning & { entry: Entry; similarity: number; words: string })[]> {
     const { name = '' } = this.#deps.embedder ?? {};
     const found = await store.meanings.nearest({ ns, embedder: name }, { scope, vector, most });
-    // What is in memory only names them; their rows tell.
+    // Memory holds only their ids; the rows hold the rest.
     return found.flatMap(({ id }) => {
       const row = store.meanings.texts.embedded(ns, id, name);
       const entry = row && currentEntry(store, id);
@@ -153,7 +153,7 @@ function semanticOf(store: Store, ns: string): MemoSemantic | undefined {
   return store.namespaces.of(ns).settings.semantic;
 }
 
-/** The newest result of the same text but for what the namespace says may differ. */
+/** The newest result of the same text except for differences that the namespace ignores. */
 function normalisedOf(store: Store, ns: string, { normal }: TextHashes, semantic: MemoSemantic): Entry | undefined {
   if (rulesOf(semantic).length === 0) return undefined;
   for (const id of store.meanings.texts.withNormal(ns, normal)) {

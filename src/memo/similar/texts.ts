@@ -1,18 +1,18 @@
 import type { Database } from '../../sqlite/database.ts';
 import type { Judged } from './explore.ts';
 
-/** A result's text, as far as it is compared. The text itself is not kept. All are SHA-256 in hexadecimal. */
+/** The hashes by which a result's text is compared, SHA-256 in hexadecimal. The text itself is not kept. */
 export interface TextHashes {
-  /** Of everything else that can change the result. */
+  /** Hash of everything else that can change the result. */
   scope: string;
-  /** Of scope, rules and normalised text. */
+  /** Hash of scope, rules and normalised text. */
   normal: string;
-  /** Of the words that carry its meaning, in their order. */
+  /** Hash of the words that carry its meaning, in their order. */
   words: string;
 }
 
 export interface Meaning {
-  /** Of its entry. */
+  /** The id of its entry. */
   id: number;
   scope: string;
   vector: Float32Array;
@@ -20,12 +20,12 @@ export interface Meaning {
 
 type Row = Omit<Meaning, 'vector'> & { vector: Uint8Array };
 
-/** Newest judgements of a text that count. */
+/** Maximum number of a text's newest judgements that count. */
 const mostJudged = 100;
-/** Newest texts of the same words that are compared. */
+/** Maximum number of the newest texts of the same words that are compared. */
 const mostAlike = 100;
 
-/** The rows of texts, and of what was judged of them. They leave with their entries. */
+/** The rows of texts and of their judgements. They leave with their entries. */
 export class Texts {
   readonly #db: Database;
 
@@ -65,7 +65,7 @@ export class Texts {
     return this.#db.all<{ id: number }>(sql, ns, normal).map(({ id }) => id);
   }
 
-  /** Those of a scope with the same words and a vector. */
+  /** Texts of a scope with the same words and a vector. */
   withWords(ns: string, { scope, words }: TextHashes, embedder: string): (Meaning & { judged: number })[] {
     const sql = `SELECT entry_id AS id, lower(hex(scope)) AS scope, vector, (SELECT count(*) FROM judged j WHERE j.entry_id = t.entry_id) AS judged FROM texts t
       WHERE ns = ? AND words = unhex(?) AND scope = unhex(?) AND embedder = ? ORDER BY entry_id DESC LIMIT ?`;
@@ -73,7 +73,7 @@ export class Texts {
     return rows.map((row) => ({ ...row, vector: numbersIn(row.vector) }));
   }
 
-  /** A page of those with vectors, in the order of their ids. */
+  /** A page of texts with vectors, in the order of their ids. */
   withVectors(ns: string, embedder: string, { after, most }: { after: number; most: number }): Meaning[] {
     const sql = `SELECT entry_id AS id, lower(hex(scope)) AS scope, vector FROM texts
       WHERE ns = ? AND embedder = ? AND entry_id > ? ORDER BY entry_id LIMIT ?`;

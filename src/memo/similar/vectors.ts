@@ -1,17 +1,17 @@
 import { setImmediate } from 'node:timers/promises';
 import { Nearest, type Neighbour } from './nearest.ts';
 
-/** Most texts of a namespace whose meaning is compared, and most bytes of their vectors; the oldest leaves. */
+/** Maximum number of a namespace's texts whose meaning is compared, and maximum bytes of their vectors; the oldest leaves. */
 const mostVectors = 50_000;
 const mostBytes = 80_000_000;
 
-/** Compared without a pause: about 1 ms. */
+/** Number of vectors compared without a pause: about 1 ms. */
 const slice = 4096;
 
-/** What a text takes in memory besides its vector, bytes. */
+/** Memory of a text apart from its vector, bytes. */
 export const bytesPerText = 256;
 
-/** How many vectors of a length are compared. */
+/** Maximum number of vectors of a length that are compared. */
 export function mostOf(length: number): number {
   return Math.min(mostVectors, Math.floor(mostBytes / (4 * length)));
 }
@@ -20,7 +20,7 @@ export function mostOf(length: number): number {
 export class Vectors {
   readonly #length: number;
   readonly #most: number;
-  /** Where each lies, the oldest first. */
+  /** The place of each, the oldest first. */
   readonly #places = new Map<number, number>();
   readonly #ids: number[] = [];
   readonly #scopes: string[] = [];
@@ -33,12 +33,12 @@ export class Vectors {
     this.#numbers = new Float32Array(length * Math.min(64, this.#most));
   }
 
-  /** What they take in memory. */
+  /** Their memory, bytes. */
   get bytes(): number {
     return this.#numbers.byteLength + this.#ids.length * bytesPerText;
   }
 
-  /** @returns the id of the one that left for it */
+  /** @returns the id of the text that left for it, or null */
   add(id: number, scope: string, vector: Float32Array): number | null {
     this.drop(id);
     const [oldest = null] = this.#places.size >= this.#most ? this.#places.keys() : [];

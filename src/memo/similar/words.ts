@@ -6,10 +6,10 @@ import { type MemoNormaliseRule, memoNormaliseRules } from '../../api/memo.ts';
  */
 const marksAtEdges = /(?<=^|\s)["'“”‘’„«»]+|[.,;:!?…"'“”‘’«»]+(?=\s|$)/gu;
 
-/** Words that change nothing by being there. Prepositions, negations and tenses do: "left of", "without", "was". */
+/** Words without influence on the meaning. Prepositions, negations and tenses have one: "left of", "without", "was". */
 const functionWords = new Set(['a', 'an', 'the', 'is', 'are', 'please']);
 
-/** A text without the differences that these rules name; of one that would be nothing then, nothing is left out. */
+/** A text without the differences that these rules name; unchanged if nothing would be left. */
 export function normalised(text: string, rules: readonly MemoNormaliseRule[]): string {
   const whole = text.normalize('NFC');
   let result = rules.includes('case') ? whole.toLowerCase() : whole;
