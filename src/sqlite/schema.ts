@@ -45,12 +45,19 @@ export function migrate(db: Sqlite.Database, migrations: readonly string[]): voi
   }
 }
 
-/** The schema that these migrations make of an empty file. */
+const expected = new Map<string, string>();
+
+/** The schema that these migrations make of an empty file: worked out once, for it takes 13 ms of processor time. */
 function expectedSchema(migrations: readonly string[]): string {
+  const key = migrations.join('');
+  const known = expected.get(key);
+  if (known !== undefined) return known;
   const db = new Sqlite(':memory:');
   try {
     migrate(db, migrations);
-    return schemaOf(db);
+    const schema = schemaOf(db);
+    expected.set(key, schema);
+    return schema;
   } finally {
     db.close();
   }

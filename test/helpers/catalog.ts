@@ -1,3 +1,4 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { Catalog } from '../../src/catalog/catalog.ts';
@@ -6,9 +7,25 @@ import type { Clock } from '../../src/runtime/clock.ts';
 import { ManualClock } from './manual-clock.ts';
 import { tempDir } from './temp-dir.ts';
 
+let empty: Buffer | null = null;
+
+/** The catalog in `dir`; an empty one where there is none. The migrations take longer than most tests, and run once a process. */
+export function catalogIn(dir: string): string {
+  const file = join(dir, 'catalog.db');
+  if (existsSync(file)) return file;
+  if (!empty) {
+    const made = join(tempDir(), 'catalog.db');
+    new Catalog(made, new ManualClock())[Symbol.dispose]();
+    empty = readFileSync(made);
+  }
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  writeFileSync(file, empty);
+  return file;
+}
+
 /** A catalog in its own directory, closed when the test ends. */
 export function openCatalog(options: { file?: string; clock?: Clock } = {}) {
-  const file = options.file ?? join(tempDir(), 'catalog.db');
+  const file = options.file ?? catalogIn(tempDir());
   const catalog = new Catalog(file, options.clock ?? new ManualClock());
   let open = true;
   const close = () => {

@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest';
 import { Client } from '../../src/cli/client.ts';
 import { type Overrides, startDaemon } from '../../src/compose/daemon.ts';
 import { loadConfig } from '../../src/config/config.ts';
+import { catalogIn } from './catalog.ts';
 import { writeModel } from './files.ts';
 import { tempDir } from './temp-dir.ts';
 
@@ -16,6 +17,7 @@ export async function runDaemon(
   const root = join(dir, 'models');
   const bytes = Object.fromEntries(Object.entries(files).map(([name, size]) => [name, writeModel(join(root, name), size)]));
   const stateDir = join(dir, 'state');
+  catalogIn(stateDir);
   const env = {
     AUTOCACHE_DIR: join(dir, 'ssd'),
     AUTOCACHE_STATE: stateDir,

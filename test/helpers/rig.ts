@@ -27,6 +27,7 @@ import { HandedOut } from '../../src/usage/handed-out.ts';
 import { Leases } from '../../src/usage/leases.ts';
 import { SourceSpeeds } from '../../src/usage/source-speeds.ts';
 import { Speeds } from '../../src/usage/speeds.ts';
+import { catalogIn } from './catalog.ts';
 import { fakeSources } from './fake-sources.ts';
 import { fingerprintOf, writeModel, writeWeights } from './files.ts';
 import { InlineWorkers } from './inline-workers.ts';
@@ -90,7 +91,7 @@ export function createRig(options: RigOptions = {}) {
   const opened = new Disposal();
   const context = { clock, log: createLog({ level: 'silent', form: 'json' }), events: new Events(), opened };
   const { events } = context;
-  const catalog = new Catalog(join(dir, 'catalog.db'), clock);
+  const catalog = new Catalog(catalogIn(dir), clock);
   opened.defer(() => catalog[Symbol.dispose]());
   const handedOut = new HandedOut(clock, catalog.handedOut.all());
   const tier = leavingLinks(openPosixTier('ssd', join(dir, 'cache')), (path) => handedOut.sourceOf(path));
