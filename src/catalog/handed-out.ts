@@ -20,7 +20,7 @@ export class HandedOutPaths {
 
   /** Forgets first: a path may have been given again since. */
   change({ added, forgotten }: { added: readonly HandedOutRow[]; forgotten: readonly string[] }): void {
-    this.#db.transaction(() => {
+    this.#db.transactionAside(() => {
       for (const path of forgotten) this.#db.run('DELETE FROM handed_out WHERE path = ?', path);
       for (const { path, source, program } of added) {
         this.#db.run('INSERT OR REPLACE INTO handed_out (path, source, program) VALUES (?, ?, ?)', path, source, program);

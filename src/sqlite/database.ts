@@ -128,6 +128,16 @@ export class Database {
     return this.#withRoom(() => this.#inTransaction.immediate(work) as T);
   }
 
+  /** The same for what is in no cached read: all of those stay current. */
+  transactionAside(work: () => void): void {
+    const { version } = this;
+    try {
+      this.transaction(work);
+    } finally {
+      this.version = version;
+    }
+  }
+
   /** Inside a transaction nothing is done twice: SQLite may have rolled all of it back, and it is begun again as a whole. */
   #withRoom<T>(write: () => T): T {
     return this.#db.inTransaction ? write() : this.#inRoom(write);

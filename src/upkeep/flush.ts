@@ -2,10 +2,12 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { Periodic } from '../runtime/periodic.ts';
 
 const everyMs = 500;
+/** A write for each answer would cost more than the answer. */
+const givenMs = 5;
 
 /**
  * Writes the gathered facts twice a second until the returned function is called, which writes once more. The paths that programs were
- * given are written right behind the answer: a program keeps them, also when this daemon is killed.
+ * given are written 5 ms after the answer, all of that time together: a program keeps them, also when this daemon is killed.
  */
 export function startFlushing({
   catalog,
@@ -20,9 +22,9 @@ export function startFlushing({
   onTrouble(error: unknown): void;
 }): () => void {
   const saveGiven = () => handedOut.save((changes) => catalog.handedOut.change(changes));
-  let soon: NodeJS.Immediate | undefined;
+  let soon: NodeJS.Timeout | undefined;
   handedOut.onAdded = () => {
-    soon = setImmediate(attempt, () => catalog.isWritable() && saveGiven());
+    soon = setTimeout(attempt, givenMs, () => catalog.isWritable() && saveGiven());
   };
   const attempt = (write: () => unknown) => {
     try {
@@ -44,7 +46,7 @@ export function startFlushing({
   flushing.later();
   return () => {
     handedOut.onAdded = () => {};
-    clearImmediate(soon);
+    clearTimeout(soon);
     void flushing[Symbol.asyncDispose]();
     attempt(flush);
   };

@@ -13,7 +13,15 @@ function arrange() {
   const leases = new Leases(new ManualClock(), []);
   const handedOut = new HandedOut(new ManualClock(), []);
   const error = vi.fn();
-  return { catalog, file, close, leases, error, stop: startFlushing({ catalog, leases, handedOut, onTrouble: error }) };
+  return {
+    catalog,
+    file,
+    close,
+    leases,
+    handedOut,
+    error,
+    stop: startFlushing({ catalog, leases, handedOut, onTrouble: error }),
+  };
 }
 
 const a = sourceFile('loras/a.safetensors');
@@ -27,6 +35,20 @@ describe('what was gathered is written', () => {
     await vi.advanceTimersByTimeAsync(1000);
     expect(catalog.entries.byPath(a.path)?.uses).toBe(1);
     expect(catalog.usage.savedLeases()).toEqual([{ copyPath: '/cache/a', client: 'comfyui:1' }]);
+    stop();
+  });
+
+  test('at once for paths that programs were given, together, and the catalog reads no source anew for them', async () => {
+    const { catalog, handedOut, stop } = arrange();
+    const { version } = catalog;
+    const change = vi.spyOn(catalog.handedOut, 'change');
+    const client = { app: 'comfyui', pid: 1, process: 'boot/space/start' };
+    const given = ['/cache/a', '/cache/b'];
+    for (const path of given) handedOut.note(path, a.path, client);
+    await vi.advanceTimersByTimeAsync(5);
+    expect(change).toHaveBeenCalledTimes(1);
+    expect(catalog.handedOut.all().map(({ path }) => path)).toEqual(given);
+    expect(catalog.version).toBe(version);
     stop();
   });
 
