@@ -7,7 +7,7 @@ import { errnoOf } from '../runtime/errnos.ts';
 const inMemory = [0x01021994, 0x858458f6];
 
 /**
- * A "RAM tier" on a disk would wear it and gain nothing. Only Linux can check this; elsewhere the user's word counts.
+ * Refuses a "RAM tier" on a disk, which would wear the disk and gain nothing. Only Linux can check this; elsewhere the setting is trusted.
  * @param dir an absolute path without links, which need not exist yet
  * @throws CacheError BAD_CONFIG
  */
@@ -18,7 +18,7 @@ export function assertInMemory(dir: string, typeOf = fileSystemType): void {
   });
 }
 
-/** Whether a path lies on a file system in memory; false where only Linux could tell. */
+/** Whether a path is on a file system in memory; always false except on Linux. */
 export function liesInMemory(path: string, typeOf = fileSystemType): boolean {
   return process.platform === 'linux' && inMemory.includes(typeOf(path));
 }
@@ -34,7 +34,7 @@ function fileSystemType(path: string): number {
 }
 
 /**
- * Every user may make directories in /dev/shm. One that another user made or may write to could serve that user's files as copies.
+ * Every user may make directories in /dev/shm. A directory of another user, or writable by one, could serve that user's files as copies.
  * @throws CacheError BAD_CONFIG
  */
 export function assertOwn(dir: string, user = process.getuid?.()): void {

@@ -13,13 +13,13 @@ export interface DiskReads {
 export interface ReadCounters {
   /** By disk, under the kernel's name for it (`sda`). */
   disks: Map<string, DiskReads>;
-  /** Bytes read for this process alone, from any disk. */
+  /** Bytes read for this process, from any disk. */
   own: number;
 }
 
 const sectorBytes = 512;
 
-/** Linux counts for every disk and for every process; null where either is missing. */
+/** The counters of Linux for disks and for this process; null where either is missing. */
 export function linuxCounters(): ReadCounters | null {
   try {
     const disks = readFileSync('/proc/diskstats', 'utf8')

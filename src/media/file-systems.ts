@@ -1,4 +1,4 @@
-/** The name for a file system that is not known yet, and may be one of a network. */
+/** The name of a file system that is not known yet, and may be on a network. */
 export const undetermined = 'undetermined';
 
 const exact = new Set([
@@ -48,7 +48,7 @@ export function isNetworkFileSystem(type: string): boolean {
 }
 
 /**
- * True when a file keeps its inode number over remounts. NFS passes on the server's; FUSE and SMB number files as they meet them;
+ * True when a file keeps its inode number over remounts. NFS passes on the server's; FUSE and SMB number files on first access;
  * the FAT family has no inodes at all.
  */
 export function hasStableInodes(type: string | null): boolean {
@@ -64,7 +64,7 @@ const withoutModels = new Set(
   ),
 );
 
-/** True for the kernel's own file systems and for read-only images of programs: models are never kept there. */
+/** True for the kernel's own file systems and for read-only images of programs, which never hold models. */
 export function isPseudoFileSystem(type: string | null): boolean {
   return type !== null && withoutModels.has(type);
 }

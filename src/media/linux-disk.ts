@@ -48,7 +48,7 @@ export function diskOf(device: string, sysfs: Sysfs, diskOfFile: DiskOfFile): Di
   return { ...kindOfDisk(name, path, sysfs), device: name };
 }
 
-/** Several disks are as slow as the slowest, and known only when each is. */
+/** The slowest of several disks; known only when each is. */
 function slowest(disks: Disk[]): Disk {
   const order: Medium[] = ['nas', 'hdd', 'ssd'];
   const kind = order.find((candidate) => disks.some((disk) => disk.kind === candidate)) ?? 'hdd';

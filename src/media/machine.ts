@@ -21,7 +21,7 @@ export interface VolumeId {
   network: boolean;
 }
 
-/** A mount point outside Linux, where a thread cannot look it up by itself. */
+/** A mount point on macOS or Windows, where a thread cannot look it up itself. */
 export interface KnownVolume {
   mountPoint: string;
   network: boolean;
@@ -53,8 +53,8 @@ function mountTableLookup(): (path: string) => VolumeId {
 }
 
 /**
- * The longest of the volumes' mount points above a path. On Windows a share is a volume of its own, and a drive that is not among the
- * volumes may be one.
+ * The longest of the volumes' mount points above a path. On Windows a share is a separate volume, and a drive that is not among the
+ * volumes may be a share.
  */
 export function knownVolume(volumes: readonly KnownVolume[], path: string, platform: NodeJS.Platform): VolumeId {
   const root = platform === 'win32' ? win32.parse(path).root.toLowerCase() : '';
@@ -68,7 +68,7 @@ export function knownVolume(volumes: readonly KnownVolume[], path: string, platf
   return { id: root, network: platform === 'win32' && !isOwnDrive(path) };
 }
 
-/** Whether a Windows path lies on the drive that Windows or this program was started from: that one does not hang. */
+/** Whether a Windows path is on the drive that Windows or this program was started from, which does not hang. */
 export function isOwnDrive(path: string): boolean {
   const own = ['C:', win32.parse(process.execPath).root.slice(0, 2)];
   return own.some((drive) => drive !== '' && path.toUpperCase().startsWith(drive.toUpperCase()));

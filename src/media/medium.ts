@@ -27,8 +27,8 @@ export function isNetwork(kind: Medium): boolean {
 }
 
 /**
- * The medium below an absolute path. Reads the mount table and sysfs on Linux, elsewhere the system's volumes as far as they are known
- * at once. Touches the path only on local disks, so a hung mount cannot hang the caller.
+ * The medium below an absolute path. Reads the mount table and sysfs on Linux, elsewhere the volumes of the system that are known
+ * without a wait. Touches the path only on local disks, so a hung mount cannot hang the caller.
  */
 export async function detectMedium(path: string): Promise<MediumFacts> {
   const { platform } = process;
@@ -41,12 +41,12 @@ export async function detectMedium(path: string): Promise<MediumFacts> {
   return { ...(platform === 'win32' ? windowsMedium : macMedium)(resolved, volumes), resolved };
 }
 
-/** The volumes that a thread needs to stay on its own one. Empty on Linux, which has its mount table for that. */
+/** The volumes by which a thread stays on its own one. Empty on Linux, where it reads the mount table. */
 export function knownVolumes(volumes: readonly Volume[]): KnownVolume[] {
   return volumes.map(({ mountPoint, kind }) => ({ mountPoint, network: isNetwork(kind) }));
 }
 
-/** Where the volume of a path is mounted, or would be found; null when it is not known. The path itself is not touched. */
+/** The present or expected mount point of a path's volume; null = unknown. The path itself is not touched. */
 export async function mountPointOf(path: string): Promise<string | null> {
   const { platform } = process;
   if (platform === 'linux') {
@@ -59,13 +59,13 @@ export async function mountPointOf(path: string): Promise<string | null> {
   return findVolume(volumes, resolved, 'darwin')?.mountPoint ?? null;
 }
 
-/** An absolute path with its local symbolic links resolved, as far as the first network mount; it need not lead anywhere. */
+/** An absolute path with its local symbolic links resolved, as far as the first network mount; it need not exist. */
 export async function withoutLinks(path: string): Promise<string> {
   const machine = process.platform === 'linux' ? thisMachine() : thisMachine(knownVolumes(await knownNow()));
   return (await resolveLocally(path, machine)).path;
 }
 
-/** The drive of a path, if there is one of that letter. */
+/** The drive of a path, if a drive has that letter. */
 function driveOf(path: string): string | null {
   const { root } = win32.parse(path);
   return !isUncPath(path) && existsSync(root) ? root.slice(0, 2).toUpperCase() : null;
@@ -110,7 +110,7 @@ function macMedium(path: string, volumes: readonly Volume[]): Facts {
   return volumeMedium(path, volumes, 'darwin');
 }
 
-/** A drive that the system has not told of yet may be a share. Its own name stands for its disk meanwhile. */
+/** The medium of a Windows path. A drive that the system has not reported yet may be a share; its name stands for its disk meanwhile. */
 export function windowsMedium(path: string, volumes: readonly Volume[]): Facts {
   const facts = volumeMedium(path, volumes, 'win32');
   const isTold = facts.fileSystem !== null || findVolume(volumes, path, 'win32') !== null;

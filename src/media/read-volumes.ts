@@ -5,11 +5,11 @@ import { type BlockDevice, macVolumes, type PhysicalDisk, type Volume, windowsVo
 
 const deadlineMs = 20_000;
 
-/** The system's own programs that know the volumes. They are separate processes: a hung share hangs them, not this one. */
+/** The system's programs that list the volumes. They are separate processes: a hung share hangs them, not this one. */
 export interface VolumeTools {
   /** Output of `mount`: milliseconds. macOS only. */
   mounts(): Promise<string>;
-  /** PowerShell or diskutil: seconds, and nothing at all where they are forbidden or not there. */
+  /** PowerShell or diskutil: takes seconds, and fails where they are forbidden or missing. */
   blockDevices(): Promise<BlockDevice[]>;
   diskLayout(): Promise<PhysicalDisk[]>;
 }
@@ -19,16 +19,16 @@ interface Told {
   disks: PhysicalDisk[];
 }
 
-/** How long what the slow programs told stays, and how long their silence, ms. */
+/** Validity of an answer of the slow programs, and of their silence, ms. */
 const lifeMs = { told: 60_000, silent: 600_000 };
 
-/** The volumes of macOS or Windows. Nobody but a command that plans ahead waits for the slow programs. */
+/** The volumes of macOS or Windows. Only commands that plan ahead wait for the slow programs. */
 export class VolumeReader {
   readonly #platform: 'darwin' | 'win32';
   readonly #tools: VolumeTools;
   readonly #listeners = new Set<() => void>();
   #told: Told = { devices: [], disks: [] };
-  /** One question for all who ask meanwhile, each program asked once. */
+  /** The question in flight, shared by all callers; each program is asked once. */
   #asking: Promise<void> | null = null;
   #askAgainAt = Number.NEGATIVE_INFINITY;
 
@@ -37,19 +37,19 @@ export class VolumeReader {
     this.#tools = tools;
   }
 
-  /** The volumes as far as they are known without waiting for the slow programs, which are asked behind this. */
+  /** The volumes known without waiting for the slow programs, which are asked afterwards. */
   async known(): Promise<Volume[]> {
     void this.#ask();
     return this.#volumes();
   }
 
-  /** The same once the slow programs have answered, or not in time. */
+  /** The same after the slow programs have answered or timed out. */
   async read(): Promise<Volume[]> {
     await this.#ask();
     return this.#volumes();
   }
 
-  /** Calls the listener at once if the slow programs have told something, and whenever they do. @returns a function that ends this */
+  /** Calls the listener at once if the slow programs have answered, and whenever they do. @returns a function that ends this */
   onTold(listener: () => void): () => void {
     this.#listeners.add(listener);
     if (this.#told.devices.length > 0) listener();
@@ -85,21 +85,21 @@ export class VolumeReader {
   }
 }
 
-/** Of this machine; null on Linux, which has its mount table instead. */
+/** The volumes of this machine; null on Linux, which has its mount table instead. */
 const reader =
   process.platform === 'darwin' || process.platform === 'win32' ? new VolumeReader(process.platform, systemTools()) : null;
 
-/** The volumes as far as they are known at once. Empty on Linux. */
+/** The volumes known without a wait. Empty on Linux. */
 export async function knownNow(): Promise<Volume[]> {
   return reader ? reader.known() : [];
 }
 
-/** Waits until the system has told its volumes, at most 20 s; at once on Linux. */
+/** Waits until the system has listed its volumes, at most 20 s; resolves at once on Linux. */
 export async function volumesRead(): Promise<void> {
   await reader?.read();
 }
 
-/** Calls the listener once the system has told its volumes, and again when it tells more; never on Linux. @returns a function that ends this */
+/** Calls the listener when the system has listed its volumes, and when it lists more; never on Linux. @returns a function that ends this */
 export function onVolumesTold(listener: () => void): () => void {
   return reader?.onTold(listener) ?? (() => {});
 }

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 export interface ReadingProgram {
   pid: number;
   name: string;
-  /** Bytes since it was looked at before, or since its start. */
+  /** Bytes since the last sample, or since its start. */
   bytes: number;
   /** Whether it waits for a disk at this moment. */
   waits: boolean;
@@ -12,11 +12,11 @@ export interface ReadingProgram {
 
 /** Children of these do not count: processes of this program, and the kernel's own threads, which read for others. */
 const parents = new Set([process.pid, 2]);
-/** All programs are looked at once in this number of looks: the event loop never stops for hundreds of them. */
+/** Number of steps in which all programs are sampled, so that the event loop never stops for hundreds of them. */
 const looksForAll = 5;
 
 /**
- * The programs that read from disks, as far as Linux tells: those of the same user, or all for root; none elsewhere.
+ * The programs that read from disks, as Linux reports them: those of the same user, or all for root; none on other systems.
  */
 export class ReadingPrograms {
   readonly #proc: string;
@@ -28,7 +28,7 @@ export class ReadingPrograms {
     this.#proc = proc;
   }
 
-  /** Looks at the next few of all programs. @returns those that have read since they were looked at before */
+  /** Samples the next few of all programs. @returns those that have read since their last sample */
   next(): ReadingProgram[] {
     if (this.#pending.length === 0) {
       this.#pending = this.#pids();
@@ -38,7 +38,7 @@ export class ReadingPrograms {
     return this.these(this.#pending.splice(0, this.#eachLook)).filter(({ bytes }) => bytes > 0);
   }
 
-  /** Looks at these, and returns them whether or not they have read. */
+  /** Samples these, and returns them whether or not they have read. */
   these(pids: Iterable<number>): ReadingProgram[] {
     return [...pids].flatMap((pid) => this.#look(pid) ?? []);
   }

@@ -9,7 +9,7 @@ export interface Beside {
   fingerprint: Fingerprint;
 }
 
-/** Larger files with a model's stem are no notes about it, bytes. */
+/** Maximum size of a note about a model, bytes. */
 const largestSidecar = 64 * 2 ** 20;
 
 /** These entries and their known companions: a unit is only served whole, so it must be kept whole. */
@@ -39,7 +39,7 @@ export function companionsOf<T extends Beside>(path: string, files: readonly T[]
   });
 }
 
-/** A file in the directory of another one, or below it, from there, with forward slashes. */
+/** The relative path of a file in or below the directory of another one, with forward slashes. */
 export function nameBeside(path: string, other: string): string {
   return other.slice(join(dirname(path), sep).length).replaceAll(sep, '/');
 }

@@ -29,7 +29,7 @@ import { type Beside, companionsOf, knownBeside, nameBeside, relBeside } from '.
 /** A copy in progress, as seen by a waiting caller. */
 export type CopyInProgress = Pick<Job, 'state' | 'ended' | 'awaited' | 'view'>;
 
-/** What is known to lie beside a source. The directory is not listed again before `listAgainAt`, monotonic ms. */
+/** The known files beside a source. The directory is not listed again before `listAgainAt`, monotonic ms. */
 interface Known {
   files: Beside[];
   listAgainAt: number;
@@ -44,7 +44,7 @@ export interface CompanionsDeps {
   /** Files excluded by the settings are not copied as companions either. */
   isLeftOut(file: { path: string; rel: string; category: string | null }, size: number): boolean;
   sources: {
-    /** A source and what its loaders may open in its directory. Rejects when the source does not answer. */
+    /** A source and the files that its loaders may open in its directory. Rejects when the source does not answer. */
     filesBeside(path: string): Promise<Beside[]>;
     stat(source: Entry & Pick<WantedFile, 'medium'>, patience: 'command'): Promise<SourceState>;
     /** The first bytes of a source. Rejects when it does not give them. */
@@ -53,12 +53,12 @@ export interface CompanionsDeps {
   clock: Clock;
 }
 
-/** How copies fail whose source cannot be read. */
+/** Error codes of copies whose source cannot be read. */
 const unreadable: ReadonlySet<ErrorCode> = new Set(['SOURCE_IO', 'SOURCE_MISSING', 'FORBIDDEN']);
 
 /**
- * A file requested this long after the last listing has its directory listed again, ms. Twice as long after each listing that
- * showed nothing new, up to the second figure: programs that ask without end would keep a disk busy with listings.
+ * Minimum interval between two listings of a requested file's directory, ms. It doubles after each listing that shows nothing new, up to
+ * the second figure, because programs that ask without end would keep a disk busy with listings.
  */
 const listAgainMs = 5000;
 const mostListAgainMs = 30_000;
@@ -113,7 +113,7 @@ export class Companions {
     };
   }
 
-  /** To be called when a copy was served: names the copies that its loader may open too to `given`, and counts their use. */
+  /** To be called when a copy was served: passes the copies that its loader may also open to `given`, and counts their use. */
   handedOut(path: string, tier: TierName, given: GivenBeside): void {
     if (!isModelName(path)) return;
     for (const file of this.#of(path)) {
@@ -139,13 +139,13 @@ export class Companions {
     });
   }
 
-  /** No program can read its source: a loader misses it beside the source just as beside the copy. */
+  /** Whether no program can read its source, so that a loader misses it beside the source as well. */
   #isUnreadable({ path }: Beside): boolean {
     const code = this.#deps.copier.failures.last(path)?.code;
     return code !== undefined && unreadable.has(code);
   }
 
-  /** Those of the files in its directory that loaders open beside a source and that may be cached. */
+  /** The files in its directory that loaders open beside a source and that may be cached. */
   #companionsOf<T extends Beside>(path: string, files: readonly T[]): T[] {
     const entry = this.#deps.catalog.entries.byPath(path);
     const category = entry?.category ?? null;
@@ -215,7 +215,7 @@ export class Companions {
     }
   }
 
-  /** A copy of it is there, or a program's own file in its place; or no copy of it can be made. */
+  /** Whether a copy of it, or a program's own file in its place, exists; or no copy of it can be made. */
   #isThere(path: string, file: Beside, tierName: TierName): boolean {
     const { catalog, tiers, copier } = this.#deps;
     if (this.#copyOf(file, tierName) || this.#isUnreadable(file)) return true;
@@ -230,7 +230,7 @@ export class Companions {
     return written || tier.hasForeign(tier.placeOf(entry.root, relBeside(entry, file.path)).path);
   }
 
-  /** Without the projectors that are made for another model: their names do not tell it. */
+  /** The companions without projectors made for another model, which their names do not show. */
   async #fitting(path: string, all: readonly Beside[], companions: Beside[]): Promise<Beside[]> {
     const own = all.find((file) => file.path === path);
     const isAsked = (file: Beside) => isNamelessProjector(basename(file.path), basename(path));
@@ -265,7 +265,7 @@ export class Companions {
     );
   }
 
-  /** As the catalog knows it, which hears of changes from listings and from watches. */
+  /** The present fingerprint from the catalog, which follows listings and watches. */
   #now({ path, fingerprint }: Beside): Fingerprint {
     return this.#deps.catalog.find(path)?.entry.fingerprint ?? fingerprint;
   }

@@ -21,7 +21,7 @@ export interface DeduplicatorDeps {
   log: Log;
 }
 
-/** Equal files that a copy may fail to be joined with, in use or on a disk without hard links, before it is left as it is. */
+/** Maximum number of failed joins of a copy (in use, or on a disk without hard links) before it is left alone. */
 const mostRefusals = 8;
 
 interface Sealed extends Copy {
@@ -98,7 +98,7 @@ export class Deduplicator implements AsyncDisposable {
     if (first === null || first !== second) return null;
     const inUse = await tier.openFiles();
     const [older, newer] = a.id < b.id ? [a, b] : [b, a];
-    // Else the names of many equal files would wander from one to the next.
+    // Otherwise the names of many equal files would move from one to the next.
     const isRicher = catalog.duplicates.names(older.placement) > catalog.duplicates.names(newer.placement);
     const [least, most] = isRicher ? [newer, older] : [older, newer];
     const leaves = [least, most].find((copy) => evictor.mayBeReplaced(copy, inUse));
@@ -117,7 +117,7 @@ export class Deduplicator implements AsyncDisposable {
       newProof = await prepareManifest(tier.partialDir, { ...proof, seal: stays.seal });
       // No awaits from here on: a lookup between the file and its row would find the copy damaged.
       const mayBe = [leaves, stays].every((copy) => this.#isCurrent(copy)) && evictor.mayBeReplaced(leaves, new Set());
-      // A name that led to another file than its row says would count as damaged.
+      // A name that leads to another file than its row says would count as damaged.
       if (!mayBe || !catalog.isWritable()) return null;
       const freed = evictor.frees(leaves);
       // Large files take a while to remove: not in this turn.
@@ -162,7 +162,7 @@ function isSealed(copy: Copy): copy is Sealed {
 }
 
 function areDuplicates(one: Sealed, other: Sealed): boolean {
-  // Programs write to what lies beside a model: it shares no file with others.
+  // Programs write to files beside a model: those share no file with others.
   if (!isModelName(one.path) || !isModelName(other.path)) return false;
   const inService = one.state === 'ready' && other.state === 'ready' && one.placement !== other.placement;
   return inService && one.content === other.content && one.form === other.form && one.seal.mtimeNs === other.seal.mtimeNs;

@@ -50,7 +50,7 @@ export class Demoter implements AsyncDisposable {
   #stopped = false;
   readonly #rounds: Periodic;
   #unsubscribe: () => void = () => {};
-  /** A copy was evicted for space since `#release` last ran. */
+  /** Whether a copy was evicted for space since `#release` last ran. */
   #pushedOut = false;
 
   constructor(deps: DemoterDeps) {
@@ -86,8 +86,8 @@ export class Demoter implements AsyncDisposable {
   }
 
   /**
-   * A copy whose source is gone is restored, and stands on no other from then on: nothing else has its bytes. Sources that do not
-   * answer are no reason.
+   * Restores a copy whose source is gone, so that it stands on no other: nothing else has its bytes. Sources that do not answer
+   * are no reason.
    */
   async #detach(): Promise<void> {
     const { catalog, sources, copier, mode } = this.#deps;
@@ -151,7 +151,7 @@ export class Demoter implements AsyncDisposable {
     return { limit, used: catalog.placements.usedUnderLimit(from), cold: catalog.placements.usedBytes(to) };
   }
 
-  /** A compressed copy of this very content is no obstacle: it needs not be made again. */
+  /** Whether other copies stand on this one. A compressed copy of this very content is no obstacle: it need not be made again. */
   #isBase({ id, root, rel }: Entry): boolean {
     const { catalog, tiers } = this.#deps;
     if (catalog.copies.readyOf(id).some(({ form }) => form === 'compressed')) return false;

@@ -9,12 +9,12 @@ import { parseSafetensors, safetensorsJsonSize } from '../weights/safetensors.ts
 /** Reads the first bytes of a source. @throws CacheError */
 export type ReadHead = (file: SourceFile, bytes: number) => Promise<Uint8Array>;
 
-/** Most headers fit, so one read is enough, bytes. */
+/** Size of the first read, bytes: one read is enough for most headers. */
 const firstBytes = 256 * 1024;
 
 /**
- * Plans a variant by its model's header: a model that none is made of is refused before anything is copied.
- * @returns bytes of the variant: as expected, and the most that it can turn out to have
+ * Plans a variant by its model's header: an unsuitable model is refused before anything is copied.
+ * @returns expected and maximum size of the variant, bytes
  * @throws CacheError CORRUPT or BAD_REQUEST for such a model, and as `head`
  */
 export async function foreseeVariant(

@@ -6,12 +6,12 @@ import type { Tier } from '../tiers/tier.ts';
 import type { Demoter } from './demoter.ts';
 import { type RoomAheadDeps, unusedFor } from './room-ahead.ts';
 
-/** What copies on the SSD have to keep to. */
+/** The bounds of copies on the SSD. */
 export interface AllBounds {
   bound: Bound;
-  /** Most bytes of each category that has a quota. */
+  /** Maximum bytes of each category that has a quota. */
   quotas: ReadonlyMap<string, number>;
-  /** Copies unused for so long leave; null = never. */
+  /** Idle time after which copies are evicted, ms; null = never. */
   maxAgeMs: number | null;
 }
 
@@ -25,18 +25,18 @@ export interface LimitKeeperDeps extends RoomDeps, Pick<RoomAheadDeps, 'clock' |
     warning(leaving: Leaving, graceMs: number): string;
     settle(): void;
   };
-  /** A copy not yet accounted for might have to stay. */
+  /** Nothing leaves before accounting is complete, because an unaccounted copy may have to stay. */
   accounts: { readonly complete: boolean };
   /** Null when compressing is off. */
   demoter: Pick<Demoter, 'consider'> | null;
   log: Log;
-  /** How long bounds that were narrowed between two runs wait before copies leave for them, ms. */
+  /** Grace period before copies leave for bounds that were narrowed between two runs, ms. */
   graceMs?: number;
 }
 
 const usualGraceMs = 60_000;
 
-/** Copies that were in use when the limit was lowered leave later: the tier is checked again after so long, ms. */
+/** Interval between checks of the tier while copies in use exceed a lowered limit, ms. */
 const lookAgainMs = 20_000;
 
 /** Keeps the SSD tier within limit and floor: at the start, and when one of them has changed. */
@@ -51,7 +51,7 @@ export class LimitKeeper implements Disposable {
     this.#deps = deps;
   }
 
-  /** The coming cost of narrower bounds; null = none. */
+  /** The pending cost of narrower bounds; null = none. */
   get warning(): string | null {
     return this.#warning;
   }

@@ -41,8 +41,8 @@ export class CopyPlanner {
   }
 
   /**
-   * Has a file copied with the companions that loaders open. A compressed one goes into memory where that is better, every other
-   * one to the SSD. Null when nothing is missing.
+   * Has a file copied with the companions that loaders open. A compressed one goes into memory if that is better, all others to the
+   * SSD. Null when nothing is missing.
    */
   request(file: WantedFile, priority: Priority): CopyInProgress | null {
     return this.#promotion?.restore(file, priority) ?? this.#companions.request(file, priority);
@@ -69,7 +69,7 @@ export class CopyPlanner {
     return this.#copier.failures.recent(path);
   }
 
-  /** What a source was when its content was known last, if other hosts or the store that they share may give it without the source; else null. */
+  /** The last known fingerprint of a source whose content other hosts or the shared store may give; null when they cannot. */
   withoutSource(source: NamedSource & { path: string }): Fingerprint | null {
     return this.#farm?.heldByOthers(source.path)?.fingerprint ?? this.#sharedStore?.withoutSource(source) ?? null;
   }

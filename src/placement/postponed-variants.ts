@@ -7,7 +7,7 @@ interface Postponed {
   timer: NodeJS.Timeout;
 }
 
-/** Variants that cannot be made for the time being, by path: each is tried again, as copies are, after longer and longer pauses. */
+/** Variants that cannot be made at present, by path: each is retried with a growing backoff, like copies. */
 export class PostponedVariants implements Disposable {
   readonly #retry: (path: string) => void;
   readonly #all = new Map<string, Postponed>();
@@ -28,12 +28,12 @@ export class PostponedVariants implements Disposable {
     this.#all.set(path, { error, waitMs, timer: setTimeout(() => this.#retry(path), waitMs).unref() });
   }
 
-  /** What these wait for has come. */
+  /** To be called when the condition that these variants wait for holds: retries them. */
   retry(isMeant: (path: string) => boolean): void {
     for (const path of this.#all.keys()) if (isMeant(path)) this.#retry(path);
   }
 
-  /** It was made, or is not to be made. */
+  /** Forgets a variant that was made or given up. */
   drop(path: string): void {
     clearTimeout(this.#all.get(path)?.timer);
     this.#all.delete(path);

@@ -19,7 +19,7 @@ export interface PromotionDeps {
   copier: Pick<Copier, 'request' | 'activeJob' | 'failures'>;
   /** The RAM tier. */
   tier: Tier;
-  /** The bounds that copies which come by themselves keep to. */
+  /** The bounds of copies made without a request. */
   bound(tier: Tier): Bound;
   policy(): Policy;
   mode(): Mode;

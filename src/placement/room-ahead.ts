@@ -17,21 +17,21 @@ export interface RoomAheadDeps extends RoomDeps {
   events: Events;
   log: Log;
   mode(): Mode;
-  /** A copy not yet accounted for might have to stay. */
+  /** Nothing leaves before accounting is complete, because an unaccounted copy may have to stay. */
   accounts: { readonly complete: boolean };
   water(): {
     /** Bytes in the SSD tier above which copies leave, down to the second; `high` is null when they never do. */
     high: number | null;
     low: number;
   };
-  /** Copies unused for so long leave, ms; null = never. */
+  /** Idle time after which copies are evicted, ms; null = never. */
   maxAgeMs(): number | null;
 }
 
-/** Copies grow old while nothing happens: a look after this pause, ms. */
+/** Interval between checks, ms, because copies also grow old without events. */
 const lookEveryMs = 10 * 60_000;
 
-/** Lets copies leave ahead of need, so that no copy waits for it: what was unused for too long, and above high water the least valuable. */
+/** Evicts copies ahead of need, so that no copy waits for it: those idle for too long, and above high water the least valuable ones. */
 export class RoomAhead implements AsyncDisposable {
   readonly #deps: RoomAheadDeps;
   readonly #rounds: Periodic;
@@ -43,7 +43,7 @@ export class RoomAhead implements AsyncDisposable {
     this.#rounds = new Periodic(() => this.#look(), { everyMs: lookEveryMs, onError });
   }
 
-  /** Looks at once, after every copy, and periodically. */
+  /** Checks at once, after every copy, and periodically. */
   start(): void {
     this.#unsubscribe = this.#deps.events.subscribe((name) => {
       if (name === 'job-done' || name === 'accounting') void this.look();
@@ -51,7 +51,7 @@ export class RoomAhead implements AsyncDisposable {
     void this.look();
   }
 
-  /** Resolves when all has left that has to, and never rejects. */
+  /** Evicts due copies; resolves when that is done, and never rejects. */
   look(): Promise<void> {
     return this.#rounds.now();
   }
@@ -77,7 +77,7 @@ export class RoomAhead implements AsyncDisposable {
   }
 }
 
-/** The copies that no program has used for so long, ms, and that may leave; null = none. */
+/** The evictable copies that no program has used for this time, ms; null = none. */
 export async function unusedFor(
   ageMs: number | null,
   { catalog, clock, evictor, tiers }: Pick<RoomAheadDeps, 'catalog' | 'clock' | 'evictor' | 'tiers'>,

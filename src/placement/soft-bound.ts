@@ -10,8 +10,8 @@ export interface SoftBoundDeps {
 }
 
 /**
- * The bound that memory is kept to. What is above may be filled on request, and for the moment until the next trimming. A copy that
- * is larger by itself moves the bound, so that it stays until the policy prefers others.
+ * The soft limit of memory. Requested copies may exceed it, as may others until the next trimming. A single copy that is larger moves
+ * the bound, so that it stays until the policy prefers others.
  */
 export function softBound({ catalog, bound, ramSoft }: SoftBoundDeps, tier: Tier): Bound {
   const { limit, floor } = bound(tier);

@@ -15,19 +15,19 @@ import type { VariantReport } from '../variants/report.ts';
 
 export interface VariantFolderDeps {
   catalog: Catalog;
-  /** That of the cache directory, where variants lie beside the copies. */
+  /** The tier of the cache directory, which holds variants beside the copies. */
   tier: Pick<PosixTier, 'dir' | 'state'>;
   stateDir: string;
   sources: {
     /** The category and name by which ComfyUI asks for a file. */
     nameOf(path: string): { category: string; name: string } | null;
-    /** Makes a folder of the daemon's own known as a root: what lies in it loads as fast as a copy. */
+    /** Registers a folder of the daemon as a root whose files load as fast as copies. */
     addOwn(path: string): void;
   };
   log: Log;
 }
 
-/** What a variant's file tells. */
+/** The facts in a variant's file. */
 interface FoundVariant extends Pick<VariantReport, 'recipe' | 'source'>, Pick<VariantRow, 'bytes' | 'facts'> {
   mtimeNs: string;
 }
@@ -42,7 +42,7 @@ export class VariantFolder {
     this.directory = join(deps.tier.dir, 'variants');
   }
 
-  /** The place of a variant: that of its source below its category. @throws CacheError BAD_REQUEST when the disk cannot have it */
+  /** The place of a variant: that of its source below its category. @throws CacheError BAD_REQUEST for a name that the disk refuses */
   placeOf(source: { path: string; rel: string }, name: string): string {
     const known = this.#deps.sources.nameOf(source.path) ?? { category: 'other', name: source.rel.split(sep).join('/') };
     const folders = known.name.split('/').slice(0, -1);
@@ -52,8 +52,8 @@ export class VariantFolder {
   }
 
   /**
-   * The variant that lies under a path, and which a new one may take the place of.
-   * @returns its mtime, ns; null = nothing lies there  @throws CacheError CONFLICT when a file that is none of ours lies there
+   * The variant at a path, which a new one may replace.
+   * @returns its mtime, ns; null = no file  @throws CacheError CONFLICT when a foreign file has that path
    */
   formerAt(path: string): string | null {
     const there = lstatSync(path, { bigint: true, throwIfNoEntry: false });
@@ -64,8 +64,8 @@ export class VariantFolder {
   }
 
   /**
-   * Whether a variant is of its source as it is. One that was only touched (its rights, its links) has the same bytes, which shows once
-   * its copy was compared.
+   * Whether a variant matches its present source. A source that was only touched (its rights, its links) has the same bytes, which is
+   * known once its copy was compared.
    */
   isOf({ path, source, fingerprint }: VariantRow, now: Fingerprint): boolean {
     if (isSameFingerprint(fingerprint, now)) return true;
@@ -79,7 +79,7 @@ export class VariantFolder {
     return isPlainFile(path);
   }
 
-  /** Tells ComfyUI of the folder; it looks there also while no daemon runs. */
+  /** Registers the folder with ComfyUI, which also reads it while no daemon runs. */
   show(): void {
     mkdirSync(this.directory, { recursive: true, mode: 0o755 });
     this.#list([{ name: 'variants', path: this.directory, category: null }]);
@@ -93,8 +93,8 @@ export class VariantFolder {
   }
 
   /**
-   * Forgets variants whose files are gone, and takes in those that the catalog has lost, or that were put in their place just before
-   * the last daemon ended. Nothing while the disk is away.
+   * Forgets variants whose files are gone, and adopts those that the catalog has lost, or that were renamed just before the last daemon
+   * ended. Does nothing while the disk is away.
    */
   async settle(): Promise<void> {
     const { catalog, tier, log } = this.#deps;
@@ -110,11 +110,11 @@ export class VariantFolder {
     });
     if (gone.length > 0) log.warn({ paths: gone.map(({ path }) => path) }, 'variants were removed by another program');
     if (catalog.variants.count() > 0) this.show();
-    // ComfyUI watches a list that is there.
+    // ComfyUI watches only an existing list.
     else this.#list([]);
   }
 
-  /** What the file itself tells of how it was made; null when it is no variant. */
+  /** The report in the file's own metadata; null when it is no variant. */
   reportOf(path: string): VariantReport | null {
     try {
       return reportIn(path);
@@ -129,7 +129,7 @@ export class VariantFolder {
     const { catalog, tier } = this.#deps;
     if (tier.state() === 'away') throw new CacheError('CACHE_AWAY', 'the cache disk is away');
     try {
-      // What lies there while none is known is another's.
+      // A file there without a known variant is foreign.
       if (catalog.variants.byPath(path) && isPlainFile(path)) rmSync(path);
     } catch (error) {
       throw new CacheError('IN_USE', `${path} cannot be removed now (${errnoOf(error)})`, { hint: 'a program has it open' });
@@ -153,7 +153,7 @@ export class VariantFolder {
     if (isNew) this.#deps.catalog.variants.finish(path, found);
   }
 
-  /** What is to be known of a file that is there; null when it is no variant. */
+  /** The facts of an existing file; null when it is no variant. */
   #factsOf(path: string): FoundVariant | null {
     const report = isPlainFile(path) ? this.reportOf(path) : null;
     if (!report) return null;
@@ -164,7 +164,7 @@ export class VariantFolder {
     return { recipe, source, facts, bytes: Number(size), mtimeNs: String(mtimeNs) };
   }
 
-  /** Folders that became empty go, and with the last variant their own one. */
+  /** Removes empty folders, and the folder of all variants after the last one. */
   #pruneAbove(path: string): void {
     for (let folder = dirname(path); folder.startsWith(this.directory); folder = dirname(folder)) {
       try {

@@ -33,29 +33,29 @@ export interface VariantMakerDeps {
     head: ReadHead;
   };
   mode(): Mode;
-  /** Most bytes of variants. */
+  /** Maximum size of all variants, bytes. */
   variantsLimit(): number;
   log: Log;
 }
 
-/** A variant that was ordered, and why it was not made. */
+/** An ordered variant, and why it was not made. */
 export interface FailedVariant {
   order: Omit<VariantOrder, 'bytes' | 'replaces'>;
   error: CacheError;
 }
 
-/** Failures that are remembered. */
+/** Maximum number of remembered failures. */
 const keepFailed = 20;
-/** Failures that pass by themselves: of the NAS, of the cache's disk, of a program that has the file open. */
+/** Transient failures: of the NAS, of the cache's disk, of a program that has the file open. */
 const passing: ReadonlySet<ErrorCode> = new Set(['SOURCE_AWAY', 'CACHE_AWAY', 'IN_USE']);
 
-/** Has variants made: from what was asked for, over the copy of the model and a job, to what became of it. */
+/** Makes variants: from the request, through the copy of the model and a job, to the outcome. */
 export class VariantMaker implements Disposable {
   readonly #deps: VariantMakerDeps;
   readonly #failed = new Map<string, FailedVariant>();
-  /** Those whose source is being copied, and the copy's job. */
+  /** Variants whose source is being copied, with the copy's job. */
   readonly #waiting = new Map<string, Job | null>();
-  /** What those on their way are expected to take, bytes. */
+  /** Expected size of each pending variant, bytes. */
   readonly #expected = new Map<string, number>();
   readonly #postponed = new PostponedVariants((path) => this.#retry(path));
   #hasEnded = false;
@@ -64,13 +64,13 @@ export class VariantMaker implements Disposable {
     this.#deps = deps;
   }
 
-  /** What is on its way stays ordered for the next start. */
+  /** Pending variants stay ordered for the next start. */
   [Symbol.dispose](): void {
     this.#hasEnded = true;
     this.#postponed[Symbol.dispose]();
   }
 
-  /** Goes on with what the last run did not finish, of which nothing is reserved any more. */
+  /** Resumes unfinished variants of the last run, whose reservations are gone. */
   async resume(): Promise<void> {
     const { catalog, mode } = this.#deps;
     const orders = catalog.variants.orders().filter(({ path }) => !this.#isOnItsWay(path));
@@ -81,7 +81,7 @@ export class VariantMaker implements Disposable {
     for (const order of orders) this.#again(order).catch((error) => this.#fail(order, toCacheError(error)));
   }
 
-  /** The sources of a root answer again: what waits for them is made. */
+  /** To be called when the sources of a root answer again: makes the variants that wait for them. */
   rootIsBack(root: string): void {
     const { catalog, sources } = this.#deps;
     this.#postponed.retry((path) => sources.locate(catalog.variants.order(path)?.source ?? '')?.root === root);
@@ -99,15 +99,15 @@ export class VariantMaker implements Disposable {
     const { catalog } = this.#deps;
     const { to, ...rest } = JSON.parse(recipe) as Recipe;
     await this.make({ model: source, ...(to && { to }), ...rest });
-    // The model may be again what the former variant was made of, or have another category.
+    // The model may be the one of the former variant again, or have another category.
     if (!this.#isOnItsWay(path)) await catalog.write(() => catalog.variants.giveUp(path));
   }
 
   /**
-   * Has a variant made; one that is there or on its way is not made again. A former one stays until the new one is whole.
+   * Has a variant made, unless it exists or is pending. A former one stays until the new one is whole.
    * @returns its path
-   * @throws CacheError NOT_FOUND, BAD_REQUEST, CORRUPT for a model that no variant is made of; TOO_LARGE, NO_SPACE beyond what variants
-   *   may take; CONFLICT, NOT_ADMITTED, SOURCE_AWAY, …
+   * @throws CacheError NOT_FOUND, BAD_REQUEST, CORRUPT for a model without variants; TOO_LARGE, NO_SPACE beyond the limit of
+   *   variants; CONFLICT, NOT_ADMITTED, SOURCE_AWAY, …
    */
   async make({ model, to, fastMatmul = false, dropUnused = false }: VariantRequest): Promise<string> {
     const { catalog, folder, mode } = this.#deps;
@@ -131,7 +131,7 @@ export class VariantMaker implements Disposable {
     return path;
   }
 
-  /** How the making of a variant stands: its job or its source's copy, and why it waits or the last attempt failed. */
+  /** The state of a pending variant: its job or its source's copy, and why it waits or the last attempt failed. */
   standing(path: string): { job: Job | null; error: CacheError | null } {
     const job = this.#deps.copier.variantJob(path) ?? this.#waiting.get(path) ?? null;
     const waits = job ? null : this.#postponed.errorOf(path);
@@ -142,7 +142,7 @@ export class VariantMaker implements Disposable {
     return [...this.#failed.values()];
   }
 
-  /** Ends the making of a variant, and forgets that it failed. */
+  /** Cancels a pending variant, and forgets its failure. */
   async cancel(path: string): Promise<void> {
     const { catalog, copier } = this.#deps;
     const job = copier.variantJob(path);
@@ -156,7 +156,7 @@ export class VariantMaker implements Disposable {
     await catalog.write(() => catalog.variants.giveUp(path));
   }
 
-  /** True when a variant is there or on its way. @throws CacheError CONFLICT when that of another model has its path */
+  /** True when a variant exists or is pending. @throws CacheError CONFLICT when a variant of another model has its path */
   #needsNothing(path: string, { path: source, fingerprint }: SourceFile): boolean {
     const { variants } = this.#deps.catalog;
     const row = variants.byPath(path);
@@ -167,7 +167,7 @@ export class VariantMaker implements Disposable {
     return (isCurrent && this.#deps.folder.has(path)) || this.#isOnItsWay(path);
   }
 
-  /** Bytes of those on their way that have reserved nothing yet. */
+  /** Expected bytes of pending variants without a reservation. */
   #promised(): number {
     const { variants } = this.#deps.catalog;
     return [...this.#expected].reduce((sum, [path, bytes]) => sum + (variants.order(path)?.bytes === 0 ? bytes : 0), 0);
@@ -177,7 +177,7 @@ export class VariantMaker implements Disposable {
     return this.#waiting.has(path) || this.#deps.copier.variantJob(path) !== undefined;
   }
 
-  /** The first file of that name which is there, or does not answer and has a copy. */
+  /** The first file of that name that exists, or that does not answer and has a copy. */
   async #located(model: string): Promise<Located & SourceFile> {
     const { sources } = this.#deps;
     const [category = '', ...rest] = model.split('/');
@@ -227,7 +227,7 @@ export class VariantMaker implements Disposable {
     }
   }
 
-  /** A source on a slow disk is read once: by its copy. */
+  /** Has the source copied first: a source on a slow disk is read only once. */
   async #copied(file: SourceFile & Located, variant: string): Promise<void> {
     const { copier } = this.#deps;
     if (file.medium === 'ssd' || this.#copyOf(file.path, file.fingerprint)) return;
@@ -245,7 +245,7 @@ export class VariantMaker implements Disposable {
     return entry ? tiers.soundCopy(plain, fingerprint ?? entry.fingerprint) : null;
   }
 
-  /** A copy is read faster, and does not need the source. */
+  /** The first bytes, read from a copy if possible: that is faster, and does not need the source. */
   async #head(file: SourceFile, bytes: number): Promise<Uint8Array> {
     const copy = this.#copyOf(file.path, file.fingerprint);
     return (copy && (await firstOf(copy.path, bytes))) ?? this.#deps.sources.head(file, bytes);
@@ -268,7 +268,7 @@ export class VariantMaker implements Disposable {
     for (const oldest of this.#failed.keys()) if (this.#failed.size > keepFailed) this.#failed.delete(oldest);
   }
 
-  /** Whether what was ordered can be made later. A server that is going away also fails or refuses reads. */
+  /** Whether an order can be filled later. A server that is going away also fails or refuses reads. */
   async #passes({ path, source }: FailedVariant['order'], { code }: CacheError): Promise<boolean> {
     const { catalog, sources } = this.#deps;
     if (!catalog.variants.order(path)) return false;

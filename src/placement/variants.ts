@@ -17,10 +17,10 @@ import { VariantMaker, type VariantMakerDeps } from './variant-maker.ts';
 export type VariantsDeps = VariantFolderDeps &
   Omit<VariantMakerDeps, 'folder'> & { sources: VariantFolderDeps['sources'] & VariantMakerDeps['sources'] };
 
-/** Layers in a story. */
+/** Maximum number of layers in a `VariantStory`. */
 const mostTold = 5;
 
-/** Smaller models, made on purpose: asked for by name, listed under names of their own, removed by name, never put in another's place. */
+/** Smaller models made on purpose: ordered, listed and removed by name, and never substituted for another model. */
 export class Variants implements Disposable {
   readonly #deps: VariantsDeps;
   readonly #folder: VariantFolder;
@@ -40,18 +40,18 @@ export class Variants implements Disposable {
     return this.#folder.directory;
   }
 
-  /** Makes rows and files agree, and goes on with what the last run did not finish. */
+  /** Makes rows and files agree, and resumes unfinished variants of the last run. */
   async begin(): Promise<void> {
     await this.#folder.settle();
     await this.#maker.resume();
   }
 
-  /** The sources of a root answer again: what waits for them is made. */
+  /** To be called when the sources of a root answer again: makes the variants that wait for them. */
   rootIsBack(root: string): void {
     this.#maker.rootIsBack(root);
   }
 
-  /** Has a variant made; one that is there or on its way is not made again. @throws CacheError as `VariantMaker.make` */
+  /** Has a variant made, unless it exists or is pending. @throws CacheError as `VariantMaker.make` */
   async make(request: VariantRequest): Promise<VariantView> {
     return this.#checked(await this.#maker.make(request));
   }
@@ -62,7 +62,7 @@ export class Variants implements Disposable {
     return { directory: this.directory, bytes: catalog.placements.variantBytes(), limit: variantsLimit(), variants };
   }
 
-  /** What is told of a model with its other facts: the variants made of it, or the one that it is. */
+  /** The variants of a model, or the variant that the path is, for `explain`. */
   about(path: string): VariantStory[] {
     const views = this.#paths().map((variant) => this.#view(variant));
     return views
@@ -82,7 +82,7 @@ export class Variants implements Disposable {
     return { variant: await this.#checked(path), sha256: report.source.sha256, layers: worstFirst(report.layers) };
   }
 
-  /** Removes a variant; the making of one that is on its way ends, and a former one stays. @throws CacheError NOT_FOUND, IN_USE */
+  /** Removes a variant; a pending one is cancelled, and its former one stays. @throws CacheError NOT_FOUND, IN_USE */
   async remove(name: string): Promise<RemovedVariantAnswer> {
     const path = this.#pathOf(name);
     const { bytes } = this.#view(path);
@@ -93,7 +93,7 @@ export class Variants implements Disposable {
     return { path, bytes, formerStays: false };
   }
 
-  /** Of all that are there, are to be made, or could not be made. */
+  /** The paths of all existing, ordered and failed variants. */
   #paths(): string[] {
     const { variants } = this.#deps.catalog;
     const all = [...variants.all(), ...variants.orders(), ...this.#maker.failed().map(({ order }) => order)];
@@ -118,7 +118,7 @@ export class Variants implements Disposable {
     return this.#deps.catalog.variants.byPath(path);
   }
 
-  /** With what its source says now. */
+  /** The view of a variant, checked against its present source. */
   async #checked(path: string): Promise<VariantView> {
     const view = this.#view(path);
     const row = this.#rowOf(path);
@@ -133,7 +133,7 @@ export class Variants implements Disposable {
     return { ...view, state: 'stale', why: `the model that it was made of has changed since: ${why}` };
   }
 
-  /** One that is made anew is on its way; the former one is there until then. */
+  /** The view of a variant; a remade one is pending, and its former one exists until then. */
   #view(path: string): VariantView {
     const [row, order] = [this.#rowOf(path), this.#deps.catalog.variants.order(path)];
     const { job, error } = this.#maker.standing(path);

@@ -1,12 +1,12 @@
 import { type Policy, type PolicyContext, risingWith } from './policy.ts';
 
 const dayMs = 24 * 3600 * 1000;
-/** After so many uses, frequency counts half of its weight. */
+/** Number of uses at which frequency counts half of its weight. */
 const someUses = 4;
 
 /**
- * Weighs age against frequency, 7 to 3: the file that has not been wanted for longest and was used least leaves first. Both
- * approach 1 without reaching it, so that neither a very old file nor a very busy one decides alone.
+ * Weighs age against frequency, 7 to 3: the least recently and least often used file leaves first. Both approach 1 without
+ * reaching it, so that neither a very old file nor a very busy one decides alone.
  */
 export function adaptive({ now }: PolicyContext): Policy {
   const worth = (uses: number, votedAt: number, at: number) =>
@@ -25,10 +25,10 @@ export function adaptive({ now }: PolicyContext): Policy {
   };
 }
 
-/** So long ago that its age is 1. */
+/** A time whose age counts as 1. */
 const never = -Number.MAX_VALUE;
 
-/** 0 for nothing, half for `half`, nearly 1 for much. */
+/** 0 for 0, 0.5 for `half`, nearly 1 for much. */
 function share(amount: number, half: number): number {
   return amount / (amount + half);
 }

@@ -1,11 +1,11 @@
 /**
- * When copies are compressed, and which may be. Compressing begins when there is room for at most this many copies of the next
- * one's size: one for a request meanwhile, and one for the compressed form beside its original.
+ * Compressing begins when room is left for at most this many copies of the next one's size: one for a request meanwhile, and one for the
+ * compressed form beside its original.
  */
 const copiesOfRoom = 2;
 /** A copy larger than the limit divided by this is not compressed: the room it needs is worth more than the saving. */
 const copiesInLimit = 8;
-/** Share of the limit that compressed copies may take: files in constant use shall stay plain. */
+/** Maximum share of the limit for compressed copies, so that files in constant use stay plain. */
 const coldShare = 0.5;
 
 /** Usual size of a compressed file as a share of the original, with some margin. */

@@ -1,27 +1,27 @@
 const dayMs = 24 * 3600 * 1000;
-/** What was foreseen and has not come by then was wrong, ms. */
+/** Time after which an unfulfilled prediction counts as wrong, ms. */
 const lastsMs = dayMs;
-/** Files that are kept in mind. */
+/** Maximum number of remembered files. */
 const most = 1000;
-/** Arrivals that are judged, and how many are taken as right and wrong before the first. */
+/** Number of judged arrivals, and the prior: right ones and all. */
 const [judged, priorRight, priorAll] = [50, 4, 5];
-/** Of arrivals, nothing is expected while so few of them are loaded within a day. */
+/** Minimum share of arrivals loaded within a day; below it nothing is expected of them. */
 const goodEnough = 0.3;
 
-/** Whence a group of files is foreseen: the workflow that likely comes next, or the one that is open. */
+/** The origin of a prediction: the workflow that likely comes next, or the open one. */
 export type Foresaw = 'next' | 'open';
 
 /**
- * Files that will likely be loaded, by their paths, until they are, for a day at most: those of the workflow that comes next, of the one
- * that is open, and new files of the library. How many new files are loaded within a day is measured, and is their probability.
+ * Files that will likely be loaded, by their paths, until they are, for at most a day: those of the next and of the open workflow, and
+ * new files of the library. The measured share of new files loaded within a day is their probability.
  */
 export class ForeseenFiles {
   readonly #groups = new Map<Foresaw, { paths: Set<string>; probability: number; until: number }>();
-  /** When each is given up, wall-clock ms, the first ones first. */
+  /** Expiry of each, wall-clock ms, the first ones first. */
   readonly #arrived = new Map<string, number>();
   #judged: boolean[];
 
-  /** @param judged of `judged` */
+  /** @param judged a former value of `judged` */
   constructor(judged: readonly boolean[] = []) {
     this.#judged = [...judged];
   }
@@ -36,7 +36,7 @@ export class ForeseenFiles {
     return (this.#judged.filter((right) => right).length + priorRight) / (this.#judged.length + priorAll);
   }
 
-  /** These files take the place of what was foreseen in the same way before. @param now wall-clock ms */
+  /** Replaces the earlier predictions of the same origin. @param now wall-clock ms */
   foresee(by: Foresaw, paths: Iterable<string>, { probability, now }: { probability: number; now: number }): void {
     this.#groups.set(by, { paths: new Set(paths), probability, until: now + lastsMs });
   }
@@ -55,7 +55,7 @@ export class ForeseenFiles {
     for (const { paths } of this.#groups.values()) paths.delete(path);
   }
 
-  /** How likely a load of it is. @param now wall-clock ms */
+  /** The probability that it is loaded. @param now wall-clock ms */
   likely(path: string, now: number): number {
     let likely = 0;
     for (const { paths, probability, until } of this.#groups.values()) {

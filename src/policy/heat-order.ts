@@ -2,16 +2,16 @@ import { type Forecast, lastingCounts, speedsOfForgetting } from '../core/demand
 import { lastingOrder, type Votes } from '../core/votes.ts';
 import type { Order, PolicyContext } from './policy.ts';
 
-/** After so long, counts that last would come near the largest number, ms. */
+/** Length of an era, ms: after a longer time scaled counts could overflow. */
 const epochMs = 500 * 24 * 3600 * 1000;
-/** The bound is computed in another way than the score, and rounded in another way. */
+/** Safety factor of the bound, which is computed, and so rounded, differently from the score. */
 const roundedDown = 1 - 1e-9;
 const none: readonly number[] = Array.from({ length: speedsOfForgetting }, () => 0);
 
 /**
- * How the scores of `heat` are ordered. All counts of one half-life fade by the same factor, so scaled to one point of time they change
- * with wishes only: these are the keys. With one half-life they would be the order. With six, what they weigh changes, and their weighted
- * sum bounds the score; bursts and queued prompts come on top.
+ * The order of the scores of `heat`. All counts of one half-life fade by the same factor, so scaled to one point of time they change
+ * with wishes only: these are the keys. With one half-life they would be the order. With six, their weights change, and their weighted
+ * sum bounds the score; bursts and queued prompts are added to it.
  * @param forecastAt null when wishes are not counted yet
  */
 export function heatOrder({ now, secondsPerByte, pace }: PolicyContext, forecastAt: (at: number) => Forecast | null): Order {

@@ -4,14 +4,14 @@ import { heatOrder } from './heat-order.ts';
 import { lossOf } from './leaving.ts';
 import type { Candidate, Policy, PolicyContext } from './policy.ts';
 
-/** What `heat` weighs. */
+/** The weights of `heat`. */
 export interface Weights {
-  /** Wishes that a prompt counts for which will load the file, and a use within the present burst. */
+  /** Weight in wishes of a prompt that will load the file, and of a use within the present burst. */
   queued: number;
   burst: number;
-  /** Wishes that a load counts for which is foreseen with certainty. */
+  /** Weight in wishes of a load foreseen with certainty. */
   foreseen: number;
-  /** A new copy must be worth so much more than what leaves for it that writing it is. */
+  /** Minimum ratio of a new copy's worth to that of the copies that leave for it, which pays for the write. */
   margin: number;
 }
 
@@ -19,10 +19,10 @@ export interface Weights {
 export const usualWeights: Weights = { queued: 100, burst: 3, foreseen: 3, margin: 1 / 0.85 };
 
 /**
- * The copy that saves the least time for each GiB leaves first: the demand that is expected for the file, times the extra seconds that a
- * GiB takes from its source. Expected is what the queue will load, what is foreseen, what the present burst of runs uses, and a forecast from
- * all earlier wishes (core/demand.ts). A file is not copied if it would displace files that save more time. So reading through a library once leaves
- * the cache, and the SSD, unchanged.
+ * The copy that saves the least time per GiB leaves first: the expected demand for the file, times the extra seconds that a GiB takes
+ * from its source. The expected demand is the sum of loads of the queue, foreseen loads, uses in the present burst of runs, and a forecast
+ * from all earlier wishes (core/demand.ts). A file is not copied if it would displace files that save more time. So reading through a
+ * library once leaves the cache, and the SSD, unchanged.
  */
 export function heat(context: PolicyContext): Policy {
   return weighted(context, usualWeights);

@@ -1,9 +1,9 @@
-/** Children of a node. Of 8 numbers in a row, the processor reads all at once. */
+/** Children of a node: 8 numbers fill a cache line. */
 const fan = 8;
 
 /**
- * Rows of numbers in numbered slots, and above each eight of them the least number of each column, above each eight of those the same,
- * up to one node. Level 0 holds the slots. The last column orders equals; it is infinite where a slot is empty.
+ * Rows of numbers in numbered slots; above each eight of them a node with the minimum of each column, and so on up to one node. Level 0
+ * holds the slots. The last column orders equals; it is infinite for an empty slot.
  */
 export class LeastKeys {
   /** Numbers in a row. */
@@ -16,7 +16,7 @@ export class LeastKeys {
     this.#levels = [this.#empty(1)];
   }
 
-  /** Of the node above all others. */
+  /** The level of the topmost node. */
   get top(): number {
     return this.#levels.length - 1;
   }

@@ -1,17 +1,17 @@
-/** What leaves together, with the worth of each of its bytes. */
+/** Copies that leave together, with their worth per byte. */
 export interface Leaver {
   bytes: number;
   score: number;
-  /** A running program was given its path: it leaves only when nothing else is enough. */
+  /** Whether a running program was given its path: then it leaves only when nothing else is enough. */
   given?: boolean;
 }
 
 /** Room that comes free beyond the need is filled by files worth nearly as much as the least valuable one. */
 const refilled = 0.6;
-/** The first ones that may be left out, one at a time, if others lose less. */
+/** Number of the first ones of which one may stay if others lose less. */
 const looked = 8;
 
-/** What is lost when all of these leave for `short` bytes. */
+/** The worth lost when all of these leave for `short` bytes. */
 export function lossOf(leavers: readonly Leaver[], short: number): number {
   let [loss, freed, least] = [0, 0, Number.POSITIVE_INFINITY];
   for (const { bytes, score } of leavers) {
@@ -24,9 +24,9 @@ export function lossOf(leavers: readonly Leaver[], short: number): number {
 }
 
 /**
- * Those that leave so that `short` bytes come free, from all that can in the order in which they leave; all of them when they are not
- * enough. With `packed`, one of the first may stay when that loses less: a large file does not leave for a small one if a few small
- * ones are enough. Takes no more from the sequence than it needs.
+ * The leavers that free `short` bytes, from all candidates in their order; all of them when they are not enough. With `packed`, one of
+ * the first may stay when that loses less: a large file does not leave for a small one if a few small ones are enough. Takes no
+ * more from the sequence than it needs.
  */
 export function leaving<T extends Leaver>(ordered: Iterable<T>, short: number, packed: boolean): T[] {
   const next = ordered[Symbol.iterator]();

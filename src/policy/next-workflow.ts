@@ -1,6 +1,6 @@
 import { type FeatureName, featureNames, WorkflowHabits } from './workflow-habits.ts';
 
-/** All that is learned besides counts: eleven weights with the sums of their squared slopes, and the shares of four forecasts. */
+/** The learned numbers apart from counts: eleven weights with the sums of their squared slopes, and the shares of four forecasts. */
 export interface LearnedNumbers {
   weights: readonly number[];
   slopes: readonly number[];
@@ -11,7 +11,7 @@ export interface LearnedNumbers {
 export interface Guess {
   id: string;
   probability: number;
-  /** The facts that speak for it most against the others, the strongest first; at most three. */
+  /** The features that favour it most against the others, the strongest first; at most three. */
   reasons: { name: FeatureName; part: number }[];
 }
 
@@ -21,7 +21,7 @@ const usualWeights = [0.3, 0.1, 0.2, 0.4, 0.1, 0.1, 0.2, 0.2, 0.2, 0.2, 0.3];
 const rate = 0.1;
 /** Part of each share that goes to all of them at a switch: habits change. */
 const mixing = 0.02;
-/** Features that are a forecast by themselves: what is popular, what followed, what followed lately. */
+/** Features that are forecasts by themselves: popular workflows, followers, recent followers. */
 const forecasts = [0, 2, 3] as const;
 
 const noNumbers: LearnedNumbers = {
@@ -31,9 +31,9 @@ const noNumbers: LearnedNumbers = {
 };
 
 /**
- * Foresees the next workflow. A conditional logit over all known ones (McFadden 1974), corrected at each switch (AdaGrad, Duchi and
- * others 2011), stands beside three simple forecasts; a mixture with fixed shares (Herbster and Warmuth 1998) trusts those that were right
- * of late. Pure: it knows what it is told.
+ * Predicts the next workflow. A conditional logit over all known ones (McFadden 1974), corrected at each switch (AdaGrad, Duchi and
+ * others 2011), is combined with three simple forecasts; a mixture with fixed shares (Herbster and Warmuth 1998) trusts the recently
+ * right ones. Pure: all facts come from the caller.
  */
 export class NextWorkflow {
   readonly #habits = new WorkflowHabits();

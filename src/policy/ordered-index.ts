@@ -5,7 +5,7 @@ import type { Candidate, Order } from './policy.ts';
 /** Candidates with one pace and one label. */
 interface Group<Item> {
   label: string;
-  /** The one that came last stands for the pace of all. */
+  /** The last added one, which represents the pace of all. */
   like: Candidate['entry'];
   keys: LeastKeys;
   /** By slot. */
@@ -13,7 +13,7 @@ interface Group<Item> {
   empty: number[];
 }
 
-/** What is still to be looked at: a node or a slot with a bound of its scores, or an item with its score. */
+/** An element of the search frontier: a node or a slot with a bound of its scores, or an item with its score. */
 interface Found<Item> extends Placed {
   group: Group<Item>;
   bound: ReturnType<Order['bound']>;
@@ -23,11 +23,11 @@ interface Found<Item> extends Placed {
 }
 
 /**
- * Candidates in the order of a policy's scores, lowest first, each found when it is asked for.
+ * Candidates in the order of a policy's scores, lowest first, each found on demand.
  *
- * Scores change all the time, and so may their order: counts fade, each at several speeds, and wishes shift the weight of those. Some
- * numbers of a candidate change with its uses only (`Order`). Of many candidates, the least of each number tells what no score among
- * them is below, at any time. So the search begins with the whole, divides what has the lowest bound, and is sure of a candidate as soon
+ * Scores change all the time, and so may their order: counts fade, each at several speeds, and wishes shift the weights of these. Some
+ * numbers of a candidate change with its uses only (`Order`). The minima of these numbers over many candidates give a lower bound of
+ * their scores at any time. So the search begins with the root, divides the node of the lowest bound, and yields a candidate as soon
  * as its score is below all bounds: the order is exactly that of computing all scores. (Branch and bound over component-wise minima, as
  * in "Branch-and-bound processing of ranked queries", Tao, Hristidis, Papadias, Papakonstantinou 2007.)
  */
@@ -42,12 +42,12 @@ export class OrderedIndex<Item> {
     this.#era = order.era();
   }
 
-  /** Whether it holds for this order, at present; otherwise another one is needed. */
+  /** Whether the index is valid for this order at present; otherwise a new one is needed. */
   isOf(order: Order): boolean {
     return order === this.#order && order.era() === this.#era;
   }
 
-  /** Adds an item, or takes up that its candidate was used. @param tie orders equals @param label for `ascending` */
+  /** Adds an item, or updates it after a use of its candidate. @param tie orders equals @param label for `ascending` */
   put(item: Item, candidate: Candidate, tie: number, label = ''): void {
     const pace = `${label}\0${this.#order.pace(candidate.entry)}`;
     let place = this.#places.get(item);
@@ -74,7 +74,7 @@ export class OrderedIndex<Item> {
     group.empty.push(slot);
   }
 
-  /** Not to be changed meanwhile. @param scoreOf the policy's score at `tick` @param isWanted by label; all when left out */
+  /** Must not be changed meanwhile. @param scoreOf the policy's score at `tick` @param isWanted by label; all when left out */
   *ascending(
     tick: number,
     scoreOf: (item: Item) => number,

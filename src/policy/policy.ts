@@ -14,27 +14,27 @@ export interface PolicyContext {
   now(): number;
   /** Extra time of a byte from the file's source instead of a copy, seconds; never 0. */
   secondsPerByte(entry: Candidate['entry']): number;
-  /** Sources with the same answer have the same `secondsPerByte` at any time; each its own when left out. */
+  /** Sources with an equal pace have equal `secondsPerByte` at any time; left out, each source has its own. */
   pace?(entry: Candidate['entry']): string;
-  /** What all wishes have shown; null or left out before the first one. */
+  /** The habits learned from all wishes; null or left out before the first one. */
   habits?(): Habits | null;
-  /** How many prompts in the queue will load this source; 0 when left out. */
+  /** Number of prompts in the queue that will load this source; 0 when left out. */
   expected?(path: string): number;
-  /** How many of these wait for another one, so that a copy begun at once comes in time; all when left out. */
+  /** Number of these that wait for another prompt, so that a copy begun at once comes in time; all when left out. */
   expectedLater?(path: string): number;
-  /** How likely this source is loaded soon, though nobody has asked for it yet; 0 when left out. */
+  /** Probability that this source is loaded soon without a request yet; 0 when left out. */
   foreseen?(path: string): number;
 }
 
 /**
- * How the scores of a policy follow from numbers that change with the uses of a file only, its keys. With every key at least as large, the
- * score is at least as large. So an index finds the lowest score without computing all (see `OrderedIndex`).
+ * Derives a policy's scores from keys, numbers of a file that change with its uses only. Scores are monotonic in every key, so an index
+ * finds the lowest score without computing all (see `OrderedIndex`).
  */
 export interface Order {
   keys(candidate: Candidate): readonly number[];
-  /** What else the score depends on, beside time: the bound holds for candidates with the same answer. */
+  /** The other input of the score apart from time: the bound holds for candidates with an equal pace. */
   pace(entry: Candidate['entry']): string;
-  /** For `tick` and the present: from the least keys of some candidates with this pace, what no score of theirs is below. */
+  /** For `tick` and the present: a lower bound of the scores of candidates with this pace, from their minimum keys. */
   bound(tick: number, like: Candidate['entry']): (keys: Float64Array, from: number) => number;
   /** Keys hold as long as this stays the same. */
   era(): number;
@@ -45,9 +45,9 @@ export interface Policy {
   readonly name: string;
   /** Whether one of the first may stay when others lose less (see `leaving`); otherwise they leave strictly by their scores. */
   readonly packed?: boolean;
-  /** Whether its scores know what is foreseen; otherwise nothing leaves for a copy that is only foreseen. */
+  /** Whether its scores include foreseen loads; otherwise nothing leaves for a foreseen copy. */
   readonly foresees?: boolean;
-  /** Whether it knows of a prompt that will load this source, and so judges a copy that is made ahead for it; left out = it never does. */
+  /** Whether it knows a prompt that will load this source, and so judges copies made ahead for it; left out = never. */
   expects?(path: string): boolean;
   /** Worth of keeping the copy at logical time `tick`; the lowest leaves first. Pure, apart from the context. */
   score(candidate: Candidate, tick: number): number;

@@ -1,27 +1,27 @@
-/** Of a prompt that began so long ago, nothing more is expected; nor of one that has waited for a day. Ms. */
+/** Times after which nothing is expected of a running prompt, and of a waiting one, ms. */
 const [runMs, waitMs] = [3600 * 1000, 24 * 3600 * 1000];
-/** A look at the queue may be so old when it is told: a prompt that joined since stays. Ms. */
+/** Maximum age of a reported queue, ms: a prompt that joined since stays. */
 const lookMs = 10_000;
-/** Prompts that are kept in mind. */
+/** Maximum number of remembered prompts. */
 const most = 1000;
 
 interface Prompt {
   files: ReadonlySet<string>;
-  /** Those that nobody has loaded since; of use only where nothing tells of the queue. */
+  /** Files that no program has loaded since; used only while the queue is unknown. */
   left: Set<string>;
   /** Wall-clock ms: when it was queued, or began. */
   since: number;
 }
 
 /**
- * The files that a queue of prompts has still to load, by their paths. A file counts once for each waiting prompt that uses it while the
- * prompt before does not: of prompts in a row with one model only the first loads it. What the running prompt has yet to load counts too.
+ * The pending files of a queue of prompts, by their paths. A file counts once for each waiting prompt that uses it while the prompt
+ * before does not: of prompts in a row with one model only the first loads it. Pending files of the running prompt count too.
  */
 export class QueuedFiles {
   /** In the order of execution; the running one is not among them. */
   #waiting = new Map<string, Prompt>();
   #running: (Prompt & { id: string; loaded: Set<string> }) | null = null;
-  /** Whether the order of the queue was ever told; if not, only loads tell that a prompt has ended. */
+  /** Whether the order of the queue was ever reported; if not, only loads show that a prompt has ended. */
   #isTold = false;
   /** The counts, of all prompts and of those that wait for another one, until something changes or `until`, wall-clock ms. */
   #counts: { all: Map<string, number>; later: Map<string, number> } | null = null;
@@ -46,7 +46,7 @@ export class QueuedFiles {
     this.#counts = null;
   }
 
-  /** The same where nothing else tells of the queue: those that joined it earlier have ended too. */
+  /** The same while the queue is unknown: prompts that joined it earlier have ended too. */
   beginNext(id: string, now: number): void {
     if (this.#waiting.has(id)) {
       for (const earlier of [...this.#waiting.keys()]) {
@@ -57,7 +57,7 @@ export class QueuedFiles {
     this.begin(id, now);
   }
 
-  /** The running prompt has asked for this file. Where nothing tells of the queue, a prompt whose files were all loaded since has ended. */
+  /** The running prompt has asked for this file. While the queue is unknown, a prompt whose files were all loaded since has ended. */
   loaded(file: string): void {
     if (!this.#isTold) this.#endLoaded(file);
     if (!this.#running || this.#running.loaded.has(file)) return;
@@ -73,8 +73,8 @@ export class QueuedFiles {
   }
 
   /**
-   * The queue is this, in the order of execution; prompts that are not in it have ended or were taken out.
-   * @param running the one of them that runs; left out when that is told otherwise
+   * Sets the queue, in the order of execution; prompts that are not in it have ended or were taken out.
+   * @param running the running one; left out when it is reported separately
    */
   is(ids: readonly string[], running: string | null | undefined, now: number): void {
     this.#isTold = true;
@@ -89,13 +89,13 @@ export class QueuedFiles {
     this.#counts = null;
   }
 
-  /** How many prompts will load this file. @param now wall-clock ms */
+  /** Number of prompts that will load this file. @param now wall-clock ms */
   expected(file: string, now: number): number {
     const { all } = this.#counted(now);
     return all.size > 0 ? (all.get(file) ?? 0) : 0;
   }
 
-  /** How many prompts that wait for another one will load this file: a copy that is begun at once comes in time for them. @param now wall-clock ms */
+  /** Number of prompts behind another one that will load this file; a copy begun at once is in time for them. @param now wall-clock ms */
   expectedLater(file: string, now: number): number {
     const { later } = this.#counted(now);
     return later.size > 0 ? (later.get(file) ?? 0) : 0;

@@ -1,14 +1,14 @@
 const dayMs = 24 * 3600 * 1000;
-/** A pause as long ends a sitting, ms. */
+/** Pause that ends a session, ms. */
 const sittingMs = 60 * 60 * 1000;
-/** Workflows that are kept in mind. */
+/** Maximum number of remembered workflows. */
 const most = 200;
-/** Parts of the day that are told apart. */
+/** Number of parts of the day. */
 const dayParts = 6;
 /** Half-lives of the counts, ms. */
 const [weekMs, dayLifeMs, switchMs] = [7 * dayMs, dayMs, 5 * dayMs];
 
-/** The facts of a workflow that a guess goes by; each is 0 or grows with what speaks for it. */
+/** The features of a workflow for a prediction; each is 0 or grows with the evidence for it. */
 export const featureNames = [
   'often used this week',
   'often used today',
@@ -53,7 +53,7 @@ interface Follow {
   lately: Fading;
 }
 
-/** Which workflows were run after which, and when. */
+/** The history of workflows: order and times of their runs. */
 export class WorkflowHabits {
   readonly #known = new Map<string, Known>();
   readonly #follows = new Map<string, Map<string, Follow>>();
@@ -150,7 +150,7 @@ export class WorkflowHabits {
     this.#pairs.set(pair, pairs);
   }
 
-  /** The ones used longest ago, and all that followed them. */
+  /** Forgets the least recently used workflows, and their followers. */
   #forget(): void {
     for (const oldest of [...this.#known.keys()].slice(0, -most)) {
       this.#known.delete(oldest);
@@ -174,7 +174,7 @@ function normalised(counts: readonly number[], least: number): number[] {
   return counts.map((count) => (count + least) / sum);
 }
 
-/** Counts as shares; the fewer there are, the more of it is the usual share of each. */
+/** Counts as shares, smoothed with the usual share of each; the fewer counts, the more. */
 function backedOff(counts: readonly number[], usual: readonly number[]): number[] {
   const sum = counts.reduce((all, count) => all + count, 0);
   return counts.map((count, k) => (count + 2 * (usual[k] ?? 0)) / (sum + 2));

@@ -9,7 +9,7 @@ interface TierSpace {
 
 /**
  * Whether a copy that was just used belongs in a faster and smaller place. Judged by its worth before this use: by last use every
- * file would be the most recent, and files used in turns would displace each other for ever. A file without earlier uses waits for
+ * file would be the most recent, and files used in turns would displace each other without end. A file without earlier uses waits for
  * its second use. Pure.
  * @param before the file before this use  @param tick logical time
  */

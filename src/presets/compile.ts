@@ -5,7 +5,7 @@ import { fillOpen, openSlot } from './open-slots.ts';
 import type { Compiled, Preset } from './preset.ts';
 import { fill, type PlacedImage, type Settings, type SlotValue } from './slots.ts';
 
-/** A preset with all that decides its prompt, but for where the models lie. */
+/** A preset with everything that decides its prompt, except for the places of the models. */
 export interface Chosen {
   preset: Preset;
   /** Null when there is no choice. */

@@ -10,7 +10,7 @@ const weights = z.strictObject({ dev: file, distilled: file, textEncoder: file }
 const shared = {
   name: z.string(),
   models: weights,
-  /** The same in fewer bits, as they are published. */
+  /** The same in fewer bits, as published. */
   quantized: weights,
   /** Doubles width and height between two stages. */
   upscaler: file,
@@ -18,11 +18,11 @@ const shared = {
   distilledLora: file,
   distilledLoraStrength: z.number(),
   icLora: file,
-  /** Of the distilled model's first stage. */
+  /** Sampler of the distilled model's first stage. */
   distilledSampler: z.enum(['euler', 'euler_ancestral']),
-  /** The H.264 quality (CRF) of images in its training. */
+  /** The H.264 quality (CRF) of its training images. */
   imageCompression: z.number().int(),
-  /** Pixels and frames that are decoded at once. */
+  /** Size of a decoded tile, in pixels and frames. */
   decode: z.strictObject({
     tile_size: z.number(),
     overlap: z.number(),

@@ -7,7 +7,7 @@ import type { ModelFile, NameOf } from './graph.ts';
 export interface FindModelsDeps {
   /** The state of these files, in their order. */
   check(names: readonly { category: string; name: string }[]): Promise<WarmItem[]>;
-  /** Names of the files of a category that are called `stem`, whatever their extension and folder. */
+  /** The files of a category named `stem`, with any extension and in any folder. */
   withStem(category: string, stem: string): Promise<readonly string[]>;
   fingerprintOf(path: string): Promise<Fingerprint | 'missing' | null>;
 }
@@ -16,11 +16,11 @@ export interface FindModelsDeps {
 export interface FoundModels {
   models: PresetModel[];
   nameOf: NameOf;
-  /** What they are: another file is another identity, whatever its name. */
+  /** Their identities: another file has another identity, even with the same name. */
   identities: (Record<string, unknown> | null)[];
 }
 
-/** Looks for the files of a preset: under the name that they are published with, in any folder of their category. */
+/** Looks for the files of a preset: under their published names, in any folder of their category. */
 export async function findModels(deps: FindModelsDeps, files: readonly ModelFile[]): Promise<FoundModels> {
   const first = await deps.check(files);
   const found = await Promise.all(files.map((file, index) => elsewhere(deps, file, first[index] as WarmItem)));
@@ -33,7 +33,7 @@ export async function findModels(deps: FindModelsDeps, files: readonly ModelFile
 }
 
 interface Found {
-  /** By which ComfyUI knows it. */
+  /** Its name in ComfyUI. */
   name: string;
   item: WarmItem;
 }
@@ -53,7 +53,7 @@ function nameInComfyui(name: string): string {
   return process.platform === 'win32' ? name.replaceAll('/', '\\') : name;
 }
 
-/** Of a file below the model folders. */
+/** Path of a file below the model folders. */
 export function pathOf({ category, name }: ModelFile): string {
   return `${category}/${name}`;
 }

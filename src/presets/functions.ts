@@ -4,7 +4,7 @@ import type { ApiPrompt } from './graph.ts';
 import { Library } from './library.ts';
 import type { PlacedImage } from './slots.ts';
 
-/** What all fifteen take. The usual values stand in docs/PRESETS.md. */
+/** The common options of all fifteen. The usual values are in docs/PRESETS.md. */
 export interface VideoOptions {
   prompt: string;
   /** Default `ltx-2.3`. */
@@ -16,7 +16,7 @@ export interface VideoOptions {
   frames?: number;
   /** Frames a second. */
   fps?: number;
-  /** Of 64 bits; a `bigint` or a text of digits keeps all of them. */
+  /** Seed of 64 bits; a `bigint` or a text of digits keeps all of them. */
   seed?: number | bigint | string;
   /** File below ComfyUI's output folder. */
   output?: string;
@@ -31,7 +31,7 @@ export interface DistilledOptions extends VideoOptions {
 }
 
 export interface TextToVideoOptions extends DistilledOptions {
-  /** What to keep away from. */
+  /** The negative text. */
   negative?: string;
   steps?: number;
 }

@@ -5,18 +5,18 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Compiled } from './preset.ts';
 
 export interface GraphTableDeps {
-  /** The rows, while there is a place for them. */
+  /** The rows, while a store for them exists. */
   memo: { withGraphs<T>(use: (rows: GraphRows) => T, options?: { create?: boolean }): T | null };
   clock: Pick<Clock, 'now'>;
-  /** Most graphs. */
+  /** Maximum number of graphs. */
   size(): number;
   isMemoryShort(): Promise<boolean>;
 }
 
-/** A graph that was not used for so long is compiled again, ms. */
+/** Idle time after which a graph is removed, ms. */
 const ttlMs = 30 * 86_400_000;
 
-/** Compiled graphs by what decides them, over restarts; the one used longest ago leaves first. While memory is short, half as many stay. */
+/** Compiled graphs by their key, over restarts; the least recently used leaves first. While memory is short, half as many stay. */
 export class GraphTable {
   readonly #deps: GraphTableDeps;
   #hits = 0;
@@ -26,7 +26,7 @@ export class GraphTable {
     this.#deps = deps;
   }
 
-  /** Counts as a use. */
+  /** The graph of a key; counts as a use. */
   find(key: string): Compiled | null {
     const row = this.#deps.memo.withGraphs((rows) => {
       const found = rows.find(key);
@@ -39,7 +39,7 @@ export class GraphTable {
     return row && { prompt: parseForPrinting(row.prompt) as Compiled['prompt'], models: JSON.parse(row.models) };
   }
 
-  /** Without a use. */
+  /** Whether the table has a graph of this key; counts no use. */
   has(key: string): boolean {
     return this.#deps.memo.withGraphs((rows) => rows.find(key) !== undefined) ?? false;
   }
@@ -62,7 +62,7 @@ export class GraphTable {
     this.#deps.memo.withGraphs((rows) => rows.trim(most, this.#deps.clock.now()));
   }
 
-  /** @returns how many left */
+  /** @returns the number of removed graphs */
   clear(): number {
     return this.#deps.memo.withGraphs((rows) => rows.trim(0, this.#deps.clock.now())) ?? 0;
   }

@@ -1,9 +1,9 @@
 import { type InputsOf, type NodeClass, nodeClasses, type OutputsOf } from './node-classes.ts';
 
-/** A graph as ComfyUI's `POST /prompt` takes it. */
+/** A graph in the format of ComfyUI's `POST /prompt`. */
 export type ApiPrompt = Record<string, { class_type: string; inputs: Record<string, unknown> }>;
 
-/** A model file that a preset loads, and where it is published. */
+/** A model file that a preset loads, with the address of its publication. */
 export interface ModelFile {
   /** ComfyUI's folder name. */
   category: string;
@@ -12,7 +12,7 @@ export interface ModelFile {
   url: string | null;
 }
 
-/** The name by which ComfyUI knows a file here: it may lie in a folder of its own. */
+/** The name of a file in this ComfyUI: it may be in a subfolder. */
 export type NameOf = (file: ModelFile) => string;
 
 /** Builds an API prompt node by node: each call adds one and gives its outputs. */
@@ -36,7 +36,7 @@ export class Graph {
     return nodeClasses[classType].outputs.map((_kind, slot) => [id, slot] as const) as unknown as OutputsOf<C>;
   }
 
-  /** What a loader's input says to load this file. */
+  /** The value of a loader's input that loads this file. */
   file(file: ModelFile): string {
     this.#models.set(`${file.category}/${file.name}`, file);
     return this.#nameOf(file);

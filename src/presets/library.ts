@@ -9,12 +9,12 @@ import type { Preset } from './preset.ts';
 import { presetOfFile } from './prompt-file.ts';
 
 const mostBytes = 4 * 2 ** 20;
-/** It stands in addresses and on command lines. */
+/** The form of a name, which is used in addresses and on command lines. */
 const nameForm = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 
 const ownFiles = join(packageDir, 'config', 'presets');
 
-/** A preset's name and, for a file that cannot be used, why. */
+/** A preset's name and, for an unusable file, the reason. */
 export interface Listed {
   name: string;
   preset: Preset | null;
@@ -25,7 +25,7 @@ export interface Listed {
 
 /**
  * All presets: those for LTX, those of `config/presets`, and the user's own in `presets` of the state directory. A file of the user
- * counts from the next question on; it cannot take the name of another preset.
+ * counts from the next request on; it cannot take the name of another preset.
  */
 export class Library {
   readonly #userFiles: string | null;

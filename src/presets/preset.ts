@@ -4,7 +4,7 @@ import type { Settings, Slot } from './slots.ts';
 
 export interface Compiled {
   prompt: ApiPrompt;
-  /** In load order. */
+  /** The models, in load order. */
   models: ModelFile[];
 }
 
@@ -12,7 +12,7 @@ export interface Compiled {
 export interface Preset {
   name: string;
   description: string;
-  /** The models that it can be made for, the usual one first; empty when there is no choice. */
+  /** The families that it supports, the usual one first; empty when there is no choice. */
   families: readonly FamilyName[];
   slots: readonly Slot[];
   /** The text of its file; left out for those that autocached builds itself. */

@@ -21,7 +21,7 @@ export interface PresetsDeps extends FindModelsDeps, GraphTableDeps {
   objectInfo(): unknown;
 }
 
-/** The presets of this machine, compiled for the models that lie here. */
+/** The presets of this machine, compiled for its models. */
 export class Presets {
   readonly #deps: PresetsDeps;
   readonly #library: Library;
@@ -59,7 +59,7 @@ export class Presets {
     };
   }
 
-  /** What each preset lacks, with its usual settings. Each file is asked for once. */
+  /** The missing files of each preset, with its usual settings. Each file is looked up once. */
   async files(): Promise<PresetFiles[]> {
     const graphs = this.#library.list().flatMap(({ preset }) => (preset ? usualFilesOf(preset) : []));
     const distinct = new Map(graphs.flatMap(({ files }) => files.map((file) => [pathOf(file), file])));
@@ -79,7 +79,7 @@ export class Presets {
     return this.#table.view();
   }
 
-  /** @returns how many graphs left */
+  /** @returns the number of removed graphs */
   clearGraphs(): number {
     return this.#table.clear();
   }
@@ -90,7 +90,7 @@ export class Presets {
   }
 
   /**
-   * Compiles the presets for LTX whose models are all here under their own names, with their usual settings. Each file is asked for
+   * Compiles the presets for LTX whose models are all present under their own names, with their usual settings. Each file is looked up
    * once. Never throws.
    */
   async warmUp(): Promise<void> {
@@ -111,7 +111,7 @@ export class Presets {
     await this.#table.keep(key, { preset: chosen.preset.name, config, compiled: graphOf(chosen, found.nameOf) });
   }
 
-  /** What decides the graph, and its key. */
+  /** The files and settings that decide the graph, and its key. */
   async #look(chosen: Chosen): Promise<{ found: FoundModels; key: string; config: string }> {
     const { preset, family } = chosen;
     const { models }: Compiled = graphOf(chosen);
@@ -129,7 +129,7 @@ function lacking(prompt: Compiled['prompt'], objectInfo: unknown): string[] {
   return [...classes].filter((name) => !Object.hasOwn(objectInfo, name));
 }
 
-/** @throws CacheError SOURCE_MISSING or SOURCE_AWAY that lists every file that is not here, and where it is published */
+/** @throws CacheError SOURCE_MISSING or SOURCE_AWAY that lists every missing file with the address of its publication */
 export function assertComplete({ name, models }: Pick<CompiledAnswer, 'name' | 'models'>): void {
   const absent = models.filter(({ state }) => state !== 'here');
   if (absent.length === 0) return;
@@ -158,7 +158,7 @@ function usualOf(preset: Preset): Chosen[] {
   return preset.families.map((family) => choose(preset, { ...usual(preset), family }));
 }
 
-/** What the required slots take for a graph that serves any text; keyframes usually lie at both ends. */
+/** Values of the required slots for a graph that serves any text; keyframes are usually at both ends. */
 function usual({ slots }: Pick<Preset, 'slots'>): Record<string, unknown> {
   const required = slots.filter((slot) => slot.default === undefined);
   return Object.fromEntries(required.map((slot) => [slot.name, usualValue(slot)]));

@@ -13,16 +13,16 @@ const prompt = z.record(z.string(), node);
 const model = z.strictObject({ category: z.string(), name: z.string(), url: z.url().nullable().default(null) });
 const described = z.strictObject({
   description: z.string().default(''),
-  /** What a slot means. */
+  /** Description of each slot. */
   slots: z.record(z.string(), z.string()).default({}),
-  /** Where the files that it loads are published. */
+  /** Addresses of the files that it loads. */
   models: z.array(model).default([]),
   prompt,
 });
 
 /**
  * A preset that is an API prompt with slots in its texts: `"text": "{{prompt}}, at night"`, `"seed": "{{seed=0}}"`. A text that is
- * one slot takes the type of what fills it. The prompt may stand alone, or with its description and the places of its models.
+ * one slot takes the type of its value. The file is the prompt alone, or has a description and the places of its models too.
  * @throws CacheError BAD_REQUEST with the fault
  */
 export function presetOfFile(name: string, text: string): Preset {
@@ -89,14 +89,14 @@ function literal(text: string): SlotValue {
   return numeral.test(text) ? numberOf(text) : text;
 }
 
-/** Those that it names, with their addresses as far as the file tells them. */
+/** The files that the prompt names, with the addresses given in the file. */
 function modelsOf(prompt: ApiPrompt, told: readonly ModelFile[]): ModelFile[] {
   const urls = new Map(told.map(({ category, name, url }) => [`${category}/${name}`, url]));
   const found = analyze(prompt).models.flatMap(({ category, name }) => (category === null ? [] : [{ category, name }]));
   return found.map((file) => ({ ...file, url: urls.get(`${file.category}/${file.name}`) ?? null }));
 }
 
-/** The prompt with the names by which ComfyUI knows the files here. */
+/** The prompt with the names of the files in this ComfyUI. */
 function renamed(prompt: ApiPrompt, models: readonly ModelFile[], nameOf: NameOf | undefined): ApiPrompt {
   if (!nameOf) return prompt;
   const names = new Map(models.map((file) => [file.name, nameOf(file)]));

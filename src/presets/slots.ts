@@ -6,7 +6,7 @@ export interface PlacedImage {
   frame: number;
 }
 
-/** What a slot is filled with; integers beyond 2^53 are `bigint`. */
+/** The value of a slot; integers beyond 2^53 are `bigint`. */
 export type SlotValue = string | number | bigint | boolean | readonly PlacedImage[];
 
 /** All slots of a preset, filled. */
@@ -15,16 +15,16 @@ export type Settings = Readonly<Record<string, SlotValue>>;
 interface Common {
   name: string;
   meaning: string;
-  /** Left out: it must be given. */
+  /** Left out = the slot is required. */
   default?: SlotValue;
-  /** It stays open in the compiled graph: one graph serves every text and seed. */
+  /** Whether it stays open in the compiled graph, which then serves every text and seed. */
   isOpen?: boolean;
 }
 
 interface Bounds {
   min: number;
   max: number;
-  /** It is a multiple of this, and `plus` more. */
+  /** It must be a multiple of this, plus `plus`. */
   multipleOf?: number;
   plus?: number;
 }
@@ -36,9 +36,9 @@ export type Slot = Common &
     | ({ kind: 'integer' | 'number' } & Bounds)
     /** A whole number of 64 bits. */
     | { kind: 'seed' }
-    /** `only` is the frame at which an image may lie. */
+    /** `only` is the one frame that may have an image. */
     | { kind: 'images'; least: number; most: number; only?: number }
-    /** A text, number or switch, as the prompt of a file has it. */
+    /** A text, number or switch, of the type in the file's prompt. */
     | { kind: 'any' }
   );
 
@@ -46,7 +46,7 @@ const mostSeed = 2n ** 64n - 1n;
 const mostText = 100_000;
 
 /**
- * Fills the slots of a preset, each by what is given or by its default. Numbers may be given as texts.
+ * Fills the slots of a preset, each with its given value or its default. Numbers may be given as texts.
  * @throws CacheError BAD_REQUEST that names every wrong one
  */
 export function fill(slots: readonly Slot[], given: Readonly<Record<string, unknown>>): Settings {
@@ -102,7 +102,7 @@ const readers: { [Kind in Slot['kind']]: Reader<Kind> } = {
 /** As JSON writes numbers. */
 export const numeral = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 
-/** Of a numeral; an integer keeps its digits. */
+/** The value of a numeral; an integer keeps its digits. */
 export function numberOf(text: string): number | bigint {
   const number = Number(text);
   return Number.isInteger(number) && !Number.isSafeInteger(number) && /^-?\d+$/.test(text) ? BigInt(text) : number;

@@ -15,48 +15,48 @@ export interface ExecuteDeps {
   memo: Memo;
   log: Log;
   workflows: {
-    /** ComfyUI's shim tells of the prompts that it gets. */
+    /** Whether ComfyUI has a shim, which reports its prompts. */
     readonly hasShim: boolean;
     prefetchUnlessTold(document: unknown, promptId: string): Promise<void>;
   };
 }
 
-/** A prompt on its way to ComfyUI. */
+/** A prompt that is to run in ComfyUI. */
 export interface Execution {
   server: ComfyuiServer;
   plan: Plan;
-  /** The prompt, parsed, and as it was written. */
+  /** The prompt, parsed and as written. */
   prompt: unknown;
   text: string;
-  /** What people know it by. */
+  /** Its label in lists. */
   label: string;
-  /** Nothing that is known is to be taken for it. */
+  /** Whether no kept result may be used for it. */
   fresh: boolean;
   /** The right to compute it; null when its result is stored without one. */
   lease: string | null;
   keep: { ttlMs?: number | null; staleMs?: number; tags: readonly string[] };
-  /** The plan again: files may have been replaced meanwhile. */
+  /** Makes the plan again, because files may have been replaced meanwhile. */
   planNow(): Promise<Plan>;
   signal: AbortSignal;
-  /** Nodes have their names in the structure. */
+  /** Told of progress; nodes have their names in the structure. */
   onProgress(progress: PromptRunProgress): void;
 }
 
-/** What a run gave. */
+/** The outcome of a run. */
 export interface Executed {
   kept: KeptPrompt;
   reason: PromptReason;
   why: string | null;
   stored: boolean;
-  /** Since it was computed. */
+  /** Time since it was computed. */
   ageMs: number;
 }
 
-/** Copies are queued in that time, or behind the prompt, ms. */
+/** Maximum time for queueing copies before the prompt is sent, ms. */
 const prefetchMs = 2000;
 const cancelMs = 10_000;
 
-/** Runs a prompt in ComfyUI, and keeps what it gives. @throws PromptError, CacheError; then nothing is kept */
+/** Runs a prompt in ComfyUI, and keeps its outputs. @throws PromptError, CacheError; then nothing is kept */
 export async function execute(deps: ExecuteDeps, execution: Execution): Promise<Executed> {
   const { memo } = deps;
   const { server, plan, signal, lease } = execution;
@@ -70,7 +70,7 @@ export async function execute(deps: ExecuteDeps, execution: Execution): Promise<
   const { outputs: files, why: noRoom } = await takeFiles({ server, memo }, made, signal);
   const kept = renamed({ promptId, outputs: files, values: made.values }, (node) => names.get(node) ?? node);
   if (!place) return { kept, reason: 'MISS', why: null, stored: false, ageMs: 0 };
-  // Copies that were made meanwhile tell the content of models.
+  // Copies that were made meanwhile have the hashes of models.
   const now = (await execution.planNow()).place;
   const changed = now?.key === place.key ? null : 'a file that it reads was changed while it ran';
   const why = noRoom ?? whyPartial(plan, outputs, refused) ?? changed;
@@ -95,7 +95,7 @@ export async function execute(deps: ExecuteDeps, execution: Execution): Promise<
   };
 }
 
-/** A run that is given up is taken out of ComfyUI too. */
+/** Runs the prompt; when the run is given up, removes it from ComfyUI too. */
 async function runInComfyui(
   { workflows, log }: ExecuteDeps,
   { server, prompt, text, fresh, signal }: Execution,
@@ -128,10 +128,10 @@ async function runInComfyui(
   }
 }
 
-/** Why a run is given up: the daemon stops. ComfyUI may go on. */
+/** The reason to give a run up when the daemon stops; ComfyUI may continue. */
 export const closing = new CacheError('CANCELLED', 'the daemon stops');
 
-/** A result is whole when all that put out something did. */
+/** Why a result is partial, such as an output node without outputs; null when it is whole. */
 function whyPartial({ read }: Plan, outputs: NodeOutputs, [refused]: readonly string[]): string | null {
   if (refused !== undefined) return `ComfyUI has left out a part of it: it refuses node ${refused}`;
   const { classes, executed } = read;

@@ -5,27 +5,27 @@ import { LRUCache } from 'lru-cache';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { Fingerprint } from '../core/types.ts';
 
-/** What a file was when it was looked at. */
+/** The identity of a file when it was checked. */
 export interface FileIdentity {
   path: string;
-  /** By size and time of change, or by content where that is quick to read. */
+  /** Identity by size and time of change, or by content if that is quick to read. */
   known: string;
-  /** By content; null when nobody has read it yet. */
+  /** Identity by content; null while unknown. */
   content: string | null;
 }
 
 export interface IdentitiesDeps {
-  /** The file as it is now; null when it does not answer. */
+  /** The present fingerprint of the file; null when it does not answer. */
   fingerprintOf(path: string): Promise<Fingerprint | 'missing' | null>;
-  /** What the catalog knows of a source. */
+  /** The catalog's facts of a source. */
   cataloged(path: string): { fingerprint: Fingerprint; content: string | null } | null;
 }
 
-/** Files of no more bytes are known by their content at once. */
+/** Maximum size of a file that is identified by its content at once, bytes. */
 const readAtOnce = 32 * 2 ** 20;
 const mostHashes = 10_000;
 
-/** Which files results came from: a file that was replaced is another one, whatever its name. */
+/** Identifies the files that results came from: a replaced file is another one, even with the same name. */
 export class Identities {
   readonly #deps: IdentitiesDeps;
   readonly #hashes = new LRUCache<string, Promise<string>>({ max: mostHashes });
@@ -34,18 +34,18 @@ export class Identities {
     this.#deps = deps;
   }
 
-  /** Of a model: its content where a copy was made, or compared, before. Null when it is not there. */
+  /** Identity of a model: its content if a copy was made or compared before. Null when it does not exist. */
   async ofModel(path: string): Promise<FileIdentity | null> {
     const found = await this.#deps.fingerprintOf(path);
     const cataloged = this.#deps.cataloged(path);
-    // One that does not answer now is what it was.
+    // A model that does not answer keeps its last identity.
     const now = found === null ? (cataloged?.fingerprint ?? 'missing') : found;
     if (now === 'missing') return null;
     const content = cataloged && isSameFingerprint(cataloged.fingerprint, now) ? cataloged.content : null;
     return { path, known: stampOf(now), content };
   }
 
-  /** Of a file that was given to ComfyUI: its content. Null when it is not there, or is no file. */
+  /** Identity of an input file of ComfyUI: its content. Null when it does not exist, or is no file. */
   async ofInput(path: string): Promise<FileIdentity | null> {
     const found = await this.#deps.fingerprintOf(path);
     if (found === null || found === 'missing') return null;
@@ -65,7 +65,7 @@ export class Identities {
   }
 }
 
-/** Its name and inode may change with the way to it. */
+/** The stamp of a fingerprint, without the inode, which may differ by access path. */
 function stampOf({ size, mtimeNs, ctimeNs }: Fingerprint): string {
   return ctimeNs === undefined ? `${size} ${mtimeNs}` : `${size} ${mtimeNs} ${ctimeNs}`;
 }

@@ -7,11 +7,11 @@ import type { ReadPrompt } from './read-prompt.ts';
 /** A file, not a model, that a node reads. */
 export interface InputFile {
   node: string;
-  /** As the prompt names it. */
+  /** Its name in the prompt. */
   name: string;
-  /** Where it lies on this machine; null when that is not known. */
+  /** Its path on this machine; null = unknown. */
   path: string | null;
-  /** Its node needs it; else it is only called like a file. */
+  /** Whether its node needs it; else the text only looks like the name of a file. */
   isNeeded: boolean;
 }
 
@@ -21,7 +21,7 @@ const longest = 1024;
 
 /**
  * The files that the executed nodes read from ComfyUI's directories, or by their paths.
- * @param isModel texts that name a model, which are looked for elsewhere
+ * @param isModel recognises texts that name a model, which are looked up elsewhere
  */
 export function inputFilesOf(
   { executed, classes, literals }: ReadPrompt,
@@ -36,14 +36,14 @@ export function inputFilesOf(
     return inputTexts(node, { classes, literals, budget }).texts.flatMap(({ input, text }): InputFile[] => {
       const isNeeded = named.includes(input);
       if (text === '' || text.length > longest || /[\n\0]/.test(text) || input === 'filename_prefix') return [];
-      // Stock nodes read only what they are known to read.
+      // Stock nodes read only the inputs known to name files.
       if (!isNeeded && (isStock || isModel(node.id, text) || !(media.test(nameIn(text)) || isAbsolute(text)))) return [];
       return [{ node: node.id, name: text, path: pathOf(text, directories), isNeeded: isNeeded || isAbsolute(text) }];
     });
   });
 }
 
-/** `a.png [output]` lies in another directory. */
+/** `a.png [output]` is in another directory. */
 const annotated = /^(.*) \[(input|output|temp)\]$/s;
 
 function nameIn(text: string): string {

@@ -4,14 +4,14 @@ import { CacheError } from '../core/errors.ts';
 import type { Memo } from '../memo/memo.ts';
 import type { Made, MadeFile } from './outputs.ts';
 
-/** A file of a result; without a name of its bytes where these could not be kept. */
+/** A file of a result; without a hash if its bytes could not be kept. */
 export interface KeptOutput extends MadeFile {
   contentType: string;
   size: number | null;
   sha256: string | null;
 }
 
-/** What a run gave, as it is kept: nodes by their names in the structure, so that it is told to any prompt that computes the same. */
+/** The kept outputs of a run: nodes have their names in the structure, so that any prompt that computes the same can use them. */
 export interface KeptPrompt {
   promptId: string;
   outputs: KeptOutput[];
@@ -50,13 +50,13 @@ function isNoRoom(error: unknown): error is CacheError {
   return error instanceof CacheError && (error.code === 'NO_SPACE' || error.code === 'BODY_TOO_LARGE');
 }
 
-/** As the value of a result. */
+/** The JSON text of kept outputs, as the value of a result. */
 export function textOf({ promptId, outputs, values }: KeptPrompt): string {
   const files = outputs.map(({ sha256, ...file }) => ({ ...file, blob: { $blob: sha256 } }));
   return JSON.stringify({ promptId, outputs: files, values });
 }
 
-/** The same again. */
+/** Parses such a value. */
 export function keptIn(value: unknown): KeptPrompt {
   const { promptId, outputs, values } = value as Omit<KeptPrompt, 'outputs'> & {
     outputs: (Omit<KeptOutput, 'sha256'> & { blob: { $blob: string } })[];
@@ -64,13 +64,13 @@ export function keptIn(value: unknown): KeptPrompt {
   return { promptId, values, outputs: outputs.map(({ blob, ...file }) => ({ ...file, sha256: blob.$blob })) };
 }
 
-/** With other names of nodes. */
+/** The same with other names of nodes. */
 export function renamed(kept: KeptPrompt, nameOf: (node: string) => string): KeptPrompt {
   const named = <Of extends { node: string }>(one: Of): Of => ({ ...one, node: nameOf(one.node) });
   return { ...kept, outputs: kept.outputs.map(named), values: kept.values.map(named) };
 }
 
-/** What whoever asks is told. */
+/** The answer to a client. */
 export function answerOf(
   kept: KeptPrompt,
   about: Pick<PromptAnswer, 'reason' | 'why' | 'stored' | 'key' | 'ageMs'>,

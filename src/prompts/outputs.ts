@@ -13,7 +13,7 @@ export interface Made {
   values: { node: string; name: string; value: unknown }[];
 }
 
-/** What nodes have put out: their files, and all else. */
+/** The outputs of nodes: files and other values. */
 export function madeBy(outputs: NodeOutputs): Made {
   const made: Made = { files: [], values: [] };
   for (const [node, byName] of Object.entries(outputs)) {

@@ -10,32 +10,32 @@ import { type ReadPrompt, readPromptText } from './read-prompt.ts';
 import { whyUnrepeatable } from './repeatable.ts';
 import { structureOf } from './structure.ts';
 
-/** All results of prompts are of this namespace. */
+/** The namespace of all results of prompts. */
 export const ns = 'prompts';
 
 export interface PlanDeps {
   identities: Identities;
   workflows: {
     analyze(document: unknown): Promise<WorkflowAnswer>;
-    /** ComfyUI's description of its nodes, where it is known. */
+    /** ComfyUI's description of its nodes, if known. */
     readonly objectInfo: unknown;
   };
-  /** Of the namespace. */
+  /** Version of the namespace. */
   version(): string;
 }
 
-/** A prompt as it is asked with. */
+/** A requested prompt. */
 export interface Planned {
-  /** The JSON as it was written, and parsed. */
+  /** The JSON as written, and parsed. */
   text: string;
   prompt: unknown;
   repeatable: readonly string[];
 }
 
-/** Where a prompt's result is kept. */
+/** The place of a prompt's result. */
 export interface Place {
   key: string;
-  /** The same with all models by their content; null when that is not known of each. A result is found under both. */
+  /** The key with all models by their content; null unless every content is known. A result is found under both keys. */
   contentKey: string | null;
   /** The files that it comes from. */
   deps: readonly string[];
@@ -43,14 +43,14 @@ export interface Place {
 
 export interface Plan {
   read: ReadPrompt;
-  /** By node: its name in the structure. */
+  /** Names in the structure, by node id. */
   names: ReadonlyMap<string, string>;
   place: Place | null;
-  /** Why there is none. */
+  /** Why the prompt has no place. */
   bypass: { reason: PromptReason; why: string } | null;
 }
 
-/** What the result of a prompt depends on. @throws CacheError BAD_REQUEST when it is no API prompt */
+/** Plans a prompt: finds everything that its result depends on. @throws CacheError BAD_REQUEST when it is no API prompt */
 export async function planOf(deps: PlanDeps, { text, prompt, repeatable }: Planned, facts: ComfyuiFacts): Promise<Plan> {
   const read = readPromptText(text, deps.workflows.objectInfo);
   const structure = structureOf(read.graph);
@@ -79,10 +79,10 @@ export async function planOf(deps: PlanDeps, { text, prompt, repeatable }: Plann
   return { read, names, place, bypass: null };
 }
 
-/** A file, and what the prompt calls it. */
+/** A file with its name in the prompt. */
 type NamedFile = FileIdentity & { name: string };
 
-/** The files that a prompt is computed from; or why one of them cannot be told. */
+/** The files that a prompt is computed from; or why one of them is unknown. */
 async function filesOf(
   { identities, workflows }: PlanDeps,
   read: ReadPrompt,

@@ -17,31 +17,31 @@ export interface PromptsDeps extends ServersDeps, Omit<PlanDeps, 'version'>, Omi
   workflows: PlanDeps['workflows'] & ExecuteDeps['workflows'];
 }
 
-/** A prompt that somebody wants the outputs of. */
+/** A prompt whose outputs a client wants. */
 export interface AskedPrompt extends Planned {
-  /** The preset that it is of; null = of none. */
+  /** The preset of the prompt; null = none. */
   preset: string | null;
   /** Address of the ComfyUI; null = the usual one. */
   comfyui: string | null;
-  /** Runs it, whatever is known, and replaces that. */
+  /** Whether to run it despite a kept result, and replace that. */
   fresh: boolean;
-  /** How long its result is kept, if it comes to that. */
+  /** The lifetime of its result, if that is kept. */
   keep: Execution['keep'];
 }
 
-/** Who waits for it. */
+/** A waiting client. */
 export interface Waiting {
-  /** Aborts when whoever asks is gone. A run that nobody waits for is stopped in ComfyUI. */
+  /** Aborts when the client is gone. A run without waiting clients is stopped in ComfyUI. */
   signal: AbortSignal;
-  /** After so long the run goes on alone, ms; null = never. */
+  /** Timeout after which the run continues without the client, ms; null = none. */
   waitMs: number | null;
   onProgress(progress: PromptRunProgress): void;
 }
 
-/** Nobody waits longer, ms. */
+/** Maximum wait of any client, ms. */
 const longestMs = 24 * 3600_000;
 
-/** What the plane of results answers. */
+/** An answer of the plane of results. */
 interface Found {
   state: 'hit' | 'stale' | 'miss' | 'compute' | 'timeout' | 'error';
   value?: unknown;
@@ -50,7 +50,7 @@ interface Found {
   refresh?: string;
 }
 
-/** A prompt, and what is known of it. */
+/** A prompt with its plan. */
 interface Task {
   asked: AskedPrompt;
   server: ComfyuiServer;
@@ -58,7 +58,7 @@ interface Task {
   plan: Plan;
 }
 
-/** Whole prompts of ComfyUI: what one gave is found again, and equal ones that are asked for at once are run once. */
+/** Whole prompts of ComfyUI: outputs are reused, and concurrent equal prompts are run once. */
 export class Prompts implements AsyncDisposable {
   readonly #deps: PromptsDeps;
   readonly #servers: Servers;
@@ -75,13 +75,13 @@ export class Prompts implements AsyncDisposable {
     this.#underWay = new UnderWay(deps.clock);
   }
 
-  /** The runs that go on. */
+  /** The running prompts. */
   running(): PromptRunView[] {
     return this.#underWay.list();
   }
 
   /**
-   * The outputs of a prompt, known or run.
+   * The outputs of a prompt, kept or newly run.
    * @throws PromptError with ComfyUI's own words, CacheError BAD_REQUEST, FORBIDDEN, UPSTREAM_AWAY, UPSTREAM_SILENT, CANCELLED
    */
   async run(asked: AskedPrompt, waiting: Waiting): Promise<PromptAnswer> {
@@ -99,8 +99,8 @@ export class Prompts implements AsyncDisposable {
   }
 
   /**
-   * Has a prompt run when ComfyUI has nothing else to do, unless it is known.
-   * @throws CacheError BAD_REQUEST, FORBIDDEN, UPSTREAM_AWAY when ComfyUI was never met
+   * Has a prompt run while ComfyUI is idle, unless its result is kept.
+   * @throws CacheError BAD_REQUEST, FORBIDDEN, UPSTREAM_AWAY when ComfyUI was never reached
    */
   async warm(asked: AskedPrompt): Promise<{ key: string; state: 'hit' | 'stale' | 'queued' | 'miss'; why: string | null }> {
     const server = this.#servers.of(asked.comfyui);
@@ -149,7 +149,7 @@ export class Prompts implements AsyncDisposable {
     }
   }
 
-  /** Runs of equal prompts are one; one that may give something else is for itself. */
+  /** The run shared by equal prompts; an unrepeatable prompt has a separate one. */
   #runOf(place: Place | null): SharedRun<Executed> {
     const known = place && this.#runs.get(place.key);
     if (known) return known;
@@ -160,7 +160,7 @@ export class Prompts implements AsyncDisposable {
     return run;
   }
 
-  /** What is known, or the right to compute it; waits for whoever has that. */
+  /** The kept result, or the right to compute it; waits for the holder of that right. */
   async #find({ asked, plan: { place } }: Task, leaves: AbortSignal): Promise<Found> {
     if (!place || asked.fresh) return { state: 'compute' };
     const question = { ns, key: place.key, as: 'value' as const };
@@ -183,7 +183,7 @@ export class Prompts implements AsyncDisposable {
     );
     const ended = outcome
       .catch((error: unknown) => log.debug({ why: messageOf(error) }, 'a prompt was not run to its end'))
-      // Without effect where the result has reached those who wait; else they wait for this run.
+      // Without effect when the waiters have the result; else they wait for this run.
       .then(() => lease !== null && memo.dissolve(lease));
     this.#behind(ended);
     return run;
@@ -203,7 +203,7 @@ export class Prompts implements AsyncDisposable {
     return this.#deps.memo.mode === 'off' ? { ...executed, reason: 'BYPASS_OFF', why: 'results are off' } : executed;
   }
 
-  /** The models may have been written anew, with the same content. */
+  /** Looks for the result by content, because models may have been rewritten with the same bytes. */
   async #byContent(plan: Plan, lease: string | null, { keep, preset }: AskedPrompt): Promise<Executed | null> {
     const { place } = plan;
     if (!place?.contentKey) return null;
@@ -216,7 +216,7 @@ export class Prompts implements AsyncDisposable {
     return { kept, reason: 'HIT', why: null, stored: true, ageMs: found.ageMs ?? 0 };
   }
 
-  /** Copies that were made since it was run tell the content of its models: it is found by that, too. Behind the answer. */
+  /** Stores a result also under its content key, which copies made since the run may have completed. Runs after the answer. */
   #alsoByContent({ plan, asked: { keep, preset } }: Task, { value }: Found): void {
     const { place } = plan;
     const { memo, log } = this.#deps;
@@ -230,7 +230,7 @@ export class Prompts implements AsyncDisposable {
     );
   }
 
-  /** Waited for at the end. @param work never rejects */
+  /** Registers work that is awaited at the end. @param work never rejects */
   #behind(work: Promise<unknown>): void {
     this.#behindAnswers.add(work);
     void work.then(() => this.#behindAnswers.delete(work));
@@ -248,19 +248,19 @@ export class Prompts implements AsyncDisposable {
   }
 }
 
-/** What people know it by. Nothing that was written into it. */
+/** The label of a prompt for lists, without any of its texts. */
 function labelOf({ read: { executed, classes } }: Plan, preset: string | null): string {
   const outputs = executed.filter(({ classType }) => classes.core.outputs.includes(classType));
   return preset ?? [...new Set(outputs.map(({ classType }) => classType)), counted(executed.length, 'node')].join(', ');
 }
 
-/** The ids of nodes by their names in the structure, as the prompt of whoever asks has them. */
+/** The ids of nodes in the client's prompt, by their names in the structure. */
 function idsBy({ names }: Plan): (name: string) => string {
   const ids = new Map([...names].map(([id, name]) => [name, id]));
   return (name) => ids.get(name) ?? name;
 }
 
-/** The server is another version than it was when the prompt was looked at. */
+/** The server has changed its version since the prompt was planned. */
 class OtherFacts extends Error {}
 
 function running({ place }: Plan): PromptAnswer {

@@ -8,18 +8,18 @@ import { NodeClasses } from '../workflow/node-classes.ts';
 import { outputsOf, sourcesOf } from '../workflow/outputs.ts';
 import type { Graph, GraphNode } from '../workflow/types.ts';
 
-/** An API prompt, as far as it is looked into here. */
+/** An API prompt: the fields used here. */
 export interface ReadPrompt {
   graph: Graph;
   classes: NodeClasses;
   literals: Literals;
-  /** Nodes that are executed, or would be. */
+  /** Nodes that ComfyUI would execute. */
   executed: readonly GraphNode[];
 }
 
 /**
- * @param text as it was written: its seeds have more digits than JavaScript's numbers
- * @param objectInfo ComfyUI's description of its nodes, where it is known
+ * @param text the prompt as written: its seeds have more digits than JavaScript's numbers
+ * @param objectInfo ComfyUI's description of its nodes, if known
  * @throws CacheError BAD_REQUEST when it is no API prompt
  */
 export function readPromptText(text: string, objectInfo: unknown): ReadPrompt {

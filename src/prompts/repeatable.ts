@@ -2,12 +2,12 @@ import { limits } from '../workflow/limits.ts';
 import type { GraphNode } from '../workflow/types.ts';
 import type { ReadPrompt } from './read-prompt.ts';
 
-/** Inputs that randomness comes from, in any node: `seed`, `noise_seed`, `sampling_mode.seed`. */
+/** Inputs that are seeds, in any node: `seed`, `noise_seed`, `sampling_mode.seed`. */
 const seedName = /(?:^|[._])seed$/i;
 
 /**
- * Why a prompt may give something else when it is run again; null when it gives the same.
- * @param trusted classes of packs of which whoever asks knows that they repeat
+ * Why a prompt may give other outputs when it is run again; null when it is repeatable.
+ * @param trusted classes of packs that the client declares repeatable
  */
 export function whyUnrepeatable(prompt: ReadPrompt, trusted: ReadonlySet<string>): string | null {
   for (const node of prompt.executed) {
@@ -32,7 +32,7 @@ function whyOf(node: GraphNode, { classes, literals }: ReadPrompt, trusted: Read
     for (const name of new Set([...named, ...wanted])) {
       if (!inputs.has(name)) return `it has no ${name}`;
       const value = literals.of(inputs.get(name));
-      // One that another node computes is as repeatable as that node.
+      // A seed from another node is as repeatable as that node.
       if (value === undefined || typeof value === 'bigint' || (typeof value === 'number' && value >= 0)) continue;
       return `its ${name} is ${JSON.stringify(value)}, which stands for a random one`;
     }

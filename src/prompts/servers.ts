@@ -13,30 +13,30 @@ export interface ServersDeps {
   log: Log;
   /** The ComfyUI of the settings; null = none. Ends with `/`. */
   configured: string | null;
-  /** The directory of the ComfyUI on this machine; null where none, or more than one, is known. */
+  /** The directory of the ComfyUI on this machine; null when none, or more than one, is known. */
   comfyuiDir(): string | null;
-  /** What was known of a server last, over restarts. */
+  /** The last known facts of a server, over restarts. */
   kept: { get(url: string): string | undefined; set(url: string, facts: string): Promise<void> };
 }
 
-/** Where ComfyUI listens unless it is told otherwise. */
+/** ComfyUI's default address. */
 const usual = 'http://127.0.0.1:8188/';
-/** A server that was started anew with another version is noticed so late at most, ms. */
+/** Maximum delay until a server restarted with another version is noticed, ms. */
 const validMs = 3000;
-/** How long is waited for what is known already, ms: a busy ComfyUI answers late. */
+/** Maximum wait for a renewal of known facts, ms: a busy ComfyUI answers late. */
 const renewMs = 50;
 const statsLimits = { bytes: 2 ** 20, ms: 15_000 };
-/** Servers that are remembered in memory. */
+/** Maximum number of servers remembered in memory. */
 const most = 20;
 
-/** As docs/PROMPTS.md says it. */
+/** A warning, described in docs/PROMPTS.md. */
 const inputsElsewhere =
   'the input files of a ComfyUI on another machine are not known here: prompts that read some are run each time, and not kept';
 const nowhere: ComfyuiFacts['directories'] = { input: null, output: null, temp: null };
 
 interface Known {
   facts: ComfyuiFacts;
-  /** Monotonic ms; null when it was known before this start. */
+  /** Monotonic ms; null when the facts are from before this start. */
   at: number | null;
 }
 
@@ -45,7 +45,7 @@ export class Servers implements Disposable {
   readonly #deps: ServersDeps;
   readonly #servers = new Map<string, ComfyuiServer>();
   readonly #known = new Map<string, Known>();
-  /** Servers on other machines that were told of. */
+  /** Servers on other machines for which the warning was logged. */
   readonly #elsewhere = new Set<string>();
   readonly #asking = new InFlight<string, ComfyuiFacts>();
   readonly #closing = new AbortController();
@@ -64,13 +64,13 @@ export class Servers implements Disposable {
     return server;
   }
 
-  /** What a server says of itself now. @throws CacheError UPSTREAM_AWAY, UPSTREAM_SILENT, BAD_REQUEST when it is no ComfyUI */
+  /** The present facts of a server. @throws CacheError UPSTREAM_AWAY, UPSTREAM_SILENT, BAD_REQUEST when it is no ComfyUI */
   factsNow(server: ComfyuiServer): Promise<ComfyuiFacts> {
     return this.#asking.run(server.url, () => this.#ask(server));
   }
 
   /**
-   * What is known of a server. What was known last counts while it does not answer.
+   * The facts of a server; the last known ones while it does not answer.
    * @throws CacheError UPSTREAM_AWAY, UPSTREAM_SILENT when nothing is known, BAD_REQUEST when it is no ComfyUI
    */
   async facts(server: ComfyuiServer): Promise<ComfyuiFacts> {
@@ -143,7 +143,7 @@ export class Servers implements Disposable {
   }
 }
 
-/** By address; a name may mean any machine, but for `localhost`. URLs have IPv4 addresses in one form. */
+/** Whether an address is of this machine; a name may mean any machine, except `localhost`. URLs have IPv4 addresses in one form. */
 function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || (isIPv4(hostname) && hostname.startsWith('127.'));
 }

@@ -3,7 +3,7 @@ import type { PromptRunProgress } from '../api/prompts.ts';
 /** A run that has begun; it ends when the signal aborts. */
 type Begin<Result> = (signal: AbortSignal, onProgress: (progress: PromptRunProgress) => void) => Promise<Result>;
 
-/** One run of a prompt, and all who wait for it. It ends when the last of them leaves, unless one of them wants it done all the same. */
+/** One run of a prompt with its waiters. It ends when the last of them leaves, unless one of them wants it finished in any case. */
 export class SharedRun<Result> {
   readonly #listeners = new Set<(progress: PromptRunProgress) => void>();
   readonly #onEmpty: () => void;
@@ -13,12 +13,12 @@ export class SharedRun<Result> {
   #isOver = false;
   #last: PromptRunProgress | null = null;
 
-  /** @param onEmpty nobody waits, and nothing runs: it can be forgotten */
+  /** @param onEmpty called when there is neither a waiter nor a run, so that it can be forgotten */
   constructor(onEmpty: () => void) {
     this.#onEmpty = onEmpty;
   }
 
-  /** How many wait for it. */
+  /** Number of waiters. */
   get waiting(): number {
     return this.#listeners.size;
   }
@@ -28,7 +28,7 @@ export class SharedRun<Result> {
     return this.#outcome;
   }
 
-  /** Joins those who wait. @returns leaves them; the run then goes on without anybody when it is `wanted` */
+  /** Joins the waiters. @returns a function that leaves them; a `wanted` run then continues without waiters */
   join(onProgress: (progress: PromptRunProgress) => void): (how: { wanted: boolean }) => void {
     // One listener may join twice.
     const listener = (progress: PromptRunProgress) => onProgress(progress);
@@ -45,12 +45,12 @@ export class SharedRun<Result> {
   begin(work: Begin<Result>): Promise<Result> {
     if (this.#outcome) return this.#outcome;
     this.#outcome = this.#run(work);
-    // Nobody may be left who waits for it.
+    // No waiter may be left.
     this.#outcome.catch(() => {});
     return this.#outcome;
   }
 
-  /** It is done even if nobody waits. */
+  /** Finishes the run even without waiters. */
   want(): void {
     this.#isWanted = true;
   }

@@ -3,18 +3,18 @@ import { canonical } from '../memo/canonical.ts';
 import { asLink } from '../workflow/literals.ts';
 import type { Graph, GraphNode } from '../workflow/types.ts';
 
-/** Names of what nodes save, not what it is. */
+/** Inputs that name saved files and do not change their contents. */
 const aside = new Set(['filename_prefix']);
 
 /** A prompt without the ids of its nodes: two that compute the same have the same structure. */
 export interface Structure {
-  /** By id: a hash of the node and all that feeds it; equal nodes are numbered. */
+  /** By id: a hash of the node and all its ancestors; equal nodes are numbered. */
   names: ReadonlyMap<string, string>;
   /** Of all nodes, as JSON. */
   text: string;
 }
 
-/** @returns null when links go round in a circle @throws CacheError BAD_REQUEST for inputs that are nested too deep */
+/** @returns null when links form a cycle @throws CacheError BAD_REQUEST for inputs that are nested too deep */
 export function structureOf({ nodes }: Pick<Graph, 'nodes'>): Structure | null {
   const hashes = new Map<string, string>();
   for (const id of nodes.keys()) if (!addHash(id, nodes, hashes)) return null;
@@ -29,7 +29,7 @@ export function structureOf({ nodes }: Pick<Graph, 'nodes'>): Structure | null {
   return { names, text: canonical([...names.values()].sort()) };
 }
 
-/** Hashes a node after all that feed it. Chains of nodes may be thousands long: no recursion. */
+/** Hashes a node after its ancestors, without recursion, because chains of nodes may be thousands long. */
 function addHash(first: string, nodes: Graph['nodes'], hashes: Map<string, string>): boolean {
   const stack = [first];
   const open = new Set<string>();

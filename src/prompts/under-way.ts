@@ -1,13 +1,13 @@
 import type { PromptRunProgress, PromptRunView } from '../api/prompts.ts';
 import type { Clock } from '../runtime/clock.ts';
 
-/** What is told of a run besides its progress. */
+/** The facts of a run apart from its progress. */
 interface Run extends Pick<PromptRunView, 'key' | 'label' | 'comfyui'> {
-  /** How many wait for it. */
+  /** Number of waiters. */
   waiting(): number;
 }
 
-/** The runs that go on in ComfyUI for this daemon. */
+/** The runs in ComfyUI for this daemon. */
 export class UnderWay {
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #runs = new Set<{ run: Run; since: number; progress: PromptRunProgress | null }>();
@@ -16,7 +16,7 @@ export class UnderWay {
     this.#clock = clock;
   }
 
-  /** Lists a run until its work has ended. @param tell hears of its progress */
+  /** Lists a run until its work has ended. @param tell told of its progress */
   async follow<Result>(
     run: Run,
     tell: (progress: PromptRunProgress) => void,
@@ -34,7 +34,7 @@ export class UnderWay {
     }
   }
 
-  /** Those that have begun to ask ComfyUI, the oldest first. */
+  /** The runs that have reached ComfyUI, the oldest first. */
   list(): PromptRunView[] {
     const now = this.#clock.monotonic();
     return [...this.#runs].flatMap(({ run: { waiting, ...told }, since, progress }) =>

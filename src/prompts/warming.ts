@@ -4,20 +4,20 @@ import { messageOf } from '../core/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
 
-/** A prompt that is wanted later. */
+/** A prompt to run later. */
 interface Wanted {
   key: string;
   server: ComfyuiServer;
   run(): Promise<unknown>;
 }
 
-/** Pauses between two looks at ComfyUI's queue, ms: while it answers, and the longest while it does not. */
+/** Interval between two checks of ComfyUI's queue, ms: while it answers, and the maximum while it does not. */
 const everyMs = 2000;
 const longestMs = 60_000;
-/** Prompts that may wait. */
+/** Maximum number of waiting prompts. */
 const most = 1000;
 
-/** Runs prompts one after the other, each when ComfyUI has nothing else to do. */
+/** Runs prompts one after the other, each while ComfyUI is idle. */
 export class Warming implements AsyncDisposable {
   readonly #wanted = new Map<string, Wanted>();
   readonly #rounds: Periodic;

@@ -1,14 +1,14 @@
-/** Questions without an answer, one after the other, until no more are asked. */
+/** Number of consecutive unanswered requests after which the server is left alone. */
 const mostStrikes = 3;
 
 /** Ms. */
 export interface Pauses {
-  /** After the first failure; doubled by each further one. */
+  /** Backoff after the first failure; each further one doubles it. */
   first: number;
   most: number;
 }
 
-/** Decides when a server is left alone, and for how long. Times are monotonic ms. */
+/** Decides when, and for how long, a server is left alone. Times are monotonic ms. */
 export class Breaker {
   readonly #pauses: Pauses;
   #strikes = 0;

@@ -1,14 +1,14 @@
 import type { RedisServers } from '../core/redis-servers.ts';
 import { noAnswer, RedisTrouble, refusalOf } from './trouble.ts';
 
-/** The commands that rooms use; answers are bytes. All of them work on one key, or keys of one slot, so that they are legal in a cluster. */
+/** The commands that rooms use; answers are bytes. Each works on one key, or keys of one slot, so that it is legal in a cluster. */
 export interface RedisCommands {
   get(key: string): Promise<Buffer | null>;
   /** Bytes `start` to `end`, both included; empty without the key. */
   getRange(key: string, start: number, end: number): Promise<Buffer>;
-  /** Ms; -2 without the key, -1 for one without end. */
+  /** Remaining time to live, ms; -2 without the key, -1 for no limit. */
   pTTL(key: string): Promise<number>;
-  /** @returns null when `NX` and the key is there */
+  /** @returns null with `NX` when the key exists */
   set(key: string, value: Buffer, options: { PX: number; NX?: true }): Promise<Buffer | null>;
   pExpire(key: string, ms: number): Promise<number>;
   del(key: string): Promise<number>;
@@ -24,11 +24,11 @@ export interface RedisConnection {
 
 /** Ms. */
 const connectMs = 2000;
-/** Questions that wait for an answer; more are refused. */
+/** Maximum number of pending requests; more are refused. */
 const mostWaiting = 10_000;
 
 /**
- * Connects. The package of the client is loaded here and nowhere else.
+ * Connects. Only this function loads the client's package.
  * @param onLost the connection to a single server has ended; those of clusters and sentinels look for the next server by themselves
  */
 export async function connectRedis(servers: RedisServers, onLost: (error: unknown) => void): Promise<RedisConnection> {
@@ -53,7 +53,7 @@ export async function connectRedis(servers: RedisServers, onLost: (error: unknow
       const all = { sentinelRootNodes: nodes, nodeClientOptions, sentinelClientOptions, commandOptions };
       return createSentinel({ RESP: 2, name: master, ...all, scanInterval: 5000 });
     }
-    // It is opened anew by those that use it.
+    // Its users reconnect.
     const own = { ...socket, ...nodes[0], reconnectStrategy: false as const };
     return createClient({ RESP: 2, ...perServer, database, socket: own, commandOptions });
   };
@@ -63,7 +63,7 @@ export async function connectRedis(servers: RedisServers, onLost: (error: unknow
     try {
       client.destroy();
     } catch {
-      // It was closed before.
+      // Already closed.
     }
   };
   const read = <T>(answer: Promise<unknown>) =>

@@ -7,14 +7,14 @@ import { noAnswer, RedisTrouble, troubleOf } from './trouble.ts';
 export interface LinkDeps {
   servers: RedisServers;
   log: Log;
-  /** What it is for, for the log. */
+  /** Its purpose, for the log. */
   purpose: string;
-  /** It can be asked, for the first time or again. */
+  /** Called when the server can be asked, for the first time or again. */
   onUp?(): void;
   pauses?: Pauses | undefined;
 }
 
-/** `connecting` until it was up, or has failed, for the first time; `away` while its server is left alone. */
+/** `connecting` until the first success or failure; `away` while the server is left alone. */
 export interface LinkState {
   state: 'connecting' | 'up' | 'away';
   /** Null unless it is away. */
@@ -22,12 +22,12 @@ export interface LinkState {
 }
 
 const usualPauses: Pauses = { first: 5000, most: 60_000 };
-/** A new connection has to answer within, ms. */
+/** Deadline of the first answer of a new connection, ms. */
 const provenMs = 2000;
 
 /**
- * A connection to Redis that is kept up by itself, with a deadline for every question. A server that is away or silent is not asked:
- * whether it is back is looked at behind everything else.
+ * A connection to Redis that reconnects by itself, with a deadline for every request. A server that is away or silent is not asked:
+ * checks whether it is back run in the background.
  */
 export class RedisLink implements AsyncDisposable {
   readonly #deps: LinkDeps;
@@ -89,7 +89,7 @@ export class RedisLink implements AsyncDisposable {
   #failed(trouble: RedisTrouble, began: number): void {
     if (trouble.isRefusal) this.#answered();
     const isLate = trouble.message === noAnswer;
-    // One that has answered others meanwhile is slow, not silent.
+    // A server that has answered other requests meanwhile is slow, not silent.
     if (trouble.isRefusal || (isLate && this.#answeredAt >= began)) return;
     // One server of a cluster is not all of it.
     const isLost = !isLate && this.#deps.servers.kind === 'single';
@@ -103,7 +103,7 @@ export class RedisLink implements AsyncDisposable {
     };
     try {
       connection = await connectRedis(this.#deps.servers, onLost);
-      // One that accepts and says nothing is not there.
+      // A server that accepts connections and does not answer is away.
       await answerOf(connection.commands.get('autocached:probe'), provenMs);
       if (this.#ended) connection.close();
       else this.#up(connection);
@@ -138,7 +138,7 @@ export class RedisLink implements AsyncDisposable {
   }
 }
 
-/** @throws RedisTrouble when it does not come in time; what comes later is ignored */
+/** @throws RedisTrouble when the answer is late; it is then ignored */
 async function answerOf<T>(question: Promise<T>, deadlineMs: number): Promise<T> {
   const late = Promise.withResolvers<never>();
   // An answer that has come while this process was busy is not late: it is read before the second step.

@@ -1,14 +1,14 @@
 export const noAnswer = 'no answer in time';
 
-/** Stands in answers of servers before their words. */
+/** The error code at the beginning of a server's error. */
 const codeForm = /^[A-Z]{3,20}(?= |$)/;
 
 /**
- * Why a server cannot be asked, in words of ours. The words of a server are not passed on: some repeat the command that they did not
- * understand, and that may hold a password. For the same reason no cause is kept.
+ * Why a server cannot be asked, in our own words. Messages of a server are not passed on: some repeat the command that they did not
+ * understand, which may hold a password. For the same reason no cause is kept.
  */
 export class RedisTrouble extends Error {
-  /** Whether the server has answered: it is there, and refuses. */
+  /** Whether the server has answered, with a refusal. */
   readonly isRefusal: boolean;
 
   constructor(message: string, { isRefusal = false }: { isRefusal?: boolean } = {}) {

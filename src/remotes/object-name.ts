@@ -1,15 +1,15 @@
 import { sep } from 'node:path';
 
-/** The longest name and path that all file systems take, bytes of UTF-8. */
+/** Maximum length of a name that all file systems allow, bytes of UTF-8. */
 const longestName = 255;
 const longestPath = 1024;
-/** Control characters, and what Windows does not take or reads as something else. */
+/** Control characters, and characters that Windows refuses or interprets. */
 const strange = /\p{Cc}|[\\:*?"<>|]/u;
 const windowsDevice = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i;
 
 /**
- * The path of an object's placeholder below the directory of its remote, with the platform's separators. Null for a key that no file
- * may have: one that leads out of the directory, or whose name is not a plain one on every system.
+ * The path of an object's placeholder below the directory of its remote, with the platform's separators. Null for a key that leads out of
+ * the directory, or whose name is not a plain one on every system.
  */
 export function placeholderPath(key: string): string | null {
   if (strange.test(key) || !key.isWellFormed() || Buffer.byteLength(key) > longestPath) return null;

@@ -2,22 +2,22 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Remote } from '../core/remote.ts';
 
-/** The directory of all directories of placeholders. */
+/** The parent directory of all directories of placeholders. */
 export function placesIn(stateDir: string): string {
   return join(stateDir, 'remotes');
 }
 
-/** A line of that file, by which ComfyUI finds the folders of placeholders, also while no daemon runs. */
+/** An entry of `foldersFile`, by which ComfyUI finds the folders of placeholders, also while no daemon runs. */
 export interface RemoteFolder {
   name: string;
   path: string;
-  /** Null = the folders in it are named after theirs. */
+  /** Null = its subfolders are named after their categories. */
   category: string | null;
-  /** The directory in which copies of its files lie, each under the same path below it. */
+  /** The directory with copies of its files, each at the same relative path. */
   copies: string;
 }
 
-/** In the directory of all. */
+/** Name of the file in the parent directory. */
 export const foldersFile = 'folders.json';
 
 /**

@@ -11,7 +11,7 @@ export interface RemoteObject {
   mtimeNs: string;
 }
 
-/** Bytes on the disk that a sparse file with a sentence may take. */
+/** Maximum disk space of a sparse file with a sentence, bytes. */
 const mostOnDisk = 256 * 1024;
 const probeBytes = 4 * 1024 * 1024;
 const noRights = 0o000;
@@ -71,7 +71,7 @@ export async function isPlaceholder(path: string): Promise<boolean> {
 }
 
 /**
- * Makes sure that the volume of a directory has sparse files: elsewhere each placeholder would take the room of its model.
+ * Checks that the volume of a directory has sparse files: otherwise each placeholder would take the room of its model.
  * @throws CacheError BAD_CONFIG
  */
 export async function assertSparse(directory: string, temp: string): Promise<void> {
@@ -89,7 +89,7 @@ export async function assertSparse(directory: string, temp: string): Promise<voi
   });
 }
 
-/** Whether a file has the rights of a placeholder: none for anybody. Windows knows only whether a file may be written. */
+/** Whether a file has the mode of a placeholder: no access for anybody. Windows knows only whether a file is writable. */
 export function isClosed({ mode }: { mode: number }): boolean {
   return process.platform === 'win32' ? (mode & 0o222) === 0 : (mode & 0o777) === noRights;
 }

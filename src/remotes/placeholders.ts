@@ -11,14 +11,14 @@ export type Listed = ReadonlyMap<string, RemoteObject>;
 interface Options {
   /** The directory of one remote. */
   directory: string;
-  /** For people. */
+  /** Its address, for display. */
   address: string;
   log: Log;
 }
 
 const tempName = '.making';
 
-/** One remote's placeholders, kept as its listings say. */
+/** One remote's placeholders, kept in line with its listings. */
 export class Placeholders {
   readonly #options: Options;
   /** Placeholders that the last whole listing did not have. */
@@ -37,8 +37,8 @@ export class Placeholders {
   }
 
   /**
-   * Makes and renews the placeholders of a whole listing. One that is not listed goes with the second listing without it; an empty
-   * listing says nothing. @returns the number of those that changed
+   * Makes and renews the placeholders of a whole listing. An unlisted one is removed at the second listing without it; an empty
+   * listing changes nothing. @returns the number of changed placeholders
    */
   async renew(listed: Listed): Promise<number> {
     if (listed.size === 0) return 0;
@@ -55,7 +55,7 @@ export class Placeholders {
     return changed;
   }
 
-  /** For an object that is gone by its own key. */
+  /** Removes the placeholder of an object that is gone by its own key. */
   async remove(rel: string): Promise<void> {
     await removePlaceholder(join(this.#options.directory, rel));
   }
@@ -66,7 +66,7 @@ export class Placeholders {
     try {
       if (await standsFor(path, object)) return false;
       if (!(await this.#hasFolder(dirname(path)))) return false;
-      // A file that is none of ours, such as a model that was downloaded here, stays.
+      // A foreign file, such as a model that was downloaded here, stays.
       const isFree = await lstat(path)
         .then(() => false)
         .catch((error) => errnoOf(error) === 'ENOENT');
@@ -95,7 +95,7 @@ export class Placeholders {
     return true;
   }
 
-  /** Where two names differ by case only, one file would stand for two models on many volumes: the first one counts. */
+  /** The listing without names that differ from an earlier one by case only: on many volumes they would be one file. */
   *#withoutTwins(listed: Listed): Generator<[string, RemoteObject]> {
     const taken = new Set<string>();
     for (const [rel, object] of listed) {

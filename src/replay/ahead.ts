@@ -2,19 +2,19 @@ import { LearnedWorkflows } from '../foresight/learned-workflows.ts';
 import { ForeseenFiles } from '../policy/foreseen-files.ts';
 import { beginsAtOnce, type Read, type Run } from './trace.ts';
 
-/** How a file becomes known before it is loaded: prompts that wait, new files of the library, the workflow that likely comes next. */
+/** Ways in which a file becomes known before its load: waiting prompts, new files of the library, the workflow that likely comes next. */
 export const means = ['queue', 'arrivals', 'workflows'] as const;
 export type Means = (typeof means)[number];
 
-/** After the last prompt, until the next workflow is foreseen, seconds. */
+/** Time from the last prompt to the prediction of the next workflow, seconds. */
 const quiet = 5;
-/** A new file is not touched before it has stayed as it is for so long, seconds. */
+/** Time for which a new file must be unchanged before it is copied, seconds. */
 const settled = 30;
-/** Only walks of its root find a file on a network: the pause between two, seconds. */
+/** Interval between walks of a root on a network, which alone find its new files, seconds. */
 const walkEvery = 600;
-/** A source with more is a local disk, where a new file is seen at once; bytes per second. */
+/** A faster source is a local disk, where a new file is seen at once; bytes per second. */
 const gigabitLink = 125e6;
-/** As is the one of a network of ten gigabits. */
+/** Speed of a source on a network of ten gigabits, bytes per second. */
 const tenGigabit = 900e6;
 
 export interface AheadDeps {
@@ -22,12 +22,12 @@ export interface AheadDeps {
   /** New files of the library. */
   arrived: readonly Read[];
   by: ReadonlySet<Means>;
-  /** Time goes on, to so many seconds. */
+  /** Told of the time, seconds. */
   onTime(at: number): void;
   want(file: Read, by: Means): void;
 }
 
-/** Says when which files of a host are wanted ahead of need, with what a daemon knows at that time. */
+/** Determines which files of a host are wanted ahead of need, and when, from the facts that a daemon has at that time. */
 export class Ahead {
   readonly foreseen = new ForeseenFiles();
   readonly #deps: AheadDeps;
@@ -76,7 +76,7 @@ export class Ahead {
     this.#thinkAt = submitted + quiet;
   }
 
-  /** What the program has in memory is known when a prompt begins at once; of one that waits, what it shares with the one before. */
+  /** Whether the program has a file in memory: known for a prompt that begins at once; a waiting one shares files with the one before. */
   #isSpared({ file, fromMemory = false }: Read, run: Run): boolean {
     return beginsAtOnce(run) ? fromMemory : (this.#before?.opens.some((open) => open.file === file) ?? false);
   }
@@ -93,7 +93,7 @@ export class Ahead {
   }
 }
 
-/** When a daemon may begin to copy a new file, seconds. */
+/** Time at which a daemon may begin to copy a new file, seconds. */
 function seenAt({ at, sourceSpeed }: Read): number {
   const isLocal = sourceSpeed > gigabitLink && sourceSpeed < tenGigabit;
   return settled + (isLocal ? at : Math.ceil(at / walkEvery) * walkEvery);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { CacheError, messageOf } from '../core/errors.ts';
 
-/** What no schedule can exceed on a trace, with a cache of this size for each host. */
+/** An upper bound for any schedule on a trace, with a cache of this size for each host. */
 export interface Bound {
   /** The size as a share of all bytes read, before it was fitted to usual disks. */
   share: number;

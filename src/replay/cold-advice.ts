@@ -3,7 +3,7 @@ import { tierTraits } from '../core/tier-traits.ts';
 import { type MissCurveRequest, missCurve } from './miss-curve.ts';
 import type { Trace } from './trace.ts';
 
-/** It must save so much of what misses cost, and so many seconds, to be worth its writes. Where it costs as many, it is worth ending. */
+/** Minimum saving that pays for its writes: share of the cost of misses, and seconds. With a cost of as many seconds it should end. */
 const [worthShare, worthSeconds] = [0.1, 60];
 
 interface ColdRequest extends Omit<MissCurveRequest, 'sizes' | 'cold'> {
@@ -11,14 +11,14 @@ interface ColdRequest extends Omit<MissCurveRequest, 'sizes' | 'cold'> {
   limit: number;
   /** Whether the least valuable copies are compressed at present. */
   isOn: boolean;
-  /** Bytes per second of a restore, as measured; null = not yet, and what is usual counts. */
+  /** Measured speed of a restore, bytes per second; null = not measured, the usual speed counts. */
   measured: number | null;
 }
 
 /**
- * Whether compressing the least valuable copies pays, by replaying the loads with and without. A restore takes its time, source speeds are
- * those of the loads; files of which it is not known how far they shrink count as the mean of the others.
- * @returns null when that is known of none
+ * Whether compressing the least valuable copies pays, by replaying the loads with and without. Restores take time, source speeds are
+ * those of the loads; files with an unknown compression ratio count with the mean of the others.
+ * @returns null when no ratio is known
  */
 export async function coldAdvice(trace: Trace, request: ColdRequest): Promise<ColdAdvice | null> {
   const { limit, isOn, measured, ...common } = request;
@@ -43,7 +43,7 @@ export async function coldAdvice(trace: Trace, request: ColdRequest): Promise<Co
   };
 }
 
-/** Of the files whose ratio is known, by their bytes; null when there are none. */
+/** Mean ratio of the files with a known one, weighted by bytes; null when there are none. */
 function meanRatio(trace: Trace): number | null {
   const sizes = new Map(
     trace.hosts.flatMap((host) => host.flatMap(({ file, size, ratio }) => (ratio ? [[file, { size, ratio }] as const] : []))),

@@ -6,7 +6,7 @@ import type { Candidate, Policy } from '../policy/policy.ts';
 type Entry = Candidate['entry'];
 
 export interface File extends Entry {
-  /** Extra time of a byte from its source instead of a copy, seconds; and as text. */
+  /** Extra time of a byte from its source instead of a copy, seconds, as a number and as text. */
   secondsPerByte: number;
   pace: string;
   /** Ratio of its size to that in the cold tier. */
@@ -16,15 +16,15 @@ export interface Held {
   file: File;
   state: 'hot' | 'cold';
   bytes: number;
-  /** At the last look. */
+  /** Its score when it was last computed. */
   score: number;
-  /** Its place among equals: the compressed one first, then the one that came first. */
+  /** Orders equals: the compressed one first, then the oldest. */
   tie: number;
 }
 
-/** More than all copies that ever come. */
+/** More than the number of copies. */
 const coldFirst = 2 ** 52;
-/** A file that would save less than a tenth is not compressed. */
+/** Minimum ratio of a compressed file: a saving of a tenth. */
 const leastRatio = 1 / 0.9;
 
 /** The contents of one host's cache, under one limit for both tiers. */
@@ -87,7 +87,7 @@ export class Contents {
     return victims.reduce((sum, victim) => sum + victim.bytes, 0) >= short ? victims : null;
   }
 
-  /** Bytes that must come free for so many more. */
+  /** Bytes that must come free for `bytes` more. */
   short(bytes: number): number {
     return this.#used.hot + this.#used.cold + bytes - this.#capacity;
   }
@@ -115,7 +115,7 @@ export class Contents {
     this.#index.put(held, candidateOf(held), held.tie);
   }
 
-  /** Lowest score first, of equals the compressed one, then the one that came first. */
+  /** Lowest score first, of equals the compressed one, then the oldest. */
   *#ranked(tick: number, which: (held: Held) => boolean): Generator<Held> {
     const { order, score } = this.#policy;
     if (!this.#index.isOf(order)) {

@@ -8,14 +8,14 @@ import type { Read, Run } from './trace.ts';
 export interface MadeAhead {
   copies: number;
   bytes: number;
-  /** Those that were loaded before they left. */
+  /** Number of copies that were loaded before they left. */
   used: number;
   usedBytes: number;
 }
 
 /** The cache that they are made in. */
 export interface HostOfCopies {
-  /** Time goes on, to so many seconds. */
+  /** Told of the time, seconds. */
   onTime(at: number): void;
   file(read: Read): File;
   holds(file: File): boolean;
@@ -35,15 +35,15 @@ interface CopiesAheadDeps {
 }
 
 /**
- * Copies files of a host before they are loaded, if the policy admits them. Each copy takes the time of reading its source, which programs have first. One that
- * is not finished when a program loads the file helps nobody: the load counts as a miss.
+ * Copies files of a host before they are loaded, if the policy admits them. Each copy takes the time of reading its source, where
+ * programs have priority. A load during an unfinished copy counts as a miss.
  */
 export class CopiesAhead {
   readonly #ahead: Ahead;
   readonly #lines: SourceLines<File>;
   readonly #host: HostOfCopies;
   readonly #made: MadeAhead;
-  /** On their way, and made but not loaded yet. */
+  /** Pending copies, and copies made but not loaded yet. */
   readonly #coming = new Set<File>();
   readonly #early = new Set<File>();
 
@@ -80,7 +80,7 @@ export class CopiesAhead {
     return this.#ahead.foreseen;
   }
 
-  /** Time goes on, to so many seconds. */
+  /** Advances the time, seconds. */
   until(at: number): void {
     this.#ahead.until(at);
   }
@@ -91,7 +91,7 @@ export class CopiesAhead {
     const left = this.#lines.drop(sourceSpeed, file) ?? size;
     if (this.#coming.delete(file)) this.#host.drop(file);
     if (!this.#host.holds(file)) {
-      // It is loaded, and then copied as ever.
+      // The file is loaded, and then copied as usual.
       this.#lines.busy(sourceSpeed, size + left, at);
       this.#early.delete(file);
     } else if (this.#early.delete(file)) {
@@ -108,7 +108,7 @@ export class CopiesAhead {
 
   #done(file: File): void {
     this.#coming.delete(file);
-    // It may have left on its way.
+    // The copy may have left before it was finished.
     if (!this.#host.holds(file)) return;
     const { size } = file.fingerprint;
     this.#early.add(file);

@@ -3,7 +3,7 @@ import type { Read } from './trace.ts';
 
 /**
  * Belady's rule, which knows the future. The file whose next read is last leaves first, and a file is not copied if its next read
- * is later than those of the files it would displace. Policies that do not know the future cannot be much better. With files of
+ * is later than those of the files it would displace. Policies without knowledge of the future cannot be much better. With files of
  * different sizes it is a reference, not an exact bound.
  * @param host the reads of the cache's host
  */

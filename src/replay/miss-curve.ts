@@ -7,35 +7,35 @@ export interface MissCurveRequest {
   /** Bytes, ascending. */
   sizes: readonly number[];
   policy: keyof typeof policies;
-  /** What was read before that only fills the cache; seconds since the beginning of the trace. */
+  /** Time before which reads only fill the cache, seconds since the beginning of the trace. */
   from: number;
-  /** Reads that are replayed at most for each size: of more, those of some files; and as many before `from`. */
+  /** Maximum number of reads replayed for each size, and before `from`; of more, those of some files are. */
   mostReads?: number;
   /** With a cold tier: size over compressed size of a file, and bytes per second of a restore. */
   cold?: { ratio: (read: Read) => number; restoreSpeed: number };
 }
 
 export interface MissCurve {
-  /** Restores of compressed copies are no misses, their time counts; `written`: bytes to the SSD. */
+  /** Restores of compressed copies are no misses, but their time counts; `written`: bytes to the SSD. */
   points: { bytes: number; seconds: number; misses: number; restores: number; written: number }[];
-  /** Share of the files that stand for all. */
+  /** Share of sampled files. */
   sampled: number;
 }
 
-/** A replay of so many takes a tenth of a second. */
+/** Default number of reads of a replay, which takes a tenth of a second. */
 const usualReads = 20_000;
-/** A larger cache must save so much of what misses cost. */
+/** Minimum saving of a larger cache, as a share of the cost of misses. */
 const worthTelling = 0.1;
-/** Other work waits no longer, ms. */
+/** Maximum time for which other work waits, ms. */
 const turnMs = 5;
 
 /**
- * What misses would have cost with caches of these sizes: seconds that loads took longer than from a copy.
+ * The cost of misses with caches of these sizes: seconds that loads took longer than from a copy.
  *
  * A long trace is sampled by files, as in SHARDS (Waldspurger et al., FAST 2015): a file is among those replayed if the hash of its name is
  * below a bound, then with all of its reads, and the cache is smaller by the same share (miniature simulation, the same authors, ATC 2017:
- * it works for any policy). What the sample misses is scaled up by that share; files in constant use hit in or out of it, so that the result
- * is not scaled by reads. A small cache holds few models, of which a sample tells little: there the sample is larger.
+ * it works for any policy). Misses of the sample are scaled up by that share; files in constant use hit in or out of it, so the result
+ * is not scaled by reads. A small cache holds few models, so a small sample would be unreliable: there the sample is larger.
  */
 export async function missCurve(
   recorded: Trace,
@@ -63,7 +63,7 @@ export async function missCurve(
   return { points, sampled: least };
 }
 
-/** The size above this one that saves most for its bytes: what it has more, and the seconds; null when none saves a tenth. */
+/** The larger size that saves most per byte: its additional bytes and seconds; null when none saves a tenth. */
 export function worthiest(
   points: readonly { bytes: number; seconds: number }[],
   size: number,
@@ -76,13 +76,13 @@ export function worthiest(
   return larger.toSorted((a, b) => b.seconds / b.bytes - a.seconds / a.bytes)[0] ?? null;
 }
 
-/** All from then on, and so many reads before. */
+/** The trace from this time on, with `mostBefore` reads before it. */
 function without(trace: Trace, from: number, mostBefore: number): Trace {
   const hosts = trace.hosts.map((host) => host.slice(Math.max(0, host.findLastIndex(({ at }) => at < from) + 1 - mostBefore)));
   return { ...trace, hosts };
 }
 
-/** A sampled cache must hold several of the large files: sampled sizes of caches below say nothing. Bytes. */
+/** Minimum size of a sampled cache, bytes: it must hold several of the large files to be representative. */
 function leastCache(trace: Trace): number {
   let largest = 0;
   for (const host of trace.hosts) for (const { size } of host) largest = Math.max(largest, size);

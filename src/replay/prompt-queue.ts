@@ -1,7 +1,7 @@
 import { QueuedFiles } from '../policy/queued-files.ts';
 import { beginsAtOnce, type Read, type Run } from './trace.ts';
 
-/** The queue of a host's prompts, as a cache knows it at each read. */
+/** The queue of a host's prompts, as known to a cache at each read. */
 export class PromptQueue {
   readonly #queue = new QueuedFiles();
   readonly #runs: readonly Run[];
@@ -9,7 +9,7 @@ export class PromptQueue {
   #submitted = 0;
   #waiting: Run[] = [];
   #running: Run | null = null;
-  /** How many of the running prompt's files were opened. */
+  /** Number of the running prompt's opened files. */
   #opened = 0;
 
   /** @param runs in the order in which they joined the queue */
@@ -18,7 +18,7 @@ export class PromptQueue {
     this.#byId = new Map(runs.map((run) => [run.id, run]));
   }
 
-  /** Time goes on without a read, to so many seconds. */
+  /** Advances the time without a read, seconds. */
   until(at: number): void {
     this.#join(at);
     const isOver = ({ opens }: Run) => (opens.at(-1)?.at ?? 0) < at;
@@ -27,7 +27,7 @@ export class PromptQueue {
     this.#waiting = this.#waiting.filter((run) => !isOver(run));
   }
 
-  /** Time goes on to this read. */
+  /** Advances the time to this read. */
   read({ at, run: id }: Read): void {
     this.#join(at);
     const run = id === undefined ? undefined : this.#byId.get(id);
@@ -44,17 +44,17 @@ export class PromptQueue {
     }
   }
 
-  /** How many prompts will read this file. @param now ms */
+  /** Number of prompts that will read this file. @param now ms */
   expected(file: string, now: number): number {
     return this.#queue.expected(file, now);
   }
 
-  /** How many of them wait for another one. */
+  /** Number of these that wait for another prompt. */
   expectedLater(file: string, now: number): number {
     return this.#queue.expectedLater(file, now);
   }
 
-  /** The queue of ComfyUI tells the order of execution, which need not be the one in which prompts joined. */
+  /** Adds the prompts that joined, in the order of execution, which can differ from the order of joining. */
   #join(at: number): void {
     const before = this.#submitted;
     for (let run = this.#runs[before]; run && run.submitted <= at; run = this.#runs[++this.#submitted]) {
@@ -76,7 +76,7 @@ export class PromptQueue {
     this.#running = null;
   }
 
-  /** Those that have begun and do not run have read from memory alone. */
+  /** Ends prompts that have begun and do not run: they read from memory only. */
   #endStarted(at: number): void {
     for (const run of this.#waiting) if (run.started <= at && run !== this.#running) this.#queue.end(run.id);
     this.#waiting = this.#waiting.filter(({ started }) => started > at);

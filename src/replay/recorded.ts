@@ -4,10 +4,10 @@ import { type Trace, TraceBuilder } from './trace.ts';
 
 const title = 'ts,submit_ts,node,run,file,kind,size,tier,speed,hit,ram_hit,ratio';
 
-/** Sizes of files over those of their compressed copies, by path, where they are known. */
+/** Known compression ratios, file size over size of the compressed copy, by path. */
 export type Ratios = ReadonlyMap<string, number>;
 
-/** A trace of what a daemon has recorded, and when its time begins, wall-clock ms: at midnight UTC, so that it has the hour of the day. */
+/** A trace of a daemon's recorded loads, with its start, wall-clock ms: midnight UTC, so that it has the hour of the day. */
 export class RecordedTrace {
   readonly #traced = new TraceBuilder();
   readonly #ratios: Ratios;
@@ -17,7 +17,7 @@ export class RecordedTrace {
     this.#ratios = ratios;
   }
 
-  /** Loads from a medium that a copy gains nothing over are left out. */
+  /** Adds a load, unless its medium is so fast that a copy gains nothing. */
   add(load: PastLoad): void {
     if (load.medium === 'ssd' || load.sourceSpeed <= 0) return;
     this.#start ??= startOf(load);
@@ -39,7 +39,7 @@ export class RecordedTrace {
   }
 }
 
-/** The lines of a trace without a name that says whose it is: files have numbers, and times begin with the first day. */
+/** The lines of an anonymous trace: files have numbers, and times begin with the first day. */
 export class TraceLines {
   readonly title = title;
   readonly #files = new Map<string, number>();

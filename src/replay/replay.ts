@@ -14,20 +14,20 @@ export interface ReplayOptions {
   policy: (context: PolicyContext, host: readonly Read[]) => Policy;
   /** Ratio of a file's size to that in the cold tier; null = no cold tier. */
   coldRatio: ((read: Read) => number) | null;
-  /** Bytes per second of restoring a compressed copy; what is usual when left out. */
+  /** Speed of restoring a compressed copy, bytes per second; left out = the usual speed. */
   restoreSpeed?: number;
-  /** Reads before that are not counted: they only fill the caches. Seconds since the beginning of the trace. */
+  /** Time before which reads only fill the caches and are not counted, seconds since the beginning of the trace. */
   from?: number;
-  /** The daemon's when left out. */
+  /** Left out = the daemon's. */
   counting?: Counting;
-  /** How files become known before they are loaded, and are copied then; left out = none are. */
+  /** Means by which files are copied before they are loaded; left out = none. */
   ahead?: ReadonlySet<Means>;
 }
 
 export interface Outcome {
   reads: number;
   bytes: number;
-  /** Reads that found a copy, and the restores of a compressed one among them. */
+  /** Reads that found a copy, and those of them that restored a compressed one. */
   hits: number;
   coldHits: number;
   hitBytes: number;
@@ -36,11 +36,11 @@ export interface Outcome {
   /** Seconds to read everything from its source, and seconds saved by copies, less the time of restores. */
   sourceSeconds: number;
   secondsSaved: number;
-  /** With copies ahead of need. */
+  /** Set with copies ahead of need. */
   ahead?: MadeAhead;
 }
 
-/** Seconds that a copy of everything would have saved, and no copy did: what the misses cost. */
+/** The cost of misses: seconds that copies of everything would have saved in addition. */
 export function missSeconds({ sourceSeconds, bytes, secondsSaved }: Outcome): number {
   return sourceSeconds - bytes / ssdSpeed - secondsSaved;
 }
@@ -61,7 +61,7 @@ export function replay(trace: Trace, options: ReplayOptions): Outcome {
   }
 }
 
-/** The same in steps of a few ms, between which others may work. */
+/** The same in steps of a few ms, between which other work can run. */
 export function* replaying(trace: Trace, options: ReplayOptions): Generator<void, Outcome> {
   const total: Outcome = {
     reads: 0,
@@ -84,7 +84,7 @@ export function* replaying(trace: Trace, options: ReplayOptions): Generator<void
   return total;
 }
 
-/** Reads in one step. */
+/** Number of reads in one step. */
 const perStep = 32;
 
 interface HostReads {

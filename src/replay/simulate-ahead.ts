@@ -7,11 +7,11 @@ import type { Trace } from './trace.ts';
 
 export type AheadRequest = Pick<SimulationRequest, 'sizes' | 'policies' | 'bounds'>;
 
-/** What copies ahead of need make of a trace, beside the same cache without any. */
+/** The outcome of a trace with copies ahead of need, and of the same cache without any. */
 export interface AheadResult extends Omit<Result, 'cold'> {
-  /** How files become known before they are loaded. */
+  /** The means by which files become known before they are loaded. */
   by: Means[];
-  /** Without copies ahead. */
+  /** The outcome without copies ahead. */
   without: Outcome;
 }
 
@@ -43,11 +43,11 @@ export async function simulateAhead(
 
 /** Means over results, with equal weights. */
 export interface AheadRates {
-  /** Share of the seconds of misses that are none any more; below 0 when there are more. */
+  /** Share of the seconds of misses that copies ahead remove; below 0 when they add some. */
   removed: number;
-  /** Share of the copies made ahead that were loaded before they left; of results with any. Null without one. */
+  /** Share of the copies made ahead that were loaded before they left, over results with any. Null without one. */
   right: number | null;
-  /** Bytes that were copied ahead and not loaded, and all that were written to the SSD, for each byte that is read. */
+  /** Per byte read: bytes copied ahead and not loaded, and all bytes written to the SSD. */
   wasted: number;
   written: number;
 }

@@ -26,11 +26,11 @@ export type CacheSize = { bytes: number } | { share: number };
 export interface SimulationRequest {
   sizes: CacheSize[];
   policies: SimulatedPolicy[];
-  /** Also with a cold tier; the type of weights where the trace has none. */
+  /** The type of weights for reads without one, to simulate a cold tier too; null = no cold tier. */
   cold: ColdType | null;
   /** Bounds of traces by name. A size that one of them has as a share counts with the bound's capacity. */
   bounds?: ReadonlyMap<string, readonly Bound[]>;
-  /** As of a replay. */
+  /** As in `ReplayOptions`. */
   from?: number;
   restoreSpeed?: number;
 }
@@ -43,7 +43,7 @@ export interface Result {
   policy: SimulatedPolicy;
   cold: boolean;
   outcome: Outcome;
-  /** Seconds saved as a share of what no schedule can exceed; left out where that is not known. */
+  /** Seconds saved as a share of the upper bound; left out when that is unknown. */
   ofBound?: number;
 }
 
@@ -71,12 +71,12 @@ export async function simulate(
   return results;
 }
 
-/** How a replay gets this policy. */
+/** The policy of this name, for a replay. */
 export function policyOf(name: SimulatedPolicy): ReplayOptions['policy'] {
   return rules[name];
 }
 
-/** Bytes of the cache of each host, and the seconds that no schedule can exceed where they are known. */
+/** Bytes of the cache of each host, and the upper bound in seconds if known. */
 export function capacityOf(
   trace: Trace,
   size: CacheSize,
@@ -91,15 +91,15 @@ function isOfSize({ share, capacity }: Bound, size: CacheSize): boolean {
   return 'bytes' in size ? size.bytes === capacity : size.share === share;
 }
 
-/** How near results come to what no schedule can exceed. */
+/** Results as shares of the upper bound. */
 export interface BoundShares {
   mean: number;
-  /** A tenth of the results are below. */
+  /** Tenth percentile. */
   p10: number;
   worst: number;
 }
 
-/** Of the results whose bound is known; null when there are none. */
+/** The shares of results with a known bound; null when there are none. */
 export function boundSharesOf(results: readonly Pick<Result, 'ofBound'>[]): BoundShares | null {
   const shares = results.flatMap(({ ofBound }) => ofBound ?? []).sort((a, b) => a - b);
   const [worst] = shares;

@@ -1,15 +1,15 @@
 /** A copy that is wanted ahead of need. */
 export interface Wanted<File> {
   file: File;
-  /** Bytes that are still to be read. */
+  /** Bytes left to read. */
   left: number;
-  /** Certain ones go first. */
+  /** Whether it is certain to be loaded; such copies go first. */
   isCertain: boolean;
   begun: boolean;
 }
 
 export interface SourceLinesDeps<File> {
-  /** Time goes on, to so many seconds. */
+  /** Told of the time, seconds. */
   onTime(at: number): void;
   /** Makes room for a copy. @returns whether it may begin */
   begin(wanted: Wanted<File>): boolean;
@@ -19,14 +19,14 @@ export interface SourceLinesDeps<File> {
 interface Line<File> {
   /** Bytes per second. */
   speed: number;
-  /** Until then, seconds: all before is over, and programs and copies that they wait for read. */
+  /** Time up to which the line is simulated or busy with reads of programs, seconds. */
   at: number;
   wanted: Wanted<File>[];
 }
 
 /**
- * What is read from the sources of a host ahead of need, and when: from each source one file at a time, at its speed, and only while no
- * program reads from it. Certain copies go first, then the one that was wanted first.
+ * Schedules the reads ahead of need from a host's sources: one file at a time from each source, at its speed, and only while no program
+ * reads from it. Certain copies go first, then the earliest wanted one.
  */
 export class SourceLines<File> {
   readonly #deps: SourceLinesDeps<File>;
@@ -36,7 +36,7 @@ export class SourceLines<File> {
     this.#deps = deps;
   }
 
-  /** A program reads so many bytes, seconds `at`: copies wait for it. */
+  /** A program reads `bytes` at `at`, seconds: copies wait for it. */
   busy(speed: number, bytes: number, at: number): void {
     const line = this.#line(speed, at);
     line.at = Math.max(line.at, at) + bytes / speed;
@@ -49,7 +49,7 @@ export class SourceLines<File> {
     else line.wanted.push(wanted);
   }
 
-  /** A program has loaded it meanwhile, or nobody wants it any more. @returns what was left of it, bytes; null when it was not wanted */
+  /** Drops a copy that is loaded or not wanted. @returns its unread bytes; null when it was not wanted */
   drop(speed: number, file: File): number | null {
     const line = this.#lines.get(speed);
     const index = line?.wanted.findIndex((wanted) => wanted.file === file) ?? -1;
@@ -57,7 +57,7 @@ export class SourceLines<File> {
     return line.wanted.splice(index, 1)[0]?.left ?? null;
   }
 
-  /** Copies until then, seconds. */
+  /** Simulates copies up to this time, seconds. */
   until(at: number): void {
     for (;;) {
       const next = this.#soonest(at);
@@ -80,7 +80,7 @@ export class SourceLines<File> {
     for (const line of this.#lines.values()) line.at = Math.max(line.at, at);
   }
 
-  /** The line on which something happens first, of those that have not come as far as `before`. */
+  /** The line with the earliest event before `before`. */
   #soonest(before: number): { line: Line<File>; wanted: Wanted<File> } | null {
     let soonest: { line: Line<File>; wanted: Wanted<File>; at: number } | null = null;
     for (const line of this.#lines.values()) {

@@ -10,15 +10,15 @@ export interface Read {
   size: number;
   /** Bytes per second of its source. */
   sourceSpeed: number;
-  /** Element type of its weights as in safetensors, in lower case; null where the trace has none. */
+  /** Element type of its weights as in safetensors, in lower case; null = unknown. */
   dtype: string | null;
-  /** Its size over that of its compressed copy; left out where the trace has none. */
+  /** Its size over that of its compressed copy; left out = unknown. */
   ratio?: number;
-  /** ComfyUI's category of the file; null where the trace has none. */
+  /** ComfyUI's category of the file; null = unknown. */
   category: string | null;
-  /** The prompt that reads it, where the trace tells. */
+  /** The prompt that reads it, if known. */
   run?: string;
-  /** The program has it in memory: nothing is read, a prompt only opens it. */
+  /** Whether the program has it in memory, so that nothing is read. */
   fromMemory?: boolean;
 }
 
@@ -28,7 +28,7 @@ export interface Run {
   /** Seconds since the beginning of the trace: when it joined the queue, and its first read. */
   submitted: number;
   started: number;
-  /** All that it opens, each with the time. */
+  /** All files that it opens, each with the time. */
   opens: Read[];
 }
 
@@ -43,9 +43,9 @@ export interface Trace {
   hosts: Read[][];
   /** Bytes of all files read. */
   footprint: number;
-  /** The prompts of the hosts, in the order in which they joined the queue, where the trace tells. */
+  /** The prompts of the hosts, in the order in which they joined the queue, if known. */
   runs?: Run[][];
-  /** Files that appeared in the library meanwhile, in that order, where it is known: `at` is when. */
+  /** New files of the library, in the order of their appearance `at`, if known. */
   arrived?: readonly Read[];
 }
 
@@ -55,8 +55,8 @@ const sourceSpeeds = new Map(Object.entries({ hdd: 150e6, nas: 110e6, nas1g: 110
 /**
  * Reads a trace: CSV with a title line, a line for each read. Columns `ts` (seconds), `file` and `size` (bytes) are required;
  * `tier` (medium of the source), `speed` (of the source, bytes per second), `node` (host), `dtype`, `ratio` (size over that of the
- * compressed copy), `ram_hit` (1 = came from memory, nothing was read), and `run` with `submit_ts` (the prompt, and the seconds at which it joined the queue) are optional. Fields hold no
- * commas and no quotes.
+ * compressed copy), `ram_hit` (1 = came from memory, nothing was read), and `run` with `submit_ts` (the prompt, and the seconds at which
+ * it joined the queue) are optional. Fields hold no commas and no quotes.
  * @throws CacheError BAD_REQUEST
  */
 export function parseTrace(name: string, text: string): Trace {
@@ -77,8 +77,8 @@ export function parseTrace(name: string, text: string): Trace {
 }
 
 /**
- * The files that appeared in a library while a trace was recorded, in that order: CSV with the columns `file`, `size`, `tier` (or `speed`),
- * `birth` (seconds since the beginning of the trace; 0 for those that were there), and if known `kind`.
+ * New files of a library during a trace, in the order of their appearance: CSV with the columns `file`, `size`, `tier` (or `speed`),
+ * `birth` (seconds since the beginning of the trace; 0 for older files), and if known `kind`.
  * @throws CacheError BAD_REQUEST
  */
 export function parseArrivals(name: string, text: string): Read[] {
@@ -132,7 +132,7 @@ export class TraceBuilder {
   }
 }
 
-/** A read with its host, and the seconds at which its prompt joined the queue; null where that is not known. */
+/** A read with its host, and the seconds at which its prompt joined the queue; null = unknown. */
 export interface TracedRead {
   read: Read;
   node: string;
@@ -143,7 +143,7 @@ function rowReader(columns: string[]): (values: string[]) => TracedRead | null {
   const index = (title: string) => columns.indexOf(title);
   const [ts, file, size, tier, node, dtype] = ['ts', 'file', 'size', 'tier', 'node', 'dtype'].map(index);
   const [ram, run, submit, speed, kind, shrinks] = ['ram_hit', 'run', 'submit_ts', 'speed', 'kind', 'ratio'].map(index);
-  // One text for all reads of a file, which knows its hash.
+  // All reads of a file share one string, whose hash is cached.
   const names = new Map<string, string>();
   const nameOf = (text: string) => {
     const known = names.get(text);
@@ -184,7 +184,7 @@ function noteOpen(runs: Map<string, Run>, open: Read, submitted: number): void {
   run.opens.push(open);
 }
 
-/** Traces have ComfyUI's name of a category, or the same without the last letter. */
+/** The category of a trace's kind: ComfyUI's name, also without its last letter. */
 function categoryOf(kind = ''): string | null {
   if (kind === '') return null;
   return Object.hasOwn(standardCategories, kind) || !Object.hasOwn(standardCategories, `${kind}s`) ? kind : `${kind}s`;

@@ -6,7 +6,7 @@ import { liesBelow, pathRules } from '../media/paths.ts';
 import { errnoOf } from '../runtime/errnos.ts';
 
 /**
- * Law 2: a directory of autocached's own (cache, memory, state) and a root must not be one, nor contain each other. Both paths with links resolved.
+ * Law 2: a directory of autocached (cache, memory, state) and a root must not be equal or contain each other. Both paths without links.
  * @throws CacheError `BAD_CONFIG`
  */
 export function assertDisjoint(cacheDirReal: string, rootReal: string, platform: NodeJS.Platform = process.platform): void {
@@ -27,7 +27,7 @@ export function assertApart(
 }
 
 /**
- * The same by what the disk says: a bind mount gives a directory a second path that no link tells. For local disks only.
+ * The same by device and inode, because a bind mount gives a directory a second path without a link. For local disks only.
  * @throws CacheError `BAD_CONFIG`
  */
 export function assertApartOnDisk(cacheDirReal: string, rootReal: string): void {

@@ -6,7 +6,7 @@ import type { Root } from '../sources/root.ts';
 
 const keyOf = (path: string) => `directory of the root ${path}`;
 
-/** The directories in which roots had something, over restarts: the very same one without anything was emptied, and is no outage. */
+/** The directories in which roots had files, over restarts: the same directory without any was emptied, and is no outage. */
 export class FilledDirectories {
   readonly #catalog: Catalog;
   readonly #log: Log;
@@ -16,13 +16,13 @@ export class FilledDirectories {
     this.#log = log;
   }
 
-  /** Tells the one that is known of a root, if any. */
+  /** Passes the known directory of a root on, if any. */
   tell(root: Root, host: Pick<SourceClient, 'remember'>): void {
     const saved = this.#catalog.settings.get(keyOf(root.path), '');
     if (saved !== undefined) host.remember(root, JSON.parse(saved) as RootIdentity);
   }
 
-  /** Something is in the root. One without a lasting inode is not noted. */
+  /** Notes a root that has files, unless its directory has no lasting inode. */
   note(root: Root, identity: RootIdentity): void {
     const { settings } = this.#catalog;
     const value = JSON.stringify(identity);

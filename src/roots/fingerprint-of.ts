@@ -5,9 +5,9 @@ import { meaningOf } from '../runtime/errnos.ts';
 import type { SourceRoots } from './source-roots.ts';
 
 /**
- * A file that something depends on. One below a root is asked about as lookups do it; one elsewhere only on a disk of this machine
+ * The fingerprint of a file that a result depends on. A file below a root is queried like in lookups, any other only on a local disk
  * (law 4).
- * @returns null when that cannot be told
+ * @returns null when it is unknown
  */
 export async function fingerprintOf(
   sources: Pick<SourceRoots, 'locate' | 'stat'>,

@@ -3,7 +3,7 @@ import type { Events } from '../runtime/events.ts';
 import type { Library } from './library.ts';
 import type { Roots } from './registry.ts';
 
-/** A source that was copied is there, also before a walk has met it: a share is walked every ten minutes. @returns ends that */
+/** Adds copied sources to the library before a walk finds them: a share is walked every ten minutes. @returns a function that ends this */
 export function followCopies(events: Events, { roots, library }: { roots: Roots; library: Library }): () => void {
   return events.subscribe((name, event) => {
     if (name !== 'job-done') return;

@@ -5,7 +5,7 @@ import type { Roots } from './registry.ts';
 import type { RootKeeper } from './root-keeper.ts';
 
 /**
- * Learns anew what the roots lie on whenever the system has told more of its volumes. A root that another reader reads then is walked
+ * Detects the media of the roots again whenever the system has listed more volumes. A root that gets another reader is walked
  * again, and watched if it is local.
  * @returns a function that ends this
  */
@@ -17,7 +17,7 @@ export function followVolumes(roots: Roots, keeper: Pick<RootKeeper, 'scan'>, on
         await relearnRoot(root, roots);
         if (readerOf(root) !== before) await keeper.scan(root);
       };
-      // The next check of the roots tells what is wrong with it.
+      // The next check of the roots reports the fault.
       learn().catch(() => {});
     }
   });

@@ -18,9 +18,9 @@ export interface ForgetDeps {
 }
 
 /**
- * Forgets roots that programs registered and that are no more, also over restarts, whichever of their names is given. Volumes that were
- * found behind links in them go with them. Their copies stay what they are.
- * @returns the paths of all that were forgotten
+ * Forgets gone roots that programs registered, also over restarts, by any of their names. Volumes found behind links in them are
+ * forgotten too. Their copies stay.
+ * @returns the paths of all forgotten roots
  * @throws CacheError NOT_FOUND, or BAD_REQUEST for roots that the settings name; then none is forgotten
  */
 export function forgetRoots(paths: readonly string[], { roots, named, library, filled, settings, log }: ForgetDeps): string[] {

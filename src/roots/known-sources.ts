@@ -6,7 +6,7 @@ import type { Log } from '../runtime/log.ts';
 import type { Root } from '../sources/root.ts';
 import type { KnownFile } from './scan.ts';
 
-/** Sources read at once. */
+/** Number of sources read at once. */
 const pageSize = 500;
 
 export interface KnownSourcesDeps {
@@ -23,7 +23,7 @@ export class KnownSources {
     this.#deps = deps;
   }
 
-  /** Those of a root below one of its directories, page by page. */
+  /** The sources of a root below one of its directories, page by page. */
   *below(root: Root, directory: string): Iterable<KnownFile[]> {
     const { entries } = this.#deps.catalog;
     for (let last = ''; ; ) {

@@ -3,17 +3,17 @@ import type { ListedFile } from '../sources/client.ts';
 import { stemOf } from '../weights/companion-names.ts';
 import { isModelName } from '../weights/extensions.ts';
 
-/** A part of a root that was walked: a directory with all below it, or its own files only. */
+/** A walked part of a root: a directory with everything below it, or its own files only. */
 interface Walked {
   directory: string;
   recursive: boolean;
 }
 
-/** Some files of a root. As a list of strings, the paths of a hundred thousand would take tens of megabytes. */
+/** Files of a root in compact form: as strings, the paths of a hundred thousand would take tens of megabytes. */
 interface Files {
   /** Their paths below the root, each ended by a NUL. */
   rels: string;
-  /** In the same order, bytes. */
+  /** Sizes in the same order, bytes. */
   sizes: Float64Array;
 }
 
@@ -26,7 +26,7 @@ interface LibraryFile {
 export class Library {
   #byRoot = new Map<string, Files[]>();
 
-  /** Takes what a walk of a part of a root finds. With its end, that replaces what was known of the part. */
+  /** Takes the files that a walk of a part of a root finds; its end replaces the known files of the part. */
   walk(root: string, walked: Walked): LibraryWalk {
     const prefix = prefixOf(root);
     const part = { below: prefixOf(walked.directory).slice(prefix.length), recursive: walked.recursive };
@@ -46,7 +46,7 @@ export class Library {
     };
   }
 
-  /** A file was read that the last walk of its root has not met: it has come since. */
+  /** Adds a file that was read but not found by the last walk of its root. */
   met(root: string, path: string, size: number): void {
     const files = this.#byRoot.get(root);
     const rel = path.slice(prefixOf(root).length);
@@ -54,7 +54,7 @@ export class Library {
     if (files && isModelName(path) && !files.some(isKnown)) files.push(packed([{ rel, size }]));
   }
 
-  /** The paths of all files that are called so, whatever their extension. */
+  /** The paths of all files of this stem, with any extension. */
   withStem(stem: string): string[] {
     return [...this.#byRoot].flatMap(([root, all]) => {
       const some = all.filter(({ rels }) => rels.includes(`${stem}.`)).flatMap((files) => [...each(files)]);
@@ -67,7 +67,7 @@ export class Library {
     return this.#byRoot.has(root);
   }
 
-  /** For removed roots. */
+  /** Forgets a removed root. */
   forget(root: string): void {
     this.#byRoot.delete(root);
   }
@@ -82,7 +82,7 @@ export class Library {
 
 export interface LibraryWalk {
   add(listed: readonly ListedFile[]): void;
-  /** @returns the paths that were not known; none at the first walk of a root */
+  /** @returns the new paths; none at the first walk of a root */
   end(): string[];
 }
 
@@ -94,7 +94,7 @@ function packed(files: readonly LibraryFile[]): Files {
   return { rels: files.map(({ rel }) => `${rel}\0`).join(''), sizes: Float64Array.from(files, ({ size }) => size) };
 }
 
-/** The files that were not there before. Nearly always there are none, which costs one comparison. */
+/** The new files. Usually none, which costs one comparison. */
 function arrived(before: readonly Files[], found: readonly Files[]): string[] {
   const textOf = (files: readonly Files[]) => files.map(({ rels }) => rels).join('');
   const [was, is] = [textOf(before), textOf(found)];

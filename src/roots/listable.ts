@@ -6,7 +6,7 @@ import type { Root } from '../sources/root.ts';
 import { isCompanion } from '../weights/companion-names.ts';
 import { isModelName } from '../weights/extensions.ts';
 
-/** Of the listed files, those that may stand in a list of models. A key that no file may have is none. */
+/** The listed files that can be listed as models. Keys that are no valid file names are dropped. */
 export function listable(root: Root, files: readonly ListedFile[]): ListedFile[] {
   const glob = root.remote?.list ?? null;
   const isMeant = glob === null ? () => true : compileGlob(glob, { ignoreCase: false, backslash: false });

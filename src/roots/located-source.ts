@@ -9,7 +9,7 @@ export interface LocatedSource {
   rel: string;
   category: string | null;
   medium: Medium;
-  /** It lies on a remote only: its path is that of a placeholder. */
+  /** The file is only on a remote: its path is that of a placeholder. */
   isRemote?: boolean;
 }
 
@@ -17,7 +17,7 @@ export function flat({ root, path, rel, category, medium }: Located): LocatedSou
   return { path, root: root.path, rel, category, medium, ...(root.remote && { isRemote: true }) };
 }
 
-/** A directory as the paths of roots spell it: a root, by whichever of its names, or one with roots in it; null = neither. */
+/** A directory in the spelling of the roots: a root, by any of its names, or a directory with roots in it; null = neither. */
 export function spelled(directory: string, roots: Roots): string | null {
   const { rules } = roots;
   const key = rules.key(rules.normalise(directory) ?? directory);

@@ -4,7 +4,7 @@ import { liesOnNetwork } from '../media/medium.ts';
 import { errnoOf } from '../runtime/errnos.ts';
 import { nearestWithin } from '../runtime/nearest.ts';
 
-/** Names that differ in a larger share of their letters are no suggestion. */
+/** Maximum share of different letters in a suggested name. */
 const mostDifferent = 0.4;
 
 /**
@@ -29,7 +29,7 @@ async function meantBy(path: string): Promise<string | null> {
   return meant === null ? null : join(parent, meant);
 }
 
-/** Null when there is no such directory. */
+/** Null when the directory does not exist. */
 async function directoriesIn(path: string): Promise<string[] | null> {
   try {
     const found = await readdir(path, { withFileTypes: true });

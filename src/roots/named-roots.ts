@@ -22,9 +22,9 @@ export interface NamedRootsOptions {
   log: Log;
   /** @throws CacheError when it cannot be a root */
   add(spec: RootSpec): Promise<void>;
-  /** Text of a file that may lie on a network, null when there is none. @throws CacheError */
+  /** Text of a file that may be on a network, null when it does not exist. @throws CacheError */
   readText(path: string): Promise<string | null>;
-  /** Roots were added at runtime. */
+  /** Called when roots were added at runtime. */
   onAdded(): void;
 }
 
@@ -40,10 +40,10 @@ export class NamedRoots implements AsyncDisposable {
   #names: RootNames = { roots: [], comfyui: [] };
   /** By ComfyUI directory, the folders that its files named when last readable. */
   #folders = new Map<string, ComfyuiPath[]>();
-  /** Those that became roots. */
+  /** The named folders that became roots. */
   #taken = new Map<string, RootSpec>();
   #warnings: string[] = [];
-  /** What is named now. */
+  /** The currently named folders. */
   #named: ReadonlySet<string> = new Set();
   #endWatch: EndWatch | null = null;
 
@@ -118,7 +118,7 @@ export class NamedRoots implements AsyncDisposable {
     return this.#named.has(path);
   }
 
-  /** A root that is no longer named is none any more. */
+  /** Forgets a root that is not named. */
   forget(path: string): void {
     for (const [key, spec] of this.#taken) if (spec.path === path) this.#taken.delete(key);
     this.#rounds.later();

@@ -12,7 +12,7 @@ interface OneSpellingDeps {
   log: Log;
 }
 
-/** Keeps one entry for each source where file systems ignore case: that of the spelling which counts. */
+/** Keeps one entry for each source on file systems that ignore case: that of the spelling which counts. */
 export class OneSpelling implements Disposable {
   readonly #deps: OneSpellingDeps;
   readonly #unsubscribe: () => void;
@@ -51,8 +51,8 @@ export class OneSpelling implements Disposable {
   }
 
   /**
-   * A source lies on the disk under another spelling than the one that counts. It counts together with its entry, once no copy is made
-   * under the former one: whoever asks meanwhile would be given a second copy.
+   * A source has another spelling on the disk than the one that counts. The new one counts, with the entry, once no copy is made under the
+   * former one: otherwise a request meanwhile would start a second copy.
    */
   respelled(root: Root, counts: string, onDisk: string): void {
     const { roots } = this.#deps;
@@ -87,7 +87,7 @@ export class OneSpelling implements Disposable {
 
   #respell(before: string, { path, root, rel, category }: Located): void {
     const { catalog, log } = this.#deps;
-    // Uses that are not written yet are those of the former spelling.
+    // Unwritten uses belong to the former spelling.
     catalog.usage.flush();
     const entry = catalog.entries.byPath(before);
     if (!entry) return;

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { placesIn } from '../remotes/place.ts';
 import type { RemoteRoots, RemoteRootsOptions } from './remote-roots.ts';
 
-/** Opens the roots that are no directories; their code is loaded with the first one. Null where the configuration names none. */
+/** Opens the remote roots; their code is loaded with the first one. Null when the configuration names none. */
 export async function openRemotes(options: RemoteRootsOptions): Promise<RemoteRoots | null> {
   const { remotes, stateDir } = options;
   // Placeholders of former remotes leave.

@@ -5,7 +5,7 @@ import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import type { RemoteRootsOptions } from './remote-roots.ts';
 
-/** What the roots of a daemon need. */
+/** The options of a daemon's roots. */
 export interface SourceRootsOptions {
   catalog: Catalog;
   events: Events;

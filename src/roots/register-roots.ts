@@ -4,7 +4,7 @@ import { CacheError, toCacheError } from '../core/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import type { RootSpec } from './registry.ts';
 
-/** Most folders of one request. No ComfyUI has as many; each one is looked at, and looked after from then on. */
+/** Maximum number of folders in one request. No ComfyUI has as many; each is checked, and watched from then on. */
 const mostRoots = 1000;
 
 export interface RegisterRootsDeps {
@@ -24,7 +24,7 @@ export async function registerRoots({ roots, origin = 'api' }: RootsRequest, { a
   if (once.size > mostRoots) throw new CacheError('BAD_REQUEST', `roots: must not name more than ${mostRoots} folders at once`);
   for (const { path, category = null, kind = null } of once.values()) {
     try {
-      // ComfyUI names every folder it would look into; a folder that never existed is no outage.
+      // ComfyUI names every folder that it would search; a folder that never existed is no outage.
       await add({ path, category, kind, origin, optional: origin === 'comfyui' });
       settings.saveRoot({ path, category, kind, origin });
     } catch (error) {

@@ -11,7 +11,7 @@ import { assertApartOnDisk, assertDisjoint, realPathOf } from './disjoint.ts';
 import type { RootSpec, Roots } from './registry.ts';
 
 const lookMs = 2_000;
-/** The platform with the rules for paths of which the case does not count. */
+/** The platform whose path rules ignore case. */
 const anyCase = process.platform === 'linux' ? 'darwin' : process.platform;
 
 export interface RegisterOptions {
@@ -19,14 +19,13 @@ export interface RegisterOptions {
   host: SourceClient;
   /** The directories with copies, and the state directory: nothing in them is a source. */
   cacheDirs: readonly string[];
-  /** The directory with copies, of this daemon or another one, that a local path is or lies in; null = none. */
+  /** The directory with copies, of this daemon or another one, that a local path equals or is in; null = none. */
   cacheAround?: ((path: string) => string | null) | undefined;
 }
 
 /**
- * Adds a root and finds out its medium, without touching it, and its real path, within 2 s. A root that is away is added all the
- * same: its copies are needed now. A directory that is already in a root by another path becomes an alias, so that no file is
- * cached twice.
+ * Adds a root and detects its medium, without touching it, and its real path, within 2 s. A root that is away is added too: its
+ * copies are needed now. A directory that is already in a root by another path becomes an alias, so that no file is cached twice.
  * @throws CacheError `BAD_CONFIG` when root and cache directory overlap; `BAD_REQUEST` for a path that is not absolute
  */
 export async function registerRoot(
@@ -59,7 +58,7 @@ export async function registerRoot(
     : { root, added };
 }
 
-/** Where its disk ignores case, a directory is one root, at its spelling on the disk, however often and however it is named. */
+/** If its disk ignores case, a directory is one root, at its spelling on the disk, for all spellings of its name. */
 function spelledRoot({ root, added, spec, real, roots }: Registered): { root: Root; added: boolean } {
   const { key } = roots.rules;
   if (key(real) === key(root.path) || foldCase(real) !== foldCase(root.path)) return { root, added };
@@ -74,19 +73,19 @@ interface Registered {
   root: Root;
   added: boolean;
   spec: RootSpec;
-  /** As the directories on its disk list it. */
+  /** The path as listed by the directories on its disk. */
   real: string;
   roots: Roots;
 }
 
-/** Finds out anew what a root lies on. */
+/** Detects the medium of a root again. */
 export async function relearnRoot(root: Root, roots: Roots): Promise<void> {
   const medium = await detectMedium(root.path);
   roots.learn(root, medium);
   addRealPath(root, medium.resolved, roots);
 }
 
-/** A root that is a link, or lies behind one, is known by its real path too, and so are the roots in it. */
+/** Makes a root that is a link, or is behind one, known by its real path too, with the roots in it. */
 function addRealPath(root: Root, real: string, roots: Roots): void {
   if (roots.get(real)) return;
   for (const { path } of roots.list()) {
@@ -109,7 +108,7 @@ function assertApart(
   }
 }
 
-/** A copy is no source: another daemon removes it as it likes. */
+/** Refuses a directory of copies as a root: another daemon may remove them at any time. */
 function assertNoCopies(cache: string | null, path: string, undo: () => unknown): void {
   if (cache === null) return;
   undo();
@@ -133,7 +132,7 @@ export async function adoptForeign(
   roots.learnPart(at, medium);
   const state = await host.stat(at, { deadlineMs: lookMs });
   if (state.state === 'present') return { path: at, fingerprint: state.fingerprint };
-  // Away: the name decides whether it is a file. One root too many does no harm.
+  // Away: the name decides whether it is a file. A superfluous root does no harm.
   if ('why' in state && isModelName(at)) return null;
   const [folder = ''] = at.slice(parent.path.length).split(roots.rules.sep).filter(Boolean);
   const categories = parent.categories.length > 0 ? parent.categories : [folderCategory(folder)];

@@ -17,10 +17,10 @@ export interface RootSpec {
   /** Set by the user; overrides the detected one. */
   kind?: Medium | null;
   medium?: MediumFacts;
-  /** The place its sources are read from. */
+  /** The remote that its sources are read from. */
   remote?: Remote;
   optional?: boolean;
-  /** Whether its file system ignores case; until it is asked, that of the platform does or does not. */
+  /** Whether its file system ignores case; until it is asked, the platform's default. */
   ignoresCase?: boolean;
 }
 
@@ -31,11 +31,11 @@ export class Roots implements RootIndex {
   readonly rules: PathRules;
   #roots = new Map<string, Root>();
   #aliases = new Map<string, string>();
-  /** Roots whose kind the user has said, by key. */
+  /** Roots whose kind the user has set, by key. */
   readonly #said = new Set<string>();
-  /** Files and directories in roots that links lead to another disk, by key. */
+  /** Files and directories in roots that are links to another disk, by key. */
   readonly #parts = new Map<string, MediumFacts>();
-  /** Of the roots whose file systems ignore case. */
+  /** Spellings of the roots whose file systems ignore case. */
   readonly #spellings = new Map<Root, Spellings>();
   readonly #platform: NodeJS.Platform;
 
@@ -71,7 +71,7 @@ export class Roots implements RootIndex {
     return { root, added: !known };
   }
 
-  /** The kind that the user has said of a root holds for those below it on the same disk, whichever is named first. */
+  /** Applies the user's kind of a root to those below it on the same disk, in any order of naming. */
   #say(root: Root): void {
     this.#said.add(this.rules.key(root.path));
     const placeOf = ({ path, resolved }: Root) => resolved ?? path;
@@ -83,7 +83,7 @@ export class Roots implements RootIndex {
     }
   }
 
-  /** What the user has said of the disk that a new root lies on, as a part of another root. */
+  /** The kind that the user has set for the disk of a new root, as a part of another root. */
   #saidOf({ path, device }: Root): Medium | null {
     const above = this.find(path)?.root;
     return above?.kindFrom === 'configured' && above.device === device ? above.kind : null;
@@ -101,7 +101,7 @@ export class Roots implements RootIndex {
   learn(root: Root, { kind, from, device, fileSystem, resolved }: MediumFacts): void {
     if (root.remote !== null) return;
     const before = root.resolved === null ? null : this.rules.key(root.resolved);
-    // A link that leads elsewhere now: by its former real path it is no longer found.
+    // The link leads elsewhere: the root is not found by its former real path.
     if (before !== null && root.resolved !== resolved && this.#aliases.get(before) === root.path) this.#aliases.delete(before);
     Object.assign(root, { device, fileSystem, resolved });
     if (root.kindFrom !== 'configured') Object.assign(root, { kind, kindFrom: from });
@@ -115,40 +115,40 @@ export class Roots implements RootIndex {
     for (const { path } of this.#roots.values()) if (liesBelow(path, root.path, this.rules)) this.#noteWithin(root, path);
   }
 
-  /** A root within another one is found there by any spelling of its path. */
+  /** Makes a root within another one found there by any spelling of its path. */
   #noteWithin(outer: Root | undefined, path: string): void {
     if (outer && outer.path !== path) this.noteSpelling(outer, path);
   }
 
-  /** exFAT behind FUSE numbers each spelling of a name by itself; NTFS behind FUSE heeds case, and has numbers of its own. */
+  /** exFAT behind FUSE numbers each spelling of a name separately; NTFS behind FUSE heeds case, and has its own numbers. */
   hasStableInodes(root: Root): boolean {
     return hasStableInodes(root.fileSystem) && !(root.fileSystem === 'fuseblk' && this.#spellings.has(root));
   }
 
-  /** The roots whose paths have one spelling of many. */
+  /** The roots whose file systems ignore case. */
   ignoringCase(): Root[] {
     return [...this.#spellings.keys()];
   }
 
-  /** The path that counts for a file below a root, where it is another one than that on the disk. */
+  /** The path that counts for a file below a root, if it differs from that on the disk; else null. */
   otherSpelling(root: Root, onDisk: string): string | null {
     const start = prefixOf(root.path, this.rules.sep);
     const other = this.#spellings.get(root)?.other(onDisk.slice(start.length)) ?? null;
     return other === null ? null : start + other;
   }
 
-  /** Makes the path of a file as it lies on the disk the one that counts. */
+  /** Makes the path of a file on the disk the one that counts. */
   noteSpelling(root: Root, onDisk: string): void {
     this.#spellings.get(root)?.note(onDisk.slice(prefixOf(root.path, this.rules.sep).length));
   }
 
-  /** Records the medium of a file or a directory in a root, which a link may lead to another disk (law 12). */
+  /** Records the medium of a file or a directory in a root, which may be a link to another disk (law 12). */
   learnPart(path: string, medium: MediumFacts): void {
     const root = this.find(path)?.root;
     if (!root || this.get(path)) return;
     const key = this.rules.key(path);
     const target = this.find(medium.resolved)?.root;
-    // What the user has said of the folder that it leads into.
+    // The user's kind of the folder that it leads into.
     const said = target !== root && target?.kindFrom === 'configured' ? target.kind : null;
     if (said !== null) this.#parts.set(key, { ...medium, kind: said });
     else if (medium.device === root.device && medium.fileSystem === root.fileSystem) this.#parts.delete(key);
@@ -156,7 +156,7 @@ export class Roots implements RootIndex {
   }
 
   /**
-   * Makes `alias` (a symbolic link) another name of the directory `path`, which is a root or lies in one. A root registered under
+   * Makes `alias` (a symbolic link) another name of the directory `path`, which is a root or is in one. A root registered under
    * the alias is merged into the root at `path`.
    */
   addAlias(alias: string, path: string): void {
@@ -186,7 +186,7 @@ export class Roots implements RootIndex {
     return (normal !== null && this.#roots.get(this.rules.key(normal))) || null;
   }
 
-  /** The root at this path, by whichever of its names. */
+  /** The root at this path, by any of its names. */
   at(path: string): Root | null {
     const inside = this.find(this.rules.join(path, 'file'));
     return inside?.rel === 'file' ? inside.root : null;
@@ -218,7 +218,7 @@ export class Roots implements RootIndex {
     return { root, path, rel, category: this.#category(root, rel), ...this.#diskOf(path, root) };
   }
 
-  /** Where ComfyUI would look for a model, in root order. No name can leave the roots. */
+  /** The paths at which ComfyUI would look for a model, in root order. No name can leave the roots. */
   resolveName(category: string, name: string): Located[] {
     const clean = cleanName(name, this.rules);
     if (clean === null) return [];
@@ -235,7 +235,7 @@ export class Roots implements RootIndex {
     return [...found.values()];
   }
 
-  /** The name under which a file of a category is asked for, always with `/`; the inverse of `resolveName`. Null below no root. */
+  /** The name by which a file of a category is requested, always with `/`; the inverse of `resolveName`. Null below no root. */
   nameOf(path: string): { category: string; name: string } | null {
     const located = this.find(path);
     if (!located?.category) return null;
@@ -267,7 +267,7 @@ export class Roots implements RootIndex {
     if (this.#parts.size === 0) return own;
     for (let path = file; path.length > root.path.length; path = this.rules.dirname(path)) {
       const part = this.#parts.get(this.rules.key(path));
-      // A link on a network is read over it, wherever it leads.
+      // A link on a network is read over the network, wherever it leads.
       if (part) return isNetwork(root.kind) && part.kind === 'hdd' ? own : { medium: part.kind, device: part.device };
     }
     return own;

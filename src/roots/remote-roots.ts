@@ -20,7 +20,7 @@ import type { ScanTotals } from './root-keeper.ts';
 export interface RemoteRootsOptions {
   remotes: readonly Remote[];
   stateDir: string;
-  /** The directory in which copies of a root's files lie. */
+  /** The directory of copies of a root's files. */
   copiesOf(root: string): string;
   roots: Roots;
   /** Lists a root; simultaneous calls share one listing. @throws CacheError */
@@ -29,16 +29,16 @@ export interface RemoteRootsOptions {
   log: Log;
 }
 
-/** After a listing, the next miss by name starts another one at the earliest after so long, ms, and so many times its duration. */
+/** Minimum time between a listing and the next one for a missing name: ms, and a multiple of the listing's duration. */
 const again = { leastMs: 5_000, times: 20 };
-/** How long a program that plans ahead waits for such a listing, ms. */
+/** Maximum time that a program which plans ahead waits for such a listing, ms. */
 const listDeadlineMs = 10_000;
 
-/** The roots that are no directories: their placeholders are the last listing, kept over restarts. */
+/** The remote roots: their placeholders are the last listing, kept over restarts. */
 export class RemoteRoots {
   readonly #options: RemoteRootsOptions;
   readonly #placeholders = new Map<Root, Placeholders>();
-  /** When a miss may list a root again, monotonic ms. */
+  /** Earliest time at which a missing name may list a root again, monotonic ms. */
   readonly #listAgainAt = new Map<Root, number>();
 
   constructor(options: RemoteRootsOptions) {
@@ -67,7 +67,7 @@ export class RemoteRoots {
       writePrivately(join(placesIn(stateDir), foldersFile), JSON.stringify({ folders }), 0o644);
   }
 
-  /** Takes a whole listing of a root. */
+  /** Renews the placeholders from a whole listing of a root. */
   async listed(root: Root, files: readonly ListedFile[]): Promise<void> {
     const { clock, log } = this.#options;
     const listed = new Map(files.map(({ path, fingerprint }) => [relative(root.path, path), fingerprint]));
@@ -90,7 +90,7 @@ export class RemoteRoots {
     return this.#rootOf(path) !== null;
   }
 
-  /** As last listed: no request is made for what is listed. What is not may be new. Null for a path that is not below a remote. */
+  /** The state in the last listing, without a request; an unlisted file may be new. Null for a path that is not below a remote. */
   stat(path: string, askedBy: 'loader' | 'command'): Promise<SourceState> | null {
     const root = this.#rootOf(path);
     return root && this.#stat(root, path, askedBy);
@@ -115,7 +115,7 @@ export class RemoteRoots {
     return (await fingerprintOf(path)) ?? { state: 'missing' };
   }
 
-  /** What loaders of a model may open in its directory. */
+  /** The files that loaders of a model may open in its directory. */
   async filesBeside(path: string): Promise<ListedFile[]> {
     const directory = dirname(path);
     const names = new Neighbours(await readdir(directory).catch(() => [])).of(basename(path));

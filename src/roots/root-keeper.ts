@@ -18,15 +18,15 @@ export interface RootKeeperOptions extends Omit<ScanOptions, 'signal'> {
   log: Log;
   clock?: Clock;
   onHealth(root: Root, health: RootView['health'], why: string | null): void;
-  /** Something is in the root, which lies there. */
+  /** Called when the root has files, with its directory. */
   onFilled?(root: Root, identity: RootIdentity): void;
   /** Pause between two walks of a root, ms. */
   rescanMs: number;
   /** The same for a remote: each request may cost money. */
   remoteListMs?: number;
-  /** Pause between two checks of whether the roots are there, ms. */
+  /** Interval between two checks of whether the roots are present, ms. */
   healthMs?: number;
-  /** How long changes in a directory are gathered before a check, ms. */
+  /** Time for which changes in a directory are gathered before a check, ms. */
   settleMs?: number;
 }
 
@@ -40,9 +40,9 @@ interface Kept {
   health: RootView['health'];
   why: string | null;
   files: number | null;
-  /** The volume and the path without links that it was last seen at; empty until it is seen. */
+  /** Its last volume and path without links; empty until it is seen. */
   place: string | null;
-  /** Whether it was there since the daemon was started. */
+  /** Whether it was present since the start of the daemon. */
   wasOk: boolean;
   /** Monotonic ms. */
   scanDueAt: number;
@@ -58,8 +58,8 @@ const awayLookMs = 5_000;
 
 /**
  * Keeps the known state of the roots true: walks them, watches the local ones, and tells an outage from a deletion. A root that
- * is absent, silent, on another file system than before, or empty is `away`; then nothing is reported about its files. A local one
- * that is empty and the very directory in which there was something was emptied, and is there.
+ * is absent, silent, on another file system than before, or empty is `away`; then nothing is reported about its files. An empty local
+ * root that is the same directory as one with files before was emptied, and is present.
  */
 export class RootKeeper implements AsyncDisposable {
   #options: RootKeeperOptions & { clock: Clock; healthMs: number; settleMs: number };
@@ -80,7 +80,7 @@ export class RootKeeper implements AsyncDisposable {
     void this.#looking.now();
   }
 
-  /** Checks once whether the roots are there, and walks those that are due. Never throws. */
+  /** Checks once whether the roots are present, and walks those that are due. Never throws. */
   async look(): Promise<void> {
     const isDue = (root: Root) => this.#options.clock.monotonic() >= this.#keep(root).scanDueAt || this.#isBlind(root);
     this.#letGo();
@@ -127,7 +127,7 @@ export class RootKeeper implements AsyncDisposable {
     await Promise.all([ended, this.#scans.settled()]);
   }
 
-  /** A program may wait for an away root. */
+  /** Interval of the checks; shorter while a root is away, because a program may wait for it. */
   #pauseMs(): number {
     const anyAway = [...this.#kept.values()].some(({ health }) => health === 'away' || health === 'missing');
     const { healthMs, roots, remoteListMs = healthMs } = this.#options;
@@ -187,7 +187,7 @@ export class RootKeeper implements AsyncDisposable {
   /** @throws CacheError `SOURCE_AWAY` */
   async #identify(root: Root): Promise<void> {
     const seen = await this.#options.host.identify(root, this.#waitLimit());
-    // What was known of it stays.
+    // The known facts of the root stay.
     if (seen.state === 'slow') throw new CacheError('SOURCE_AWAY', `${root.path}: ${seen.why}`);
     const back = seen.state === 'away' && seen.facts !== null && (await this.#recognises(root));
     if (back && seen.facts) this.#options.host.trust(root, seen.facts.identity);
@@ -211,14 +211,14 @@ export class RootKeeper implements AsyncDisposable {
     kept.place = place;
   }
 
-  /** A directory never seen since it was named is no outage: its name is wrong, or it is still to be made. */
+  /** Whether a directory was never seen since it was named: then it is no outage, but a wrong name or a future directory. */
   #neverWas(root: Root, { absent }: Extract<RootState, { state: 'away' }>): boolean {
     if (!absent || this.#keep(root).wasOk) return false;
     for (const page of this.#options.known(root, root.path)) return page.length === 0;
     return true;
   }
 
-  /** A root on another volume is the same root if known files are there unchanged. */
+  /** Whether a root on another volume is the same root: its known files are unchanged there. */
   async #recognises(root: Root): Promise<boolean> {
     for (const page of this.#options.known(root, root.path)) {
       for (const file of page.slice(0, samples)) {

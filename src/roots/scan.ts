@@ -29,7 +29,7 @@ export interface ScanOptions {
   find(path: string): KnownFile | undefined;
   /** A known source is found changed, or missing while its root answers. Never called for an outage. */
   onChange(path: string, state: SourceState): void;
-  /** A file lies on the disk under another spelling than the one that counts, which goes on counting until the receiver changes that. */
+  /** A file has another spelling on the disk than the one that counts, which counts until the receiver changes that. */
   onRespelled?(root: Root, counts: string, onDisk: string): void;
   /** Receives the found files. */
   library?: Library;
@@ -91,11 +91,11 @@ async function compare(root: Root, { directory, recursive, isMeant }: Part, opti
   };
   const result = await host.walk(root, { directory, recursive, onFiles, signal });
   for (const at of result.foreign) {
-    // A volume behind a link or a mount point becomes a root of its own.
+    // A volume behind a link or a mount point becomes a separate root.
     const file = await adoptForeign(at, root, options);
     if (file) onFiles([file]);
   }
-  // Nothing in a bucket is no reason to forget what was in it.
+  // An empty listing of a bucket does not remove its known files.
   const isWhole = root.remote === null || (result.failures.length === 0 && listed.length > 0);
   const arrived = isWhole ? (found?.end() ?? []) : [];
   if (root.remote === null && arrived.length > 0) options.onArrived?.(arrived);
@@ -107,7 +107,7 @@ async function compare(root: Root, { directory, recursive, isMeant }: Part, opti
   return result;
 }
 
-/** A file missed by the walk may have appeared since, or lie behind a second link to its directory: each is checked. */
+/** Checks each file missed by the walk: it may be new, or behind a second link to its directory. */
 async function checkEach(
   root: Root,
   { directory, isUnclear }: { directory: string; isUnclear(file: KnownFile): boolean },

@@ -27,11 +27,11 @@ import { RootKeeper } from './root-keeper.ts';
 import { SourceStats } from './source-stats.ts';
 import { withStem } from './stems.ts';
 
-/** A source slower than this with a few small reads is not measured, ms. */
+/** Timeout of a measurement by a few small reads, ms. */
 const probeDeadlineMs = 5000;
-/** A few small reads, on a disk that may have to spin up, ms. */
+/** Timeout of a few small reads on a disk that may have to spin up, ms. */
 const readDeadlineMs = 10_000;
-/** Pause between two walks of a root, ms. Local roots are watched between them; on a network root only walks find changes. */
+/** Interval between two walks of a root, ms. Local roots are also watched; on a network root only walks find changes. */
 const rescanMs = 10 * 60_000;
 
 /** The roots of the daemon: their origins, media and health, and the changes below them. */
@@ -114,7 +114,7 @@ export class SourceRoots implements AsyncDisposable {
     this.#remotes = remotes ? await openRemotes({ ...this.#options, ...remotes, roots: this.#roots, scan }) : null;
     const { entries, settings } = this.#options.catalog;
     for (const spec of settings.savedRoots()) {
-      // A folder of ComfyUI in which nothing was ever found may never have been there.
+      // A folder of ComfyUI that never had a file may never have existed.
       const optional =
         spec.origin === 'comfyui' && entries.pageBelow(spec.path, { directory: spec.path, after: '', most: 1 }).length === 0;
       await this.#addOrWarn({ ...spec, category: spec.category || null, optional });
@@ -149,7 +149,7 @@ export class SourceRoots implements AsyncDisposable {
     return spelled(directory, this.#roots);
   }
 
-  /** Makes a folder of the daemon's own known as a root, for as long as it runs: what lies in it is as fast as a copy. */
+  /** Registers a folder of the daemon as a root while it runs: its files are as fast as copies. */
   addOwn(path: string): void {
     if (this.#roots.add({ path, origin: 'config', kind: 'ssd', optional: true }).added) this.#keeper.start();
   }
@@ -158,7 +158,7 @@ export class SourceRoots implements AsyncDisposable {
     return this.#roots.resolveName(category, name).map(flat);
   }
 
-  /** The names of the files of a category that are called `stem`; see `withStem`. */
+  /** The names of the files of a category with this stem; see `withStem`. */
   withStem(category: string, stem: string): Promise<string[]> {
     return withStem(category, stem, { ...this.#options, roots: this.#roots, library: this.#library, keeper: this.#keeper });
   }
@@ -175,7 +175,7 @@ export class SourceRoots implements AsyncDisposable {
     return [...new Set([...listed.flat(), ...(several ? Object.keys(standardCategories) : [])])];
   }
 
-  /** Tells of model files that appear in a directory; of those on a remote, never. @returns ends that */
+  /** Calls the listener with new model files in directories, never with those on a remote. @returns a function that ends this */
   onArrived(listener: (paths: readonly string[]) => void): () => void {
     this.#arrivalListeners.add(listener);
     return () => this.#arrivalListeners.delete(listener);
@@ -186,7 +186,7 @@ export class SourceRoots implements AsyncDisposable {
     return this.#remotes?.stat(path, askedBy) ?? this.#stats.ask(path, askedBy);
   }
 
-  /** What this very file lies on; found out without touching a network. Null below no root. */
+  /** The medium of this very file, detected without touching a network. Null below no root. */
   async mediumOf(path: string): Promise<Medium | null> {
     const located = this.#roots.find(path);
     // A root on a network is read by a process that may follow any link.
@@ -200,7 +200,7 @@ export class SourceRoots implements AsyncDisposable {
     if (root) await this.#keeper.check(root);
   }
 
-  /** Time of one small read from this source, ms; null where it cannot be measured. */
+  /** Time of one small read from this source, ms; null when it cannot be measured. */
   async probe(path: string): Promise<number | null> {
     return this.#remotes?.has(path) ? null : this.#host.probe(path, { deadlineMs: probeDeadlineMs });
   }
@@ -210,7 +210,7 @@ export class SourceRoots implements AsyncDisposable {
     return this.#host.published(path, { deadlineMs: readDeadlineMs });
   }
 
-  /** What loaders of a source may open in its directory, and in folders in it that belong to the source. @throws CacheError `SOURCE_AWAY`, `SOURCE_IO` */
+  /** The files that loaders of a source may open in its directory or its own subfolders. @throws CacheError `SOURCE_AWAY`, `SOURCE_IO` */
   async filesBeside(path: string): Promise<ListedFile[]> {
     const located = this.#roots.find(path);
     if (!located) return [];
@@ -226,17 +226,17 @@ export class SourceRoots implements AsyncDisposable {
     return this.#host.head(file, bytes, { deadlineMs: readDeadlineMs });
   }
 
-  /** The kernel's names of the disks that a source lies on, joined by `+`; null when unknown. */
+  /** The kernel's names of a source's disks, joined by `+`; null when unknown. */
   diskOf(path: string): string | null {
     return this.#roots.find(path)?.device ?? null;
   }
 
-  /** The place that the sources of a root are read from; null = its directory. */
+  /** The remote that the sources of a root are read from; null = its directory. */
   remoteOf(root: string): Remote | null {
     return this.#roots.get(root)?.remote ?? null;
   }
 
-  /** The roots that are no directories. */
+  /** The remote roots. */
   remotes(): { remote: Remote; root: RootView }[] {
     return this.#roots.list().flatMap((root) => (root.remote ? [{ remote: root.remote, root: this.#view(root) }] : []));
   }
@@ -245,7 +245,7 @@ export class SourceRoots implements AsyncDisposable {
     return this.#roots.list().map((root) => this.#view(root));
   }
 
-  /** The model files below the roots, asked for or not, as found last. */
+  /** The last found model files below the roots, requested or not. */
   *files(): Generator<LocatedSource & { size: number }> {
     for (const { path, size } of this.#library.files()) {
       const located = this.locate(path);
@@ -264,7 +264,7 @@ export class SourceRoots implements AsyncDisposable {
     return this.list();
   }
 
-  /** Forgets roots that are no more; see `forgetRoots`. @throws CacheError NOT_FOUND, BAD_REQUEST */
+  /** Forgets gone roots; see `forgetRoots`. @throws CacheError NOT_FOUND, BAD_REQUEST */
   forget(paths: readonly string[]): string[] {
     const { catalog, log } = this.#options;
     const parts = { roots: this.#roots, named: this.#named, library: this.#library, filled: this.#filled };

@@ -4,7 +4,7 @@ import { InFlight } from '../runtime/in-flight.ts';
 import type { SourceClient } from '../sources/client.ts';
 import type { Root, RootIndex } from '../sources/root.ts';
 
-/** How long a source is waited for, ms: by a lookup whose asker has not told its stat, and by a command that plans ahead. */
+/** Timeouts of a stat, ms: in a lookup whose asker has not sent one, and in a command that plans ahead. */
 const deadlineMs = { loader: 150, command: 10_000 };
 
 interface Deps {
@@ -12,11 +12,11 @@ interface Deps {
   host: Pick<SourceClient, 'stat' | 'isKnownSlow'>;
   /** Whether a root is known not to answer. */
   isAway(root: Root): boolean;
-  /** Told when an answer, or the first silence, does not fit what is known of the root's health. */
+  /** Told when an answer, or the first silence, contradicts the known health of the root. */
   onDoubt(root: Root, isAway: boolean): void;
 }
 
-/** Asks sources how they are; many who ask for one file at once share the question. */
+/** Asks for the states of sources; concurrent callers for one file share the question. */
 export class SourceStats {
   readonly #deps: Deps;
   readonly #asking = new InFlight<string, SourceState>();
@@ -37,7 +37,7 @@ export class SourceStats {
     return state;
   }
 
-  /** Silence for so short a time is no outage, unless one is known of. */
+  /** Asks with the short timeout: such a silence is no outage, unless one is known. */
   async #briefly(path: string): Promise<SourceState> {
     const { roots, host, isAway, onDoubt } = this.#deps;
     const waitMs = deadlineMs.loader;
@@ -51,7 +51,7 @@ export class SourceStats {
     if (!root) return state;
     const isDoubtful = state.state === 'away' || (state.state === 'slow' && !host.isKnownSlow(path, waitMs));
     if (!underWay) {
-      // Whether it is away, or only slow, shows when it is waited for.
+      // A longer wait shows whether it is away or only slow.
       if (isDoubtful) void this.ask(path, 'command');
       onDoubt(root, isDoubtful);
     }

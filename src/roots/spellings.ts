@@ -1,6 +1,6 @@
 import { foldCase } from '../core/fold-case.ts';
 
-/** The number of paths that are remembered as they were asked for: nobody fills the memory with names that no file has. */
+/** Maximum number of requested paths that are remembered, so that names without files cannot fill the memory. */
 const mostGuessed = 200_000;
 
 /** The paths below a root whose file system ignores case: each has one spelling that counts, which is that of the disk once it is known. */
@@ -23,7 +23,7 @@ export class Spellings {
     return spelled;
   }
 
-  /** The spelling that counts where it is another one than `rel`; null when it is the same or none is known. */
+  /** The spelling that counts if it differs from `rel`; null when it is the same or unknown. */
   other(rel: string): string | null {
     const known = this.#byKey.get(foldCase(rel));
     return known === undefined || known === rel ? null : known;

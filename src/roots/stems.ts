@@ -7,7 +7,7 @@ import { isModelName } from '../weights/extensions.ts';
 import type { Library } from './library.ts';
 import type { Roots } from './registry.ts';
 
-/** How long roots that have not been walked yet are waited for, ms. */
+/** Maximum wait for the first walk of roots, ms. */
 const listedDeadlineMs = 3000;
 
 export interface StemsDeps {
@@ -18,9 +18,9 @@ export interface StemsDeps {
 }
 
 /**
- * The files of a category that are called `stem`, whatever their extension: in the folder that `stem` names, or else in any. The walks
- * of the roots know them; the first walk is waited for, but not long. Below roots that were not walked since the start, such as those
- * that are away, the catalog knows some.
+ * The files of a category with this stem and any extension: in the folder that `stem` names, or else in any. Walks of the roots find
+ * them; the first walk is awaited for a short time. Below roots that were not walked since the start, such as those that are away,
+ * the catalog knows some.
  * @returns their names in the category, with `/`
  */
 export async function withStem(category: string, stem: string, deps: StemsDeps): Promise<string[]> {

@@ -1,14 +1,14 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import { freshScore, type SharedLedger, scoreAfter } from './ledger.ts';
 
-/** The ledger of a host without a Redis. Other hosts that write into the bucket are noticed when it is listed: also before each write. */
+/** The ledger of a host without a Redis. It notices writes of other hosts by listing the bucket, also before each write. */
 export class CatalogLedger implements SharedLedger {
   readonly isCommon = false;
   readonly #catalog: Pick<Catalog, 'sharedObjects' | 'write'>;
   readonly #now: () => number;
-  /** Those of this run; what an earlier one reserved was given up with it. */
+  /** Reservations of this run; those of earlier runs ended with them. */
   readonly #reserved = new Map<string, number>();
-  /** What the last listing did not have. */
+  /** Contents that the last listing did not have. */
   #missing = new Set<string>();
 
   constructor(catalog: Pick<Catalog, 'sharedObjects' | 'write'>, now: () => number) {

@@ -3,7 +3,7 @@ import type { S3Remote } from '../core/remote.ts';
 import type { RedisLink } from '../redis/link.ts';
 import { reservationMs, type SharedLedger } from './ledger.ts';
 
-/** Redis answers within, ms, or this part of the work is left. */
+/** Deadline of a request to Redis, ms; without an answer this part of the work is skipped. */
 const deadlineMs = 2000;
 
 /**
@@ -81,7 +81,7 @@ want(ARGV[1])
 keep()
 return 1`;
 
-/** Answers the content with the lowest score, its bytes, and that score. Scores of contents that are not there are remembered. */
+/** Answers the content with the lowest score, its bytes, and that score. Scores of absent contents are remembered. */
 const leastScript = `${common}
 for _, sha in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
   local bytes = redis.call('HGET', KEYS[1], sha)
@@ -95,7 +95,7 @@ local reserved = 0
 for _, one in pairs(reservations()) do reserved = reserved + one.bytes end
 return { redis.call('HLEN', KEYS[1]), string.format('%d', sum(redis.call('HVALS', KEYS[1]))), string.format('%d', reserved) }`;
 
-/** ARGV: SHA-256 and bytes in turn: all that the bucket holds. */
+/** ARGV: SHA-256 and bytes in turn, of all contents in the bucket. */
 const agreeScript = `${common}
 local found = {}
 for i = 1, #ARGV, 2 do found[ARGV[i]] = true end
@@ -113,7 +113,7 @@ end
 keep()
 return 1`;
 
-/** The ledger of a farm, in its Redis. It fails as Redis does; nothing is written into the store then. */
+/** The ledger of a farm, in its Redis. It fails with Redis; nothing is written into the store then. */
 export class RedisLedger implements SharedLedger {
   readonly isCommon = true;
   readonly #link: Pick<RedisLink, 'ask'>;

@@ -32,25 +32,25 @@ export interface SharedTierDeps {
   environment: NodeJS.ProcessEnv;
 }
 
-/** The bucket is looked through this often, ms: other hosts write into it. */
+/** Interval between listings of the bucket, ms: other hosts write into it. */
 const listMs = 15 * 60_000;
-/** And so often while sources are asked for that are away: until so long after the last question, ms. */
+/** Time after the last request for an away source during which the bucket is listed more often, ms. */
 const inUseMs = 10 * 60_000;
 const lookAgainMs = 30_000;
-/** A copy waits for the store's word so long, ms; a store that is silent is left alone for a while. */
+/** Timeout of a copy's question to the store, ms; a silent store is left alone for a while. */
 const askMs = 3000;
 const awayMs = 60_000;
-/** Until a ledger that did not answer is asked again, ms. */
+/** Retry interval of a ledger that did not answer, ms. */
 const soonMs = 2000;
-/** What was begun so long ago and did not end belongs to a host that has ended, ms. */
+/** Age at which an unfinished upload counts as abandoned, ms. */
 const staleMs = 24 * 3_600_000;
-/** Of what a read tells of the store's speed. */
+/** Weight of a new measurement of the store's speed. */
 const newShare = 0.3;
 
 /**
- * Copies that hosts share in an object store, below the SSD and above the origin: written behind the copies that were read from an
- * origin, read with proof, evicted by counts that fade, and never beyond the limit. `test/tiers/level.contract.ts` lists what it promises,
- * as each tier of a host does.
+ * Copies that hosts share in an object store, below the SSD and above the origin: written after copies from an origin, read with proof,
+ * evicted by counts that fade, and never beyond the limit. `test/tiers/level.contract.ts` lists its guarantees, which are those of
+ * each tier of a host.
  */
 export class SharedTier implements AsyncDisposable {
   readonly #deps: SharedTierDeps;
@@ -58,12 +58,12 @@ export class SharedTier implements AsyncDisposable {
   readonly #writes: WriteBehind;
   readonly #looks: Periodic;
   readonly #unsubscribe: () => void;
-  /** SHA-256 -> bytes, of what was there when the bucket was looked through last, and what was written since. */
+  /** SHA-256 -> bytes, of the contents in the last listing of the bucket and those written since. */
   #there = new Map<string, number>();
-  /** Folder of a source's notes -> what its content is, as of then. */
+  /** Folder of a source's notes -> its content in the last listing. */
   #notes = new Map<string, SourceNote>();
   #listedAt = 0;
-  /** When a source was asked for that is away. */
+  /** Time of the last request for a source that is away. */
   #askedAt = Number.NEGATIVE_INFINITY;
   #totals = { files: 0, bytes: 0, reserved: 0 };
   #counts = { writtenBytes: 0, readBytes: 0, evictions: 0 };
@@ -80,7 +80,7 @@ export class SharedTier implements AsyncDisposable {
     this.#writes = this.#writing();
     this.#looks = new Periodic(() => this.#look(), { everyMs: () => this.#pause(), onError: (error) => this.#failed(error) });
     this.#unsubscribe = deps.events.subscribe((name, event) => {
-      // What others have written since may be wanted now.
+      // Contents that others have written since may be needed now.
       if (name === 'root-health' && (event as EventMap['root-health']).health !== 'ok') void this.#looks.now();
       if (name !== 'job-done') return;
       const { path, tier } = event as { path: string; tier: string };
@@ -88,7 +88,7 @@ export class SharedTier implements AsyncDisposable {
     });
   }
 
-  /** Looks through the bucket, now and then again. */
+  /** Lists the bucket, now and periodically. */
   begin(): void {
     void this.#looks.now();
   }
@@ -99,20 +99,20 @@ export class SharedTier implements AsyncDisposable {
     return { url: addressOf(store), state, why: this.#why, ...this.#totals, limit: store.limit, ...this.#counts };
   }
 
-  /** Whether it has the content of a source, as far as that is known here. */
+  /** Whether it has the content of a source; null = unknown. */
   async has(source: KnownSource): Promise<boolean | null> {
     const sha256 = this.#sha256Of(source);
     return sha256 === null ? null : this.#deps.ledger.has(sha256).catch(() => null);
   }
 
-  /** The same as of the last look at it: asks nobody. */
+  /** The same from the last listing, without a request. */
   hadLast(source: KnownSource): boolean | null {
     const sha256 = this.#sha256Of(source);
     return sha256 === null ? null : this.#there.has(sha256);
   }
 
   /**
-   * What a source was when its content was known last, here or to the host that has written it, if the store may give that content
+   * The last known fingerprint of a source, here or on the host that has written its content, if the store may give that content
    * without the source. Asks no disk.
    */
   withoutSource(source: KnownSource): Fingerprint | null {
@@ -127,7 +127,7 @@ export class SharedTier implements AsyncDisposable {
   }
 
   /**
-   * Where in the store the content of a source lies, if it is better read from there; null otherwise. Waits some seconds at most.
+   * The place of a source's content in the store, if reading it there is better; null otherwise. Waits at most some seconds.
    * @param isAway the source does not answer
    */
   async sourceOf(file: SourceFile, medium: Medium, isAway = false): Promise<StoreOrigin | null> {
@@ -152,7 +152,7 @@ export class SharedTier implements AsyncDisposable {
     void this.#deps.ledger.wanted(sha256).catch(() => {});
   }
 
-  /** A copy could not be made from it. What has other bytes than its name says leaves the store. */
+  /** A copy could not be made from it. An object whose bytes differ from its name is removed. */
   gaveNothing({ sha256 }: StoreOrigin, error: unknown): void {
     const { code } = toCacheError(error);
     if (code === 'HASH_MISMATCH') {
@@ -176,7 +176,7 @@ export class SharedTier implements AsyncDisposable {
     return !this.#hasEnded && this.#deps.mode() !== 'off' && performance.now() >= this.#awayUntil;
   }
 
-  /** A store that was never read from is tried. */
+  /** Whether the store is faster than the source; a store without a measured speed counts as faster. */
   #isFaster({ root }: SourceFile, medium: Medium): boolean {
     return this.#speed === null || this.#speed > this.#deps.speedOf(root, medium);
   }
@@ -195,7 +195,7 @@ export class SharedTier implements AsyncDisposable {
     return this.#knownOf(source.path)?.sha256 ?? this.#noteOf(source)?.sha256 ?? null;
   }
 
-  /** What others have noted of a source. Of one that is known here, only what they have noted of what it is. */
+  /** The note of others on a source; for a source known here, only a note on its present fingerprint. */
   #noteOf(source: KnownSource): SourceNote | null {
     const note = this.#notes.get(notesFolder(source));
     if (!note || !this.#there.has(note.sha256)) return null;
@@ -249,7 +249,7 @@ export class SharedTier implements AsyncDisposable {
     this.#isCounted = await this.#agrees();
   }
 
-  /** Whether the ledger knows what the bucket holds: a Redis may not have answered yet. */
+  /** Whether the ledger agrees with the bucket: a Redis may not have answered yet. */
   async #agrees(): Promise<boolean> {
     try {
       await this.#deps.ledger.agreeWith(this.#there);
@@ -268,7 +268,7 @@ export class SharedTier implements AsyncDisposable {
     return this.#writes.isBehind ? reservationMs : listMs;
   }
 
-  /** First the bytes, then the word that they are there: never more than the limit. */
+  /** Removes the bytes first, then their row, so that the limit always holds. */
   async #remove(sha256: string): Promise<void> {
     await this.#process.call.remove(sha256);
     this.#there.delete(sha256);
@@ -288,7 +288,7 @@ function isOf(note: SourceNote, { size, mtimeNs }: Fingerprint): boolean {
   return note.size === size && note.mtimeNs === mtimeNs;
 }
 
-/** For people. */
+/** The address of a store, for display. */
 function addressOf({ at }: SharedStore): string {
   return at.url.replace(/\?.*$/s, '');
 }

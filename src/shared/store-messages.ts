@@ -7,15 +7,15 @@ interface WriteOrder {
   path: string;
   size: number;
   sha256: string;
-  /** The key of the note that says what the source's content is. */
+  /** The key of the note on the source's content. */
   noteKey: string;
 }
 
-/** What is in the store. */
+/** A listing of the store. */
 interface StoreListing {
   /** SHA-256 -> bytes of all contents. */
   contents: Map<string, number>;
-  /** Folder of a source's notes -> the latest one of a content that is there. */
+  /** Folder of a source's notes -> the latest note on a present content. */
   notes: Map<string, SourceNote>;
 }
 
@@ -24,20 +24,20 @@ export interface StoreWorker {
   begin(at: S3Remote): Promise<void>;
   /** The SHA-256 of a copy's bytes; null when a part of it cannot be read. */
   sha256Of(path: string): Promise<string | null>;
-  /** @throws CacheError SOURCE_CHANGED too, when the copy has other bytes; then nothing is in the store */
+  /** @throws CacheError also SOURCE_CHANGED, when the copy has other bytes; then the store is unchanged */
   write(order: WriteOrder): Promise<void>;
-  /** Notes that a source has a content that is in the store. */
+  /** Notes that a source has a content of the store. */
   note(key: string): Promise<void>;
   /** The notes in a folder. */
   notesIn(folder: string): Promise<SourceNote[]>;
-  /** Whether a content is there with all its bytes. */
+  /** Whether the store has a content with all its bytes. */
   holds(sha256: string, size: number): Promise<boolean>;
-  /** Says that so much room is about to be taken, or still is. @returns what other hosts say at this moment */
+  /** Announces or renews a claim of room. @returns the present claims of other hosts */
   claim(claim: RoomClaim): Promise<RoomClaim[]>;
   unclaim(claim: RoomClaim): Promise<void>;
   remove(sha256: string): Promise<void>;
   list(): Promise<StoreListing>;
-  /** Gives up what was begun before this time and never ended. @returns how many */
+  /** Aborts unfinished uploads begun before this time. @returns their number */
   abortBefore(timeMs: number): Promise<number>;
 }
 

@@ -1,11 +1,11 @@
 import { type NamedSource, sourceDigestOf } from '../core/source-name.ts';
 
-/** Contents lie below it by their SHA-256. */
+/** Holds contents by their SHA-256. */
 export const contentsFolder = 'sha256/';
-/** Below it lies, for each source, what its content is. */
+/** Holds, for each source, notes on its content. */
 export const sourcesFolder = 'sources/';
 
-/** Below it lies, for each content that a host without a farm is writing, how much room that takes. */
+/** Holds, for each content that a host without a farm is writing, its claim of room. */
 export const reservedFolder = 'reserved/';
 
 /** A content that a host is about to write. */
@@ -31,25 +31,25 @@ export function contentKey(sha256: string): string {
   return `${contentsFolder}${sha256.slice(0, 2)}/${sha256}`;
 }
 
-/** The SHA-256 that a key stands for; null for any other object. */
+/** The SHA-256 in the key of a content; null for any other object. */
 export function sha256In(key: string): string | null {
   const [, start, sha256 = ''] = /^sha256\/([\da-f]{2})\/([\da-f]{64})$/.exec(key) ?? [];
   return start !== undefined && sha256.startsWith(start) ? sha256 : null;
 }
 
-/** What the content of a source is, as hosts tell each other: its size and its time to the nanosecond are those of the source. */
+/** A note for other hosts on the content of a source, with size and mtime (ns) of the source. */
 export interface SourceNote {
   sha256: string;
   size: number;
   mtimeNs: string;
 }
 
-/** Below it lie the notes of a source, one for each content that it had. */
+/** The folder of a source's notes, one for each content that it had. */
 export function notesFolder(source: NamedSource): string {
   return `${sourcesFolder}${sourceDigestOf(source)}/`;
 }
 
-/** The key of a note. All that it says is in its key, so that a listing tells it too. */
+/** The key of a note. The key holds all its fields, so that a listing is enough to read it. */
 export function noteKey(source: NamedSource, { sha256, size, mtimeNs }: SourceNote): string {
   return `${notesFolder(source)}${sha256}-${size}-${mtimeNs}`;
 }

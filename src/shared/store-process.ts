@@ -4,7 +4,7 @@ import { packageModule } from '../runtime/package.ts';
 import { type Peer, startPeer } from '../runtime/peer.ts';
 import type { StoreWatcher, StoreWorker } from './store-messages.ts';
 
-/** The process that speaks to the store. It starts with the first question, and again when it has ended. */
+/** The process that speaks to the store. It starts at the first request, and again after it has ended. */
 export class StoreProcess implements Disposable {
   readonly #at: S3Remote;
   readonly #environment: NodeJS.ProcessEnv;
@@ -38,7 +38,7 @@ export class StoreProcess implements Disposable {
         if (this.#peer === peer) this.#peer = null;
       },
     });
-    // Questions come after it, in order.
+    // Requests follow it in order.
     void peer.call.begin(this.#at).catch(() => {});
     return peer;
   }

@@ -19,17 +19,17 @@ import {
   sourcesFolder,
 } from './store-names.ts';
 
-/** A note of a content that is not there is removed when so much has been written since, ms by the store's clock. */
+/** Age at which a note on an absent content is removed, ms by the store's clock. */
 const oldNoteMs = 24 * 3_600_000;
-/** Of those, at one listing. */
+/** Maximum number of notes removed at one listing. */
 const mostOldNotes = 200;
 
-/** The entry of the process that speaks to the shared store, so that neither its client nor a slow answer is in the daemon's way. */
+/** The entry of the process that speaks to the shared store, which keeps its client and slow answers out of the daemon. */
 let writer: S3Writer | undefined;
 
 const parent = serveParent<StoreWatcher, StoreWorker>({
   async begin(at: S3Remote) {
-    // What is written behind is never urgent.
+    // Writes behind are never urgent.
     setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
     writer = new S3Writer(at);
   },
@@ -60,24 +60,24 @@ async function claim(own: RoomClaim): Promise<RoomClaim[]> {
     const claimed = other === key ? null : claimIn(other);
     if (claimed === null) continue;
     if (now - writtenMs < reservationMs) others.push(claimed);
-    // Of a host that ended while it wrote.
+    // The claim of a host that ended while it wrote.
     else await store().remove(other);
   }
   return others;
 }
 
 async function write({ path, size, sha256, noteKey }: Parameters<StoreWorker['write']>[0]): Promise<void> {
-  // It stays readable when the copy leaves meanwhile; other bytes are noticed by their hash.
+  // The open file stays readable when the copy leaves meanwhile; other bytes are noticed by their hash.
   await using file = await open(path, 'r');
   const onBytes = (bytes: number) => parent.tell.written(sha256, bytes);
   const key = contentKey(sha256);
-  // Nobody else writes it at this moment: what was begun is of a host that ended meanwhile.
+  // No other host writes it now: an unfinished upload is of a host that has ended.
   await store().abortOf(key);
   await store().upload({ key, file, size, sha256, onBytes });
   await store().putText(noteKey, '');
 }
 
-/** The latest note of each source. Those of contents that have left the store go after a day: a content may be about to come. */
+/** The latest note of each source. Notes on absent contents are removed after a day, because a content may still be on its way. */
 async function latestNotes(contents: ReadonlyMap<string, number>): Promise<Map<string, SourceNote>> {
   const listed = (await store().list(sourcesFolder)).toSorted((a, b) => a.writtenMs - b.writtenMs);
   const notes = new Map<string, SourceNote>();

@@ -18,9 +18,9 @@ export interface WriteBehindParts {
   tiers: Tiers;
   /** @throws CacheError CANCELLED when the daemon stops */
   worker(): Pick<StoreWorker, 'sha256Of' | 'note' | 'write' | 'claim' | 'unclaim'>;
-  /** Whether the store may be written to at this moment. */
+  /** Whether the store may be written to now. */
   mayWrite(): boolean;
-  /** Takes over what the bucket holds. */
+  /** Lists the bucket and updates the ledger. */
   list(): Promise<void>;
   /** Removes a content from the store. */
   remove(sha256: string): Promise<void>;
@@ -32,23 +32,23 @@ export interface WriteBehindParts {
   now(): number;
 }
 
-/** Where what is still to be written is kept over a restart. */
+/** The setting that keeps pending writes over a restart. */
 const settingKey = 'shared-unwritten';
-/** The latest copies that are kept for later. */
+/** Maximum number of pending writes kept, the latest ones. */
 const mostKept = 1000;
-/** Hosts that are in each other's way try again after a time of their own: so often, and ms at most between two of these. */
+/** Retries of hosts whose claims collide, each after a random pause: their number, and the maximum pause, ms. */
 const tries = 6;
 const longestPause = 3000;
 
-/** Writes copies into the store, one after the other, behind everything else; those that could not be written, later. */
+/** Writes copies into the store, one after the other, at low priority; failed writes are retried later. */
 export class WriteBehind {
   readonly #parts: WriteBehindParts;
   readonly #turns = new Serial();
-  /** Sources whose copies are still to be written, each with the number of its latest copy; the latest last. */
+  /** Sources with pending writes, each with the number of its latest copy; the latest last. */
   readonly #unwritten: Map<string, number>;
   #copies = 0;
   readonly #host = randomBytes(4).toString('hex');
-  /** Of a host whose ledger is its own: what the others are told about the write that is under way, and when it was told. */
+  /** The claim of the write in progress of a host with its own ledger, and the time of its announcement. */
   #claim: (RoomClaim & { toldAt: number }) | null = null;
 
   constructor(parts: WriteBehindParts) {
@@ -66,17 +66,17 @@ export class WriteBehind {
     void this.#turns.run(() => this.#write(path));
   }
 
-  /** Whether something is still to be written. */
+  /** Whether writes are pending. */
   get isBehind(): boolean {
     return this.#unwritten.size > 0;
   }
 
-  /** Tries again what could not be written: the store was away, or this daemon ended meanwhile. */
+  /** Retries pending writes: the store was away, or this daemon ended meanwhile. */
   goOn(): void {
     for (const path of this.#unwritten.keys()) void this.#turns.run(() => this.#write(path));
   }
 
-  /** Does something between two writes. */
+  /** Runs work between two writes. */
   between(work: () => Promise<void>): Promise<void> {
     return this.#turns.run(work);
   }
@@ -85,7 +85,7 @@ export class WriteBehind {
     return this.#turns.settled();
   }
 
-  /** Bytes of this content were written: the reservation is kept. */
+  /** Renews the reservation of a content while its bytes are written. */
   async renew(sha256: string): Promise<void> {
     await this.#parts.ledger.renew(sha256).catch(() => {});
     const claim = this.#claim;
@@ -102,18 +102,18 @@ export class WriteBehind {
     const copy = this.#unwritten.get(path);
     if (copy === undefined || !this.#parts.mayWrite()) return;
     try {
-      // One that was made meanwhile has a turn of its own.
+      // A newer copy gets its own turn.
       if (!(await this.#writeCopy(path)) || this.#unwritten.get(path) !== copy) return;
       this.#unwritten.delete(path);
       this.#keep();
     } catch (error) {
-      // Without the ledger nothing is written, and all is read that is there.
+      // Without the ledger nothing is written, and present contents are still read.
       if (error instanceof CacheError) this.#parts.onFailed(error);
       else this.#parts.log.debug({ path, why: messageOf(error) }, 'a copy was not written to the shared store');
     }
   }
 
-  /** @returns whether nothing is left to do for it */
+  /** @returns whether the copy needs no further write */
   async #writeCopy(path: string): Promise<boolean> {
     const { catalog, tiers, ledger, store } = this.#parts;
     const entry = catalog.entries.byPath(path);
@@ -129,8 +129,8 @@ export class WriteBehind {
   }
 
   /**
-   * Hosts that share no ledger say in the bucket itself what they are about to write, and then look at what others say. Of two that begin
-   * at one moment at least one sees the other; those for whom there is no room beside the others try again after a while.
+   * Hosts without a common ledger announce their writes in the bucket, and then read the announcements of others. Of two that begin at
+   * the same time at least one sees the other; hosts without room beside the others retry after a while.
    */
   async #besideOthers(entry: Entry, copy: Copy, sha256: string): Promise<boolean> {
     const { store, list } = this.#parts;
@@ -139,7 +139,7 @@ export class WriteBehind {
       const claim = claimOf(this.#claim);
       try {
         const others = await this.#parts.worker().claim(claim);
-        // After that: what has been written meanwhile is in the bucket, or still claimed. And what another host has just written does not leave for this.
+        // Listed after the claim: a write of another host is then in the bucket or still claimed, and does not leave for this one.
         await list();
         const isWritten = others.some((other) => other.sha256 === sha256);
         const taken = others.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -157,14 +157,14 @@ export class WriteBehind {
     return false;
   }
 
-  /** @returns false when another host writes it, or there is no room for it beside what others write */
+  /** @returns false when another host writes it, or when room is missing beside the writes of others */
   async #put(entry: Entry, copy: Copy, { sha256, limit }: { sha256: string; limit: number }): Promise<boolean> {
     const { ledger, store, log } = this.#parts;
     const { size, mtimeNs } = entry.fingerprint;
     const note = noteKey(entry, { sha256, size, mtimeNs });
     const answer = await this.#reserve(sha256, size, limit);
     if (answer === 'there') await this.#parts.worker().note(note);
-    // The host that writes it may end before it has: then this one does, later.
+    // The other host may end before it has written it; then this one retries.
     if (answer === 'busy') return false;
     if (answer !== 'reserved') return answer === 'there' || limit === store.limit;
     try {
@@ -179,7 +179,7 @@ export class WriteBehind {
     return true;
   }
 
-  /** Makes room by removing what is less wanted. */
+  /** Makes room by removing contents in less demand. */
   async #reserve(sha256: string, bytes: number, limit: number): ReturnType<SharedLedger['reserve']> {
     const { ledger, now } = this.#parts;
     if (bytes > limit) return 'full';

@@ -16,14 +16,14 @@ export interface ChoiceDeps {
   policy(): Policy;
 }
 
-/** Bytes that must come free; with a category, by copies of that category alone. */
+/** Bytes that must come free; with a category, only by copies of that category. */
 export interface Need {
   bytes: number;
   category?: string | undefined;
 }
 
 interface Choice {
-  /** Room is made for a copy of this source; null = for none. */
+  /** The source whose copy room is made for; null = none. */
   entry: Entry | null;
   /** Copies that could not be removed. */
   stuck: ReadonlySet<number>;
@@ -31,7 +31,7 @@ interface Choice {
   below?: number | undefined;
 }
 
-/** The copies that leave. `lacking`: a need that they are not enough for, with the bytes that are missing; null = they are enough. */
+/** The copies that leave. `lacking`: an unmet need with its missing bytes; null = all needs are met. */
 export interface Chosen {
   victims: Placed[];
   bytes: number;

@@ -33,7 +33,7 @@ export async function dropAfterRestore({ catalog, evictor, log }: ColdDeps, plai
   const entry = catalog.entries.byId(entryId);
   const beside = ({ form, tier, state }: Copy) => form === 'compressed' && sharesQuota(tier, plain.tier) && state !== 'copying';
   for (const copy of entry ? catalog.copies.ofEntry(entryId).filter(beside) : []) {
-    // It stays for those that stand on it.
+    // It stays for the copies that stand on it.
     if (catalog.bases.dependents(copy.path).length > 0) continue;
     const outcome = entry && (await evictor.evict(copy, entry, why));
     if (outcome?.removed === false) log.warn({ path: copy.path, why: outcome.why }, 'a compressed copy stays beside its file');

@@ -10,17 +10,17 @@ import { Pauses } from '../runtime/pauses.ts';
 export interface Unit {
   placement: number;
   names: Placed[];
-  /** The highest of its names; -Infinity when none of them is in service, or another copy serves in their place. */
+  /** The highest score of its names; -Infinity when none of them is in service, or another copy serves instead. */
   score: number;
 }
 
-/** Of which copies: those that share the quota of this tier, and of this category, if it is given. */
+/** Selects copies that share the quota of this tier, and of this category, if given. */
 interface Which {
   tier: TierName;
   category?: string | undefined;
 }
 
-/** Further than any id of a copy: of equals the compressed one leaves before all plain ones. */
+/** Larger than any id of a copy: of equals the compressed one leaves before all plain ones. */
 const afterCompressed = 2 ** 52;
 
 /**
@@ -30,7 +30,7 @@ const afterCompressed = 2 ** 52;
 export class EvictionOrder {
   readonly #catalog: Catalog;
   #index: OrderedIndex<number> | null = null;
-  /** What leaves before all others, with its label. */
+  /** The placements that leave before all others, with their labels. */
   readonly #spare = new Map<number, string>();
   #building: Promise<void> | null = null;
 
@@ -48,7 +48,7 @@ export class EvictionOrder {
 
   /**
    * Lowest score first, of equals the compressed one, then the one with the lowest id. The catalog must not change meanwhile.
-   * @param isMeant others are passed over
+   * @param isMeant selects units; others are skipped
    */
   *ascending({ score }: Policy, which: Which, isMeant: (unit: Unit) => boolean = () => true): Generator<Unit> {
     const { tick } = this.#catalog.usage;
@@ -91,7 +91,7 @@ export class EvictionOrder {
     this.#index = index;
   }
 
-  /** Takes up what has changed. @returns false when that is not known */
+  /** Updates the index with changed copies. @returns false when these are unknown */
   #renew(index: OrderedIndex<number>): boolean {
     const changed = this.#catalog.changedPlacements.take();
     for (const placement of changed ?? []) {
@@ -107,7 +107,7 @@ export class EvictionOrder {
     if (!first) return;
     const { id, placement, form, tier, bytes } = first.copy;
     const inService = names.find(({ copy }) => !isSpare(this.#catalog, copy));
-    // One of several names leaves only with the others, so the category of the first stands for all.
+    // One of several names leaves only with the others, so the category of the first counts for all.
     const label = labelOf(tier, first.entry.category);
     if (!inService) this.#spare.set(placement, label);
     else index.put(placement, { entry: inService.entry, bytes }, form === 'plain' ? id + afterCompressed : id, label);

@@ -17,9 +17,9 @@ export interface Bound {
 /** The facts that decide a tier's room, and which copies leave for others. */
 export interface SpaceDeps extends ChoiceDeps {
   bound(tier: Tier): Bound;
-  /** Most bytes of copies of a category on the SSD; a category that is not named has none but the limit. */
+  /** Maximum bytes of copies of a category on the SSD; an unnamed category has only the limit. */
   quotas?(): ReadonlyMap<string, number>;
-  /** Bytes on the SSD above which copies leave later, behind the one that is made; null = none do. */
+  /** Bytes on the SSD above which copies leave after the new one is made; null = none do. */
   water?(): { high: number | null };
 }
 
@@ -27,8 +27,8 @@ export interface RoomDeps extends SpaceDeps {
   /** Bytes that running copies have reserved in the tier but not written yet. */
   outstanding(tier: Tier): number;
   /**
-   * Ends work that holds room only to save space, if that frees so many bytes; null = in any case.
-   * @returns false when there is no such work, or it does not hold enough
+   * Ends work that holds room only to save space, if that frees `bytes`; null = in any case.
+   * @returns false when no such work holds enough
    */
   giveWay?(bytes: number | null): Promise<boolean>;
 }
@@ -69,7 +69,7 @@ export async function makeRoom(
     const short = Math.max(reservation.short, over);
     if (over <= 0 && (await deps.giveWay?.(short))) continue;
     needed ??= short;
-    // Some file systems give space back only seconds later; going on would empty the cache meanwhile.
+    // Some file systems return space only seconds later; continuing would empty the cache meanwhile.
     if (freed >= needed) throw noSpace(tier, short, 'the disk does not show the freed space yet');
     deps.catalog.usage.flush();
     const needs = [{ bytes: over, category: quota?.category }, { bytes: reservation.short }];
@@ -98,7 +98,7 @@ export async function makeRoom(
   }
 }
 
-/** Whether a copy that fits is worth more than those that leave behind it because of it, above high water. */
+/** Whether a copy that fits is worth more than those that leave afterwards because it exceeds high water. */
 async function isWorthDisplacing(
   deps: RoomDeps,
   tier: Tier,
@@ -120,7 +120,7 @@ function assertWritable(tier: Tier): void {
   if (state === 'read-only') throw new CacheError('CACHE_IO', 'nothing can be written to the cache disk');
 }
 
-/** Law 3: another program may take free space during a copy, and the rest of it is not taken below the floor. Null = it goes on. */
+/** Law 3: another program may take free space during a copy, which must not go below the floor. Null = the copy continues. */
 export function whyToStop(tier: Tier, { floor }: Bound): CacheError | null {
   if (tier.state() === 'away') return new CacheError('CACHE_AWAY', 'the cache disk went away while the copy was made');
   if (tier.capacity().free >= floor) return null;
@@ -137,7 +137,7 @@ export async function trim(deps: RoomDeps, tier: Tier): Promise<void> {
   await release(deps, tier, -roomIn(deps, tier));
 }
 
-/** The copies that other bounds would evict, and their bytes; none leave. @param before copies that leave before these, and count too */
+/** The copies that other bounds would evict, and their bytes; evicts none. @param before copies that leave before these, and also count */
 export async function leavingUnder(
   deps: RoomDeps,
   tier: Tier,
@@ -193,7 +193,7 @@ function quotaFor({ quotas }: SpaceDeps, { name }: Tier, category: string | null
   return category === null || bytes === undefined ? undefined : { category, bytes };
 }
 
-/** By how much each category is over its quota. */
+/** The excess of each category over its quota. */
 function overQuotas({ catalog, quotas }: SpaceDeps, { name }: Tier): Need[] {
   if (tierTraits[name].quota.resource !== 'space') return [];
   return [...(quotas?.() ?? [])].map(([category, most]) => ({

@@ -9,13 +9,13 @@ interface Wanted {
 }
 
 export interface VariantRoomDeps extends RoomDeps {
-  /** Most bytes of variants. */
+  /** Maximum size of all variants, bytes. */
   variantsLimit(): number;
 }
 
 /**
- * Refuses a variant for which the others leave no room in what variants may take. One that is made anew counts beside the former one.
- * @param promised what others on their way will take that have reserved nothing yet, bytes
+ * Refuses a variant that would exceed the limit of variants with the others. A remade one counts beside its former one.
+ * @param promised expected size of other pending variants without a reservation, bytes
  * @throws CacheError TOO_LARGE, NO_SPACE
  */
 export function assertVariantFits(
@@ -32,8 +32,8 @@ export function assertVariantFits(
 }
 
 /**
- * Reserves room for a variant, which was asked for by name: copies leave for it whatever they are worth, unless they are pinned or in
- * use. None leaves where that would not be enough.
+ * Reserves room for a variant. A user asked for it by name, so copies leave for it whatever their worth, unless they are pinned or in
+ * use. None leaves if that would not be enough.
  * @throws CacheError CACHE_AWAY, TOO_LARGE, NO_SPACE
  */
 export async function makeVariantRoom(deps: VariantRoomDeps, tier: Tier, { path, bytes }: Wanted): Promise<void> {

@@ -4,27 +4,27 @@ import type { Leaver } from '../policy/leaving.ts';
 import type { Evictor } from './evict.ts';
 import { isSpare, type Unit } from './eviction-order.ts';
 
-/** What may not leave now, though it might at another time. */
+/** The copies that must stay now, but may leave at another time. */
 export interface Kept {
-  /** Of the copy that room is made for: its interrupted part takes no further room. */
+  /** Whether it is the interrupted part of the copy that room is made for, which takes no further room. */
   isOwn(copy: Copy): boolean;
-  /** Could not be removed. */
+  /** Copies that could not be removed. */
   stuck: ReadonlySet<number>;
-  /** This score and above. */
+  /** Copies of this score and above stay. */
   below?: number | undefined;
-  /** Paths that are open. */
+  /** Open paths. */
   inUse: ReadonlySet<string>;
 }
 
-/** The farm keeps at most so many before another that is worth more: who has only such copies does not read all of them to free one. */
+/** Maximum number of copies kept for the farm before one of more worth: a host with only such copies need not read all to free one. */
 const mostKept = 256;
 
-/** Units that can leave, as what they are to `leaving`. */
+/** Units that can leave, in the form that `leaving` takes. */
 export type Victim = Unit & Leaver;
 
 /**
- * Those of the units that can leave: first those that nobody holds dear, then those that the farm keeps, then those that a running program
- * was given. Each is asked when its turn comes.
+ * The units that can leave: first ordinary ones, then those that the farm keeps, then those that a running program was given. Each is
+ * checked when its turn comes.
  */
 export function* victimsOf(
   units: Iterable<Unit>,

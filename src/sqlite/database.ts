@@ -9,13 +9,13 @@ import { assertSound, type DamageWorker, damage, isDamage } from './damage.ts';
 import { isFull, Reserve } from './reserve.ts';
 import { assertKnown, migrate, type Schema, versionOf } from './schema.ts';
 
-/** A file larger than this, bytes, is checked for damage while it is in use. */
+/** Maximum size of a file that is checked for damage when it is opened, bytes; a larger one is checked while it is in use. */
 const checkedAtOnce = 8 * 1024 * 1024;
 
-/** Pages in memory, KiB: the system keeps the others. Unbounded by this, SQLite would take 16 MiB in a daemon with many copies. */
+/** Page cache, KiB; the system caches the rest. Without it SQLite would take 16 MiB in a daemon with many copies. */
 const cacheKibibytes = 4096;
 
-/** Law 4: lookups are answered in the thread that writes. */
+/** Maximum wait for a lock, ms (law 4: lookups are answered in the thread that writes). */
 const longestWaitMs = 5;
 
 /** One SQLite file: opened, migrated, and replaced when it is damaged. Statements are prepared once. */
@@ -57,7 +57,7 @@ export class Database {
     this.#inTransaction = transactionOf(this.#db);
   }
 
-  /** Makes the space again that is given up when the disk is full; to be called now and then. */
+  /** Renews the space that is given up when the disk is full; to be called periodically. */
   reserveSpace(): void {
     this.#reserve.renew();
   }
@@ -81,7 +81,7 @@ export class Database {
   }
 
   /**
-   * Checks a file for damage in a thread, if it was too large for that at its opening.
+   * Checks a file for damage in a thread, if it was too large to check when it was opened.
    * @throws SqliteError that `isDamage` recognises; CacheError when the check failed
    */
   async check(signal: AbortSignal): Promise<void> {
@@ -138,12 +138,12 @@ export class Database {
     }
   }
 
-  /** Inside a transaction nothing is done twice: SQLite may have rolled all of it back, and it is begun again as a whole. */
+  /** Inside a transaction a write is not repeated alone: SQLite may have rolled all of it back, and it is repeated as a whole. */
   #withRoom<T>(write: () => T): T {
     return this.#db.inTransaction ? write() : this.#inRoom(write);
   }
 
-  /** Writes once more in the space that was kept for it when the disk is full. @throws CacheError NO_SPACE when that is used up, too */
+  /** Repeats a write in the reserved space when the disk is full. @throws CacheError NO_SPACE when that is used up, too */
   #inRoom<T>(write: () => T): T {
     try {
       return withRoom(this.#reserve, write);
@@ -152,7 +152,7 @@ export class Database {
     }
   }
 
-  /** From here on a write that another program holds up fails after this time, ms; until then it waits for 2 s. */
+  /** From here on a write blocked by another program fails after `longestWaitMs`; before, it waits for 2 s. */
   answerFirst(): void {
     this.#db.pragma(`busy_timeout = ${longestWaitMs}`);
   }
@@ -183,7 +183,7 @@ export class Database {
   }
 }
 
-/** Made once: each of them prepares statements of its own. */
+/** Made once, because each transaction function prepares its own statements. */
 function transactionOf(db: Sqlite.Database): Sqlite.Transaction<(work: () => unknown) => unknown> {
   return db.transaction((work: () => unknown) => work());
 }
@@ -225,7 +225,7 @@ function openChecked(file: string, schema: Schema): Sqlite.Database {
     return db;
   } catch (error) {
     db.close();
-    // On a read-only disk SQLite says no more than that it cannot.
+    // On a read-only disk SQLite reports only that it cannot open the file.
     if (error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_CANTOPEN'))
       throw cannotBeWritten(file, schema, error);
     if (!isBusy(error)) throw error;

@@ -4,13 +4,13 @@ import { dirname, join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { CacheError } from '../core/errors.ts';
 
-/** Enough for the writes to the database until the first copies or results have left, bytes. */
+/** Size of the reserve, bytes: enough for the writes to the database until the first copies or results have left. */
 const reservedBytes = 2 * 1024 * 1024;
-/** In so many files: a volume can be out of files (inodes) as well, and a start makes some: the token, the log of the database. */
+/** Number of files of the reserve: a volume can also run out of inodes, and a start makes files: the token, the log of the database. */
 const reservedFiles = 4;
-/** With less free than this a volume counts as full: bytes, and files. */
+/** Minimum free bytes and files, below which a volume counts as full. */
 const leastFree = { bytes: 512 * 1024, files: reservedFiles };
-/** The reserve is made when this much is free: it must not take what others wait for. */
+/** Minimum free bytes and files for making the reserve, so that it takes no space that others need. */
 const comfortable = { bytes: 2 * reservedBytes, files: 4 * reservedFiles };
 
 /** Space beside a database, given up when its disk is full: freeing space begins with writing to the database. */
@@ -23,7 +23,7 @@ export class Reserve {
     this.#isThere = existsSync(directory);
   }
 
-  /** Gives the space up when so little is free that nothing could be written. */
+  /** Gives the space up when too little is free to write anything. */
   giveUpIfFull(): void {
     if (this.#isThere && !this.#hasFree(leastFree)) this.giveUp();
   }
@@ -36,7 +36,7 @@ export class Reserve {
     return wasThere;
   }
 
-  /** Makes it again when there is room. Quick while it is there. */
+  /** Renews the reserve when there is room. Fast while it exists. */
   renew(): void {
     if (this.#isThere || !this.#hasFree(comfortable)) return;
     mkdirSync(this.#directory, { mode: 0o700, recursive: true });
@@ -50,12 +50,12 @@ export class Reserve {
 
   #hasFree(least: { bytes: number; files: number }): boolean {
     const { bavail, bsize, files, ffree } = statfsSync(dirname(this.#directory));
-    // Where any number of files can be, none are counted.
+    // File systems without a limit on files report 0.
     return bavail * bsize >= least.bytes && (files === 0 || ffree >= least.files);
   }
 }
 
-/** True for an error of SQLite that says that its disk is full, also where it is told as a `CacheError`. */
+/** True for an error of SQLite for a full disk, also in the form of a `CacheError`. */
 export function isFull(error: unknown): boolean {
   if (error instanceof CacheError) return isFull(error.cause);
   return error instanceof Sqlite.SqliteError && /^SQLITE_(FULL|IOERR_(WRITE|SHMSIZE|SHMMAP|FSYNC))$/.test(error.code);

@@ -1,13 +1,13 @@
 import Sqlite from 'better-sqlite3';
 import { CacheError } from '../core/errors.ts';
 
-/** A file's schema, and what is said of it. */
+/** A file's schema, and texts about it. */
 export interface Schema {
   /** For messages, such as `the catalog`. */
   name: string;
   /** Append only. Each step runs once, in one transaction; `PRAGMA user_version` counts them. */
   migrations: readonly string[];
-  /** What becomes of the file's facts when it is moved away. */
+  /** What happens to the file's facts when it is moved away, for messages. */
   withoutIt: string;
 }
 
@@ -64,7 +64,7 @@ function expectedSchema(migrations: readonly string[]): string {
 }
 
 function schemaOf(db: Sqlite.Database): string {
-  // SQLite's own tables come and go, for example with ANALYZE.
+  // SQLite adds and drops its own tables, for example with ANALYZE.
   const sql =
     "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY type, name";
   return JSON.stringify(db.prepare(sql).raw().all());

@@ -7,7 +7,7 @@ import { save } from './save.ts';
 import { common, prompt, start } from './slots.ts';
 import { encode } from './text.ts';
 
-/** The distilled model in eight steps without guidance: the text to keep away from is not even encoded. */
+/** The distilled model in eight steps without guidance: the negative text is not even encoded. */
 export const distilledFast: LtxKind = {
   name: 'distilled-fast',
   description: 'text (and an image) to video with sound, eight steps of the distilled model',

@@ -52,7 +52,7 @@ export const icLora: LtxKind = {
   },
 };
 
-/** No more frames than the video will have: it could not be led by them. */
+/** Limits the guide to the number of frames of the resulting video. */
 function framesOf(graph: Graph, { video: file, frames }: { video: string; frames: number }): Link<'IMAGE'> {
   const [video] = graph.add('LoadVideo', { file });
   const [images] = graph.add('GetVideoComponents', { video });

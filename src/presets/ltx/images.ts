@@ -4,7 +4,7 @@ import type { Link } from '../node-classes.ts';
 import type { PlacedImage } from '../slots.ts';
 import type { Conditioned } from './text.ts';
 
-/** An image at full size, compressed as those that the model was trained with. */
+/** An image at full size, compressed like the model's training images. */
 export interface ReadyImage {
   image: Link<'IMAGE'>;
   frame: number;
@@ -39,7 +39,7 @@ export interface Guided extends Conditioned {
   latent: Link<'LATENT'>;
 }
 
-/** How near the video comes to a keyframe: at 1 it would stand still there. */
+/** Strength of a keyframe: at 1 the video would freeze there. */
 const keyframeStrength = 0.7;
 
 /** Leads the video past its keyframes. The guides lengthen the latent: `withoutGuides` takes them off after sampling. */

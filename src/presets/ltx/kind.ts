@@ -4,7 +4,7 @@ import type { Slot } from '../slots.ts';
 import type { LtxSettings } from './slots.ts';
 
 export interface Variant {
-  /** Behind the name of the preset. */
+  /** Suffix of the preset's name. */
   suffix: '' | '-adaptive' | '-quantized';
   description: string;
   isAdaptive: boolean;

@@ -18,17 +18,17 @@ const refiningSigmas = '0.909375, 0.725, 0.421875, 0.0';
 /** The transformer block whose attention spatio-temporal guidance disturbs, in a model of 48. */
 const guidedBlock = '28';
 
-/** Adaptive: guidance ends at this part of the way, where the noise is low. Steps are reused only after it. */
+/** Adaptive: share of the steps after which guidance ends, as the noise is low. Steps are reused only after it. */
 const guidanceEnds = 0.6;
 /** Adaptive: the part of the steps after which the negative text is left out. */
 const negativeEnds = 0.8;
-/** Adaptive: a step whose change is estimated below this is taken over from the last one. */
+/** Adaptive: estimated change below which a step reuses the last one. */
 const reuseBelow = 0.2;
 const reuseEnds = 0.95;
 
 /**
  * Guided sampling: text 3 for video and 7 for audio, spatio-temporal guidance 1, coupling of video and audio 3; four passes a step.
- * Adaptive: two passes once the noise is low, one in the last fifth of the steps, and none where hardly anything changes.
+ * Adaptive: two passes once the noise is low, one in the last fifth of the steps, and none for steps with hardly any change.
  */
 export function guided(
   graph: Graph,
@@ -69,7 +69,7 @@ export function refined(graph: Graph, sampled: Sampled): Link<'LATENT'> {
   return unguided(graph, { ...sampled, sigmas: refiningSigmas, sampler: 'euler' });
 }
 
-/** Before it starts, it must not see guidance: it would take a disturbed pass for a step without change. */
+/** Reuses steps from `from` on: during guidance it would take a disturbed pass for a step without change. */
 function reusing(graph: Graph, model: Link<'MODEL'>, from: number): Link<'MODEL'> {
   const range = { start_percent: from, end_percent: reuseEnds };
   const [cached] = graph.add('EasyCache', { model, reuse_threshold: reuseBelow, ...range, verbose: false });

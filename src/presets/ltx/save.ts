@@ -5,7 +5,7 @@ import type { Loaded } from './load.ts';
 
 interface Saved {
   fps: number;
-  /** Below ComfyUI's output folder. */
+  /** Name below ComfyUI's output folder. */
   output: string;
 }
 

@@ -3,7 +3,7 @@ import type { PlacedImage, Slot } from '../slots.ts';
 /** A number, or the slot that is filled before the graph runs. */
 export type Seed = number | bigint | string;
 
-/** The filled slots of the presets for LTX; each has those that it names. */
+/** The filled slots of the presets for LTX; each has the ones that it names. */
 export interface LtxSettings {
   prompt: string;
   negative: string;
@@ -54,7 +54,7 @@ export const start: Slot = {
   meaning: 'an image to begin with',
 };
 
-/** Size, length and what else all of them have. @param multipleOf of pixels, so that all stages have whole latents */
+/** The common slots, such as size and length. @param multipleOf in pixels, so that all stages have whole latents */
 export function common({ width, height, multipleOf }: { width: number; height: number; multipleOf: number }): Slot[] {
   const pixels = { kind: 'integer', min: 2 * multipleOf, max: 16_384 - (16_384 % multipleOf), multipleOf } as const;
   return [

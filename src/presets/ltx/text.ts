@@ -1,7 +1,7 @@
 import type { Graph } from '../graph.ts';
 import type { Link } from '../node-classes.ts';
 
-/** What the sampler is to come near to, and what to keep away from. */
+/** The positive and the negative text of the sampler. */
 export interface Conditioned {
   positive: Link<'CONDITIONING'>;
   negative: Link<'CONDITIONING'>;
@@ -9,7 +9,7 @@ export interface Conditioned {
 
 interface Text {
   prompt: string;
-  /** Null where the sampler never looks at it: then no text is encoded for it. */
+  /** Null when the sampler never uses it: then no text is encoded for it. */
   negative: string | null;
   fps: number;
 }
