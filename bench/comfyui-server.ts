@@ -137,7 +137,7 @@ export class ComfyuiServer implements AsyncDisposable {
       try {
         paths.push(readlinkSync(`${proc}/fd/${fd}`));
       } catch {
-        // It was closed meanwhile.
+        // The file was closed meanwhile.
       }
     }
     return [...new Set(paths.filter((path) => path.startsWith(`${dir}/`)))];

@@ -33,7 +33,7 @@ export class Installed implements AsyncDisposable {
   #stderr: 'inherit' | 'ignore' = 'inherit';
   #child: ChildProcess | undefined;
 
-  /** @param settings AUTOCACHE_* besides those that separate it from the user's own daemon */
+  /** @param settings AUTOCACHE_* in addition to those that separate it from the user's own daemon */
   constructor(name: string, settings: (root: string) => Record<string, string>) {
     this.dir = mkdtempSync(join(tmpdir(), `autocached-${name}-`));
     this.root = join(this.dir, 'models');

@@ -69,7 +69,7 @@ function fixYoungGeneration(): void {
   const size = () => getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space')?.space_size ?? Infinity;
   const wanted = 4 * size();
   setFlagsFromString('--semi-space-growth-factor=4');
-  // It grows when most of it outlives a collection.
+  // The generation grows when most of it outlives a collection.
   for (let alive: object[] = [], left = 100; size() < wanted && left > 0; left--) {
     alive = Array.from({ length: 20_000 }, () => ({ alive }));
   }

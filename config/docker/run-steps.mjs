@@ -1,9 +1,9 @@
 // Runs the steps of Dockerfile without a container engine, each stage in a directory tree of its own with chroot, and then what the
 // container would run, as its user. For machines on which there is no engine to try it with. As root, from the top of the repository:
 //   node config/docker/run-steps.mjs BASE WORK
-// BASE stands for node:24-slim: a minimal Debian (debootstrap --variant=minbase) with node and npm below /usr/local and a user node. WORK
+// BASE is a tree like node:24-slim: a minimal Debian (debootstrap --variant=minbase), node and npm below /usr/local, a user node. WORK
 // must not exist yet.
-// What an engine does besides is not tried: namespaces, layers, the isolation of the network, the limits of compose files.
+// Other features of an engine are not tested: namespaces, layers, the isolation of the network, the limits of compose files.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -43,7 +43,7 @@ const steps = {
     stages.set(name, stage);
     run('cp', ['-a', '--reflink=auto', base, stage.tree]);
     run('mount', ['-t', 'proc', 'proc', join(stage.tree, 'proc')]);
-    // So that npm finds its registry as it does outside.
+    // npm must find its registry as it does outside.
     for (const place of ['/etc/resolv.conf', '/etc/hosts', '/etc/ssl/certs/ca-certificates.crt']) {
       if (existsSync(place)) run('cp', ['-L', place, join(stage.tree, place)]);
     }
@@ -81,7 +81,7 @@ const steps = {
   },
 };
 
-/** What the container would run: starts, is healthy, copies a model of /models, ends on SIGTERM. */
+/** Tests the container's command: it starts, is healthy, copies a model of /models, ends on SIGTERM. */
 async function tryContainer() {
   const model = join(stage.tree, 'models/checkpoints/a.safetensors');
   mkdirSync(join(model, '..'), { recursive: true });

@@ -1,5 +1,5 @@
 // Builds dist/: the program with the packages that it uses, in one file for each part that loads by itself, their licences, and the
-// types of what other programs import. Only `dependencies` are left to be installed: packages with machine code, or with files that
+// types for programs that import it. Only `dependencies` are left to be installed: packages with machine code, or with files that
 // are served. All else is among `devDependencies`, for it is in the bundle.
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { builtinModules } from 'node:module';
@@ -15,7 +15,7 @@ const parts = {
   // Not the command `start`: the help of all commands would load the daemon with it.
   daemon: [resolve('src/compose/daemon.ts')],
 };
-/** What is started by its path, or imported by other programs. */
+/** Modules that are started by their path, or imported by other programs. */
 const entries = [
   program,
   'src/index',
@@ -38,14 +38,14 @@ const files = [];
 for (const entry of entries) await write(entry);
 removeOthers([...files, ...writeLicences(modules, 'dist', 'LICENCES.txt'), ...writeTypes(['src/index', 'src/keyv'], 'dist')]);
 
-/** Each by itself: what two of them share is in both, as a worker that loads one file starts faster than one that loads twenty. */
+/** Each by itself: shared code is in both of two entries, since a worker that loads one file starts faster than one that loads twenty. */
 async function write(entry) {
   const build = await rolldown({
     input: { [entry]: `${entry}.ts` },
     platform: 'node',
     // All hashes that it knows come with the other form.
     resolve: { alias: { 'hash-wasm': 'hash-wasm/dist/index.esm.js' } },
-    // What the oldest supported Node understands, as in tsconfig.json.
+    // The language of the oldest supported Node, as in tsconfig.json.
     transform: { target: compilerOptions.target },
     external: [...Object.keys(dependencies), ...builtinModules, ...builtinModules.map((name) => `node:${name}`)],
   });
@@ -63,7 +63,7 @@ async function write(entry) {
   files.push(...output.map(({ fileName }) => fileName));
 }
 
-/** Last, for a daemon that runs from here may still load what it was built with. */
+/** Last, since a daemon that runs from here may still load files of the former build. */
 function removeOthers(files) {
   const current = new Set(files.map(normalize));
   for (const found of readdirSync('dist', { recursive: true })) {

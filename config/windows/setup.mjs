@@ -1,5 +1,5 @@
 // Sets autocached up on Windows, for a portable ComfyUI too, and takes it back (--undo). Started by setup.cmd, which brings its own
-// Node. Plain JavaScript with nothing but Node, because it is read by people who want to know what it does to their machine.
+// Node. Plain JavaScript with nothing but Node, for people who want to read what it does to their machine.
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -113,7 +113,7 @@ function comfyuiIn(dir) {
   return [dir, join(dir, 'ComfyUI')].find(isProgram) ?? null;
 }
 
-/** Where people unpack it: beside this, at the top of this drive and of drive C, on the desktop and among downloads. No share is touched. */
+/** Usual places of ComfyUI: beside this, at the top of this drive and of drive C, the desktop, downloads. No share is touched. */
 function found() {
   const { root } = parse(home);
   const own = ['Desktop', 'Downloads', 'Documents', '.'].map((name) => join(homedir(), name));

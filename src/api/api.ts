@@ -35,12 +35,12 @@ export interface ClientInfo {
 }
 
 export interface LookupAnswer {
-  /** Where to open the file: a copy, or the requested path. */
+  /** Path to open: a copy, or the requested path. */
   path: string;
-  /** Where that is: a tier of ours, the source's own medium, or null outside all roots. */
+  /** A tier of autocached, the source's own medium, or null outside all roots. */
   tier: TierName | Medium | null;
   reason: Reason;
-  /** How long the path stays valid, in ms; 0 for a path that is not ours. */
+  /** Validity of the path, in ms; 0 for a path that is no copy. */
   leaseMs: number;
   /** Catalog id, null for a file that is not in the catalog. */
   entry: number | null;
@@ -195,7 +195,7 @@ export interface WarmItem {
   /** As requested. */
   item: string;
   path: string | null;
-  /** Where a lookup would point now: a tier of ours or the source's own medium; null when no such file is known. */
+  /** Tier or source medium that a lookup would answer with now; null when no such file is known. */
   tier: TierName | Medium | null;
   reason: Reason;
   ready: boolean;
@@ -242,7 +242,7 @@ export interface ConfigValue {
   /** `default`, `environment`, `flag`, `live`, or the path of the .env file. */
   from: string;
   meaning: string;
-  /** True when `POST /api/cache/config` takes it. */
+  /** True when `POST /api/cache/config` may change it. */
   live: boolean;
   /** The present value in the settings files, which counts after a restart; left out when in force. */
   pending?: string;

@@ -1,7 +1,7 @@
 import type { TierName } from '../core/types.ts';
 import type { EntryView } from './api.ts';
 
-/** What a tier has done, for one file or for all. */
+/** Activity of a tier, for one file or for all. */
 export interface TierUseView {
   /** Loads that it answered. */
   hits: number;
@@ -18,7 +18,7 @@ export interface TierUseView {
 export interface ListedEntry extends EntryView {
   /** Whether the shared store has it; left out without a store, and while the content is not known. */
   shared?: boolean;
-  /** What each tier has done for it. */
+  /** Activity of each tier for it. */
   use: (TierUseView & { tier: TierName })[];
 }
 

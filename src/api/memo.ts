@@ -9,7 +9,7 @@ export type MemoKind = 'json' | 'bytes' | 'files' | 'doc';
 export const memoSorts = ['bytes', 'age', 'hits', 'used', 'cost'] as const;
 export type MemoSort = (typeof memoSorts)[number];
 
-/** Where a result was found: in memory, on the disk, in Redis, or with another asker's computation. */
+/** Origin of a found result: memory, the disk, Redis, or another asker's computation. */
 export type MemoLayer = 'ram' | 'disk' | 'redis' | 'computation';
 
 /** Why a result was not stored. Closed list; programs rely on the words. */

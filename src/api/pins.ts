@@ -10,7 +10,7 @@ export interface PinAnswer {
   kept: EntryView[];
 }
 
-/** What is pinned with all files that come later. */
+/** Rules that pin present and later files. */
 export type PinnedAnswer = Pick<PinAnswer, 'directories' | 'globs' | 'categories'>;
 
 export interface PinRequest extends SelectRequest {

@@ -28,7 +28,7 @@ export interface PromptOutput {
   /** Null where it was not kept and ComfyUI does not say it. */
   size: number | null;
   sha256: string | null;
-  /** Where it can be opened on this machine, for at least a minute; null when it could not be kept, and only ComfyUI has it. */
+  /** Path at which it can be opened on this machine, for at least a minute; null when it could not be kept, and only ComfyUI has it. */
   path: string | null;
   /** With `as: "bytes"`: base64. */
   bytes?: string;

@@ -3,7 +3,7 @@ import type { Database } from '../sqlite/database.ts';
 const changed = 'autocached_placement_changed';
 const ofEntry = (id: string) => `SELECT ${changed}(placement_id) FROM copies WHERE entry_id = ${id};`;
 
-/** Covers every write that changes a placement's bytes, its names or their sources, whoever makes it. */
+/** Covers every write, in any module, that changes a placement's bytes, its names or their sources. */
 const triggers = `
   CREATE TEMP TRIGGER placement_named AFTER INSERT ON copies BEGIN ${ofEntry('new.entry_id')} END;
   CREATE TEMP TRIGGER placement_unnamed AFTER DELETE ON copies BEGIN

@@ -94,7 +94,7 @@ export class Copies {
     });
   }
 
-  /** `enter` and `publish` in one, for a finished file that lies under its name: a lost catalog has a hundred thousand of them. */
+  /** `enter` and `publish` in one, for a finished file under its name: a lost catalog has a hundred thousand of them. */
   adopt(of: Pick<ReserveRequest, 'entryId' | 'tier' | 'path'>, { seal, hash, sha256, source }: Published): void {
     this.#db.transaction(() => {
       this.#replaceOthers({ id: 0, ...of, source });

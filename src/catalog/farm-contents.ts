@@ -3,7 +3,7 @@ import { jsonOf } from '../core/json.ts';
 import type { Fingerprint } from '../core/types.ts';
 import type { Database } from '../sqlite/database.ts';
 
-/** Where the bytes of a copy came from. */
+/** Origins of the bytes of a copy. */
 export interface FarmOrigins {
   /** From the source itself. */
   originBytes: number;

@@ -2,7 +2,7 @@ import type { TierName } from '../core/types.ts';
 import type { Database } from '../sqlite/database.ts';
 import type { Entries } from './entries.ts';
 
-/** What a tier did for one file, or for all. */
+/** Activity of a tier for one file, or for all. */
 export interface TierUse {
   /** Loads that it answered. */
   hits: number;

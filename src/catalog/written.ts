@@ -22,7 +22,7 @@ export function isWrittenTo(
   return verdict === 'changed' && form === 'plain' && state !== 'copying' && (isRewritten || !isModelName(path));
 }
 
-/** Files of copies that programs wrote to, which are not ours any more; each with its source as it was when it was copied. */
+/** Files of copies that programs wrote to, which belong to the user now; each with its source as it was when it was copied. */
 export class WrittenCopies {
   readonly #db: Database;
 

@@ -36,7 +36,7 @@ function isCheckout(dir: string): boolean {
 }
 
 function isBaseDirectory(dir: string): boolean {
-  // Models may all lie elsewhere, also on a disk that is away; ComfyUI makes the other folders at its first start.
+  // All models may be elsewhere, even on a disk that is away; ComfyUI makes the other folders at its first start.
   const beside = ['models', 'user', 'input', 'output', 'temp', ...pathFiles];
   return isDirectory(join(dir, 'custom_nodes')) && beside.some((name) => isThere(join(dir, name)));
 }

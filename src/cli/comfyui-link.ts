@@ -18,7 +18,7 @@ import {
 
 /**
  * The resolver inside ComfyUI is the folder `custom_nodes/autocached`, with copies of the files in the package's `comfyui/`.
- * Copies and not a link: a note about the state directory lies beside the files while the package may be shared or
+ * Copies and not a link: a note about the state directory is kept beside the files while the package may be shared or
  * read-only, a link needs a privilege on Windows and dangles when the package moves, and governed builds of ComfyUI refuse
  * custom nodes that contain links. A copy can be out of date instead: the status says so and installing again renews it.
  */

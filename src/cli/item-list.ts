@@ -2,7 +2,7 @@ import { CacheError } from '../core/errors.ts';
 
 /**
  * The words of a list file: a JSON array of strings, or lines; in a line, commas separate words and ` #` starts a comment.
- * A line that is a file's name as it stands (`exists`) is one word, with any characters.
+ * A line that is as a whole the name of a file (`exists`) is one word, with any characters.
  * @throws CacheError BAD_REQUEST
  */
 export function parseItemList(text: string, exists: (word: string) => boolean): string[] {

@@ -34,7 +34,7 @@ export function parseItem(text: string, { cwd, exists = existsSync, platform = n
 
 /**
  * Words as the entries of an operation. A number, or `#` and a number, is an entry's id; a directory, or a path that ends
- * with a separator while its disk is away, is all that lies below it.
+ * with a separator while its disk is away, means everything below it.
  */
 export async function selectRequest(words: string[], place: WordContext): Promise<SelectRequest> {
   const isDirectory = await Promise.all(words.map((word) => isDirectoryWord(word, place)));

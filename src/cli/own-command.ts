@@ -45,7 +45,7 @@ function realOf(path: string): string | null {
   }
 }
 
-/** A path as a shell reads it from this directory, or from any. @param here what stands before a relative one */
+/** A path as a shell reads it from this directory, or from any. @param here prefix of a relative one */
 function asWord(path: string, from: string | null, here = ''): string {
   if (from === null) return shellWord(path);
   const below = relative(from, path);

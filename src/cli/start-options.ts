@@ -24,7 +24,7 @@ export function withStartOptions(command: Command): Command {
     .option('--set <key=value>', 'any other setting; repeatable', collect);
 }
 
-/** @throws CacheError BAD_REQUEST for a `--set` that is not KEY=VALUE, or of a key that there is not. */
+/** @throws CacheError BAD_REQUEST for a `--set` that is not KEY=VALUE, or has an unknown key. */
 export function flagsOf({ set = [], ...options }: StartOptions, stateDir: string | undefined): Record<string, string> {
   const flags = Object.fromEntries(set.map(keyAndValue));
   const { dir, limit, roots, mode, listen } = options;

@@ -92,7 +92,7 @@ export class Connection {
     }
   }
 
-  /** The answer as soon as its head is there, with the function that checks its proof. */
+  /** The answer as soon as its head has come, with the function that checks its proof. */
   async send({ method, path, body, process }: Request, signal: AbortSignal): Promise<Answer> {
     const session = this.#session;
     if (!session) throw new Error('the connection is not open');

@@ -40,7 +40,7 @@ export interface MemoizeOptions<A extends unknown[], T> extends Omit<KeepOptions
   text?: (...args: A) => string;
 }
 
-/** Which results to remove; all conditions must hold. */
+/** Conditions for the results to remove; all must hold. */
 export interface Invalidate {
   tags?: string[];
   deps?: string[];

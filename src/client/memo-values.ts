@@ -9,7 +9,7 @@ import { isPlainObject, nameOf } from './memo-parts.ts';
 import type { Content } from './memo-stage.ts';
 import type { MemoWire } from './memo-wire.ts';
 
-/** A result, or a part of one, that is a file. One that was found is read-only, and stays for at least a minute. */
+/** A result, or a part of one, that is a file. A found file is read-only, and stays for at least a minute. */
 export class ResultFile {
   readonly path: string;
   /** Its name for people; default: as in its path. */

@@ -194,7 +194,7 @@ export function createMemo(options: MemoOptions): Memo {
   return new Memo(options);
 }
 
-/** An argument that is undefined is one that was left out. */
+/** An undefined argument counts as left out. */
 function withoutLeftOut(args: readonly unknown[]): unknown[] {
   return args.slice(0, args.findLastIndex((arg) => arg !== undefined) + 1);
 }

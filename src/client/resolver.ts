@@ -35,13 +35,13 @@ export interface ResolveOptions {
   waitMs?: number;
 }
 
-/** Where to open a file. `path` is always usable: a true copy, or exactly the requested path, which is never a placeholder. */
+/** Path to open a file at. `path` is always usable: a true copy, or exactly the requested path, which is never a placeholder. */
 export interface Resolution {
   path: string;
   tier: TierName | Medium | null;
-  /** `ERROR` also stands for a daemon that is absent, dead or hung. */
+  /** `ERROR` also means a daemon that is absent, dead or hung. */
   reason: Reason;
-  /** How long the daemon promises to keep the path, in ms; 0 for a path that is not a copy. */
+  /** Time for which the daemon keeps the path, in ms; 0 for a path that is not a copy. */
   leaseMs: number;
   job: JobView | null;
 }
@@ -103,7 +103,7 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
     }
   }
 
-  /** The copy if it lies among the copies and is a regular file, no link, as large as the source. Else the requested path. */
+  /** The copy if it is in a cache directory, is a regular file, no link, and has the size of the source. Else the requested path. */
   async function verified(
     path: string,
     answer: LookupAnswer,

@@ -22,7 +22,7 @@ export class BaseFile implements Disposable {
   readonly #file: CompressedFile;
   /** Only of chunks that it stores itself. */
   readonly #byKey = new Map<string, number[]>();
-  /** Where each chunk lies in the original. */
+  /** Position of each chunk in the original. */
   readonly #places: { begin: number; end: number }[] = [];
   #tensors: ReadonlyMap<string, Tensor> | undefined;
 

@@ -80,7 +80,7 @@ export function bytesOfBase({ size, as, from }: Pick<Chunk, 'size' | 'as' | 'fro
 }
 
 /**
- * Decodes a chunk from its compressed frames, which lie in `memory.frames`, and the bytes of a base that it is made of. The result
+ * Decodes a chunk from its compressed frames, in `memory.frames`, and the bytes of a base that it is made of. The result
  * stays in `memory.raw` until the next chunk.
  * @throws CacheError CORRUPT unless the result is exactly the encoded chunk
  */
@@ -123,12 +123,12 @@ function derive(memory: ChunkMemory, chunk: Chunk & { as: DerivedTransform }, ba
   }
 }
 
-/** Whether a frame's content is one plane, which is merged wherever it lies. Plain chunks and pairs are not. */
+/** Whether a frame's content is one plane, which is merged at any place. Plain chunks and pairs are not. */
 function isPlane({ as, pairs }: Chunk, frame: number): boolean {
   return as !== 'plain' && !isDerived(as) && !(pairs && frame === widthOf[as] - 1);
 }
 
-/** Where the contents of a chunk's frames lie in memory, both for encoding and for decoding. */
+/** The contents of a chunk's frames in memory, both for encoding and for decoding. */
 function contentsOf(memory: ChunkMemory, chunk: Pick<Chunk, 'size' | 'as' | 'pairs'>): Uint8Array[] {
   const planes = planesOf(memory, chunk);
   const areas = chunk.pairs ? [...planes.slice(0, -1), memory.packed] : planes;

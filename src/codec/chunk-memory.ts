@@ -5,7 +5,7 @@ import { wasmKernels } from './wasm-kernels.ts';
 import { compressedBound } from './zstd.ts';
 
 /**
- * One chunk in memory in all its forms. Everything lies in one block: the vector kernels reach it, and files are read and written
+ * One chunk in memory in all its forms. Everything is in one block: the vector kernels reach it, and files are read and written
  * without copies between. An area's `byteOffset` is its address for the kernels.
  */
 export interface ChunkMemory {

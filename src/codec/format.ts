@@ -9,7 +9,7 @@ import { isNumberType, type NumberType } from './number-types.ts';
  *     a skippable frame (0x184D2A50)                    the CRC-32 of the text that follows, 4 bytes; then `Metadata` as JSON
  *     a skippable frame (0x184D2A5E)                    the seek table of the zstd seekable format, a line for each frame above
  *
- * All numbers are little-endian. The seek table stands last, so a reader starts at the end of the file (`footer.ts`). A line of it
+ * All numbers are little-endian. The seek table comes last, so a reader starts at the end of the file (`footer.ts`). A line of it
  * is the size of a frame and the size of its content, 4 bytes each. The number of lines (4 bytes), a zero (1 byte) and the magic
  * number 0x8F92EAB1 follow the lines. The last line belongs to the metadata, with a content size of 0.
  *
@@ -25,7 +25,7 @@ import { isNumberType, type NumberType } from './number-types.ts';
  *
  * Weights are noise except for their exponents, which take few values. So only the exponents compress, about three to one, and bf16
  * as a whole by a third. With `pairs`, two exponents share a byte of the last plane, the first one in the low half, each as its
- * distance from `base`, 0 to 14. 15 stands for any other exponent. Those are listed behind the pairs, in the same frame: first the
+ * distance from `base`, 0 to 14. 15 means any other exponent. Those are listed behind the pairs, in the same frame: first the
  * index of each such element in the chunk, 4 bytes, then the exponents themselves. Pairs halve the bytes to decode, which is most
  * of the work of a restore, and save a little space. `nibbles` halve them too: fp8 is restored almost twice as fast. It becomes
  * half a percent larger, because its mantissas are not quite noise; where they are even less like noise, it is stored `plain`.
@@ -43,7 +43,7 @@ import { isNumberType, type NumberType } from './number-types.ts';
  * takes next to nothing beside it, and the fp32 beside the fp16 only its lower bits. Then, and with `delta4`, `requires` has `numbers`.
  *
  * A difference counts the numbers between two values, in the order of their size, and has its sign in the lowest bit
- * (`difference.ts`). Differences stand in the order of the exponents in the base, the largest first: how large a difference can be
+ * (`difference.ts`). Differences are in the order of the exponents in the base, the largest first: how large a difference can be
  * depends on that, so equal exponents give one statistic to a block of zstd.
  *
  * Three checks cover the data: zstd's XXH64 in every frame, the CRC-32 of every chunk's bytes, the SHA-256 of the whole file.
@@ -167,7 +167,7 @@ const chunkFields: Fields<Chunk> = {
 };
 
 const isSha256 = isMatch(/^[0-9a-f]{64}$/);
-/** It never leads out of the directory of the tier. */
+/** A path that does not lead out of the directory of the tier. */
 const isInside = isMatch(/^(?!\/)(?!.*(^|\/)\.{1,2}(\/|$))[^\0\\]{1,4096}$/);
 const isBase = isShaped<Base>({ file: isInside, size: isCount, sha256: isSha256 });
 

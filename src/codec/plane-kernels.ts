@@ -10,7 +10,7 @@
  * `splitNibbles` takes fp8 (e4m3) apart, two elements of one byte at a time. Both mantissas, each with its sign above it, go into a
  * byte of the first plane. Both exponents go into one of the second. The first element takes the low halves.
  *
- * `pack` writes two exponents a byte, the first in the low half, each as its distance from `base`, 0 to 14; 15 stands for every
+ * `pack` writes two exponents a byte, the first in the low half, each as its distance from `base`, 0 to 14; 15 means every
  * other exponent. It sets a flag byte for every 32 exponents: 1 when there is a 15 among them (the last flag also covers the bytes
  * behind the last exponent). `unpack` is the reverse; it gives base + 15 for every 15.
  */

@@ -1,4 +1,4 @@
-/** Content in memory: one piece, or several that lie apart. */
+/** Content in memory: one piece, or several separate ones. */
 export type Pieces = Uint8Array[];
 
 /** Copies the pieces one behind the other. */

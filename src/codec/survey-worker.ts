@@ -33,6 +33,6 @@ function giveWay(): void {
   try {
     setPriority(constants.priority.PRIORITY_LOW);
   } catch {
-    // It works at the usual priority.
+    // Without the right to change it, it keeps the default priority.
   }
 }

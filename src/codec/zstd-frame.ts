@@ -5,7 +5,7 @@ import { corrupt } from './corrupt.ts';
 export interface ZstdFrame {
   /** Bytes of its content. */
   contentSize: number;
-  /** Where the content lies if all of it is stored uncompressed; null if it must be decoded. */
+  /** Positions of the content if all of it is stored uncompressed; null if it must be decoded. */
   stored: { begin: number; end: number }[] | null;
 }
 

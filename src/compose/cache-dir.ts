@@ -48,7 +48,7 @@ async function isSamePlace(given: string, known: KnownDir): Promise<boolean> {
 export async function movedFrom(name: TierName, dir: string, catalog: Catalog): Promise<string | null> {
   const known = savedDir(catalog, name);
   if (!known || known.given === resolve(dir) || existsSync(known.dir)) return null;
-  // It may lie on a disk that is away.
+  // Its disk may be away.
   return (await mountPointOf(known.dir)) === known.mountPoint ? known.dir : null;
 }
 

@@ -20,7 +20,7 @@ import { version } from '../runtime/package.ts';
 import type { Warmer } from '../usage/warmer.ts';
 import type { Context } from './context.ts';
 
-/** What a host needs to take part in a farm. */
+/** Everything that a host needs to take part in a farm. */
 export interface FarmLink {
   /** The farm's name, and this host's. */
   name: string;

@@ -17,7 +17,7 @@ export interface PresetsParts extends Context, Pick<Answering, 'warmer' | 'workf
 /** Memory is short below this part of it, as for the RAM tier. */
 const shortBelow = 0.15;
 
-/** The presets, whose compiled graphs lie among the results. */
+/** The presets, whose compiled graphs are kept as results. */
 export function openPresets({ settings, sources, warmer, workflows, ...parts }: PresetsParts): Presets {
   const presets = new Presets({
     ...parts,

@@ -37,7 +37,7 @@ export interface Storage {
 interface Opening extends Context {
   /** Called when another daemon has taken a directory whose locks were removed. */
   onLost(why: CacheError): void;
-  /** Called when a directory turns out to lie on a network. */
+  /** Called when a directory turns out to be on a network. */
   onUnfit(why: CacheError): void;
   /** Pauses of the accounts. */
   pauses?: AccountsDeps['pauses'];

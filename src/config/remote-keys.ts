@@ -6,7 +6,7 @@ import { moreThanZero } from './values.ts';
 
 type RemoteField = 'remotes' | 'remoteListMs' | 'remoteMonthly';
 
-/** The keys of models that lie in buckets and behind HTTP; a part of the table in `keys.ts`. */
+/** The keys of models in buckets and behind HTTP; a part of the table in `keys.ts`. */
 export const remoteKeys: { readonly [F in RemoteField]: Key<Config[F]> } = {
   remotes: {
     name: 'AUTOCACHE_REMOTES',

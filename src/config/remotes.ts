@@ -23,7 +23,7 @@ const known: Record<string, string[]> = {
 const secret =
   /^(?:x-amz-|x-goog-)|token|secret|password|passwd|signature|credential|^(?:sig|sv|auth|authorization|api[-_]?key|key|access[-_]?key.*)$/i;
 
-/** Where credentials belong instead. */
+/** The right place of credentials. */
 const instead: Record<string, string> = {
   s3: "they come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, from ~/.aws/credentials (profile=NAME), or from the machine's role",
   hf: 'the token comes from HF_TOKEN, or from the file that "hf auth login" writes',

@@ -19,7 +19,7 @@ export interface ServedSettingsDeps {
   saved: SavedSettings;
   events: Events;
   log: Log;
-  /** Whether a file lies on a disk of this machine: a hung network mount would hold up the daemon. */
+  /** Whether a file is on a disk of this machine: a hung network mount would block the daemon. */
   isLocal(path: string): Promise<boolean>;
 }
 

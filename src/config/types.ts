@@ -90,7 +90,7 @@ export interface Config {
   memoItems: number;
   /** Maximum bytes of one result. */
   memoMaxValue: number;
-  /** How long a result is fresh, and how long it is served stale after that. Null = without end. */
+  /** Time for which a result is fresh, and after that served stale. Null = without end. */
   memoTtlMs: number | null;
   memoStaleMs: number;
   /** Outputs of ComfyUI's nodes that are kept, and how its code is identified. */
@@ -98,7 +98,7 @@ export interface Config {
   memoCode: CodeCheck;
   /** One in this number of outputs is computed again; 0 = none. */
   memoAudit: number;
-  /** Where results are shared with other machines; null = nowhere. */
+  /** The Redis that shares results with other machines; null = none. */
   memoRedis: RedisServers | null;
   /** Maximum number of compiled graphs of presets. */
   presetGraphs: number;

@@ -53,7 +53,7 @@ export function statusOf(code: ErrorCode): number {
 export interface ErrorBody {
   code: ErrorCode;
   message: string;
-  /** What to do about it. */
+  /** The remedy. */
   hint: string | null;
 }
 

@@ -101,7 +101,7 @@ function matchesName(pieces: readonly Step[][], name: string): boolean {
   return start >= at && endOf(last, name, start) === name.length;
 }
 
-/** Where the first occurrence of the steps from `from` on ends. */
+/** End of the first occurrence of the steps at or after `from`; null without one. */
 function find(steps: readonly Step[], name: string, from: number): number | null {
   const [only] = steps;
   if (only === undefined) return from;
@@ -116,7 +116,7 @@ function find(steps: readonly Step[], name: string, from: number): number | null
   return null;
 }
 
-/** Where the steps end when they begin at `at`; null when they do not fit there. */
+/** End of the steps when they begin at `at`; null when they do not fit there. */
 function endOf(steps: readonly Step[], name: string, at: number): number | null {
   let end = at;
   for (const step of steps) {

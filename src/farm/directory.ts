@@ -22,7 +22,7 @@ export type ClaimAnswer =
 
 /** Outcome for the hash of a chunk that a host read from the origin. */
 export type ReadAnswer =
-  /** It is the first of this chunk, or equal to the first. */
+  /** The first hash of this chunk, or equal to the first. */
   | 'known'
   /** Another host held the claim by then. The bytes are valid; the hash is not taken over. */
   | 'fenced'

@@ -17,7 +17,7 @@ export function makeFarmKey(file: string): Buffer {
   return key;
 }
 
-/** @throws CacheError CONFLICT when the file is there */
+/** @throws CacheError CONFLICT when the file exists */
 export function storeFarmKey(file: string, key: Buffer): void {
   try {
     readPrivateBytes(file, 'secret');

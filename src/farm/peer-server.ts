@@ -13,7 +13,7 @@ import * as wire from './peer-wire.ts';
 /** A content that this host gives to others. */
 export interface SharedContent {
   /**
-   * A copy, or one that is being made: chunks that are there are final. Null when it has left. These chunks are read from it, whole pages
+   * A copy, finished or being made: its present chunks are final. Null when it has left. These chunks are read from it, whole pages
    * into memory that begins at a page.
    */
   open(chunks: readonly number[]): Promise<FileHandle | null>;
@@ -183,7 +183,7 @@ export class PeerServer implements AsyncDisposable {
       const hashes: (string | undefined)[] = [];
       for (const chunk of chunks) hashes.push(content.hashes.get(chunk) ?? (await content.hash?.(chunk)));
       if (hashes.includes(undefined)) return say(response, 404);
-      // It stays readable when the copy leaves meanwhile.
+      // An open file stays readable even if the copy leaves.
       file = (await content.open(chunks)) ?? undefined;
       if (file === undefined) return say(response, 404);
       const { from: start } = wire.placeOf(from, content.size);

@@ -155,7 +155,7 @@ export interface Services {
   /** Maximum bytes of variants. */
   variantsLimit(): number;
   policy(): Policy;
-  /** Which sources are cached at all. */
+  /** Selects the sources that are cached at all. */
   filters: Filters;
   lookup: Lookup;
   lookupStats: LookupStats;

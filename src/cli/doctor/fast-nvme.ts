@@ -10,7 +10,7 @@ export function isFastNvme(device: string | null, sysfs: Sysfs = thisSysfs): boo
 }
 
 function hasFastLink(name: string, sysfs: Sysfs): boolean {
-  // Below the block device lies the NVMe controller, and below that the PCI device.
+  // The NVMe controller is below the block device, and the PCI device below that.
   const pci = `/sys/class/block/${name}/device/device`;
   const speed = Number.parseFloat(sysfs.read(`${pci}/current_link_speed`) ?? '');
   const width = Number.parseInt(sysfs.read(`${pci}/current_link_width`) ?? '', 10);

@@ -3,7 +3,7 @@ import type { ReadSpeeds } from '../../sources/driver.ts';
 import { type Finding, ok, warn } from './finding.ts';
 import { speedText } from './speed-text.ts';
 
-/** The roots that lie on one disk or share. */
+/** The roots on one disk or share. */
 export interface SourceFacts {
   /** Null = not known: a root by itself. */
   device: string | null;

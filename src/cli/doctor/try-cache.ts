@@ -19,7 +19,7 @@ export async function tryCache(dir: string): Promise<CacheFacts['trial']> {
     const clockSkewMs = (await stat(file)).mtimeMs - Date.now();
     const tookMs = Date.now() - startedAt;
     const caseSensitive = (await stat(join(folder, 'TRIAL.BIN')).catch(() => null)) === null;
-    // The time of the last write lies within this interval.
+    // The time of the last write is within this interval.
     const skew = clockSkewMs < -tookMs ? clockSkewMs + tookMs : Math.max(0, clockSkewMs);
     return { is: 'done', speeds: measureReads(file), clockSkewMs: skew, caseSensitive };
   } catch (error) {

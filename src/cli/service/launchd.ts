@@ -20,7 +20,7 @@ export function launchdPlan({ system, command, user, stateDir }: ServiceFacts): 
       log: xml(log),
     }),
     encoding: 'utf8',
-    // It opens the log itself, and makes no directory for it.
+    // launchd opens the log itself, and makes no directory for it.
     prepare: [system ? ['sudo', '-u', user.name, 'mkdir', '-p', stateDir] : ['mkdir', '-p', stateDir]],
     install: [stop, { command: ['launchctl', 'bootstrap', domain, file] }],
     restart: [{ command: ['launchctl', 'kickstart', '-k', `${domain}/${label}`] }],

@@ -46,7 +46,7 @@ export function dayText(day) {
   return new Date(`${day}T00:00:00Z`).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
 }
 
-/** A path without the folder of sources that it lies in. @param roots their paths */
+/** A path without its folder of sources. @param roots their paths */
 export function belowRoot(path, roots) {
   const root = roots.filter((one) => path.startsWith(one)).sort((a, b) => b.length - a.length)[0] ?? '';
   return path.slice(root.length).replace(/^[\\/]/, '');
