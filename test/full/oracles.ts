@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { EntryView } from '../../src/api/api.ts';
 import { readJournal } from '../../src/tiers/partial.ts';
@@ -129,8 +129,8 @@ export function filesBelow(dir: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-/** Inode and size; nothing when it left between two looks. */
+/** Inode and size; nothing when it left between two looks, and a link has taken its place perhaps. */
 function sizeOf(path: string): [ino: number, size: number] {
-  const { ino, size } = statSync(path, { throwIfNoEntry: false }) ?? { ino: 0, size: 0 };
+  const { ino, size } = lstatSync(path, { throwIfNoEntry: false }) ?? { ino: 0, size: 0 };
   return [ino, size];
 }
