@@ -2,12 +2,12 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { Periodic } from '../runtime/periodic.ts';
 
 const everyMs = 500;
-/** A write for each answer would cost more than the answer. */
+/** Shortest time between two writes of given paths, ms: under load, a write for each answer would cost more than the answer. */
 const givenMs = 5;
 
 /**
  * Writes the gathered facts twice a second until the returned function is called, which writes once more. The paths that programs were
- * given are written 5 ms after the answer, all of that time together: a program keeps them, also when this daemon is killed.
+ * given are written right behind the answer, under load all those of 5 ms together: a program keeps them, also when this daemon is killed.
  */
 export function startFlushing({
   catalog,
@@ -22,9 +22,17 @@ export function startFlushing({
   onTrouble(error: unknown): void;
 }): () => void {
   const saveGiven = () => handedOut.save((changes) => catalog.handedOut.change(changes));
-  let soon: NodeJS.Timeout | undefined;
+  let givenAt = Number.NEGATIVE_INFINITY;
+  let hasStopped = false;
+  const writeGiven = () => {
+    if (hasStopped) return;
+    givenAt = performance.now();
+    attempt(() => catalog.isWritable() && saveGiven());
+  };
   handedOut.onAdded = () => {
-    soon = setTimeout(attempt, givenMs, () => catalog.isWritable() && saveGiven());
+    const pauseMs = givenAt + givenMs - performance.now();
+    if (pauseMs > 0) setTimeout(writeGiven, pauseMs);
+    else setImmediate(writeGiven);
   };
   const attempt = (write: () => unknown) => {
     try {
@@ -45,8 +53,7 @@ export function startFlushing({
   const flushing = new Periodic(flush, { everyMs, onError: onTrouble });
   flushing.later();
   return () => {
-    handedOut.onAdded = () => {};
-    clearTimeout(soon);
+    hasStopped = true;
     void flushing[Symbol.asyncDispose]();
     attempt(flush);
   };
