@@ -26,21 +26,21 @@ export interface ListedFile {
 }
 
 /**
- * State of a root. `away`: it does not answer, is empty or absent (no `facts`), or another file system stands in its place (`facts`
- * of that one).
+ * State of a root. `away`: it does not answer, is empty or absent (no `facts`), or another file system has its path (`facts` of
+ * that one).
  */
 export type RootState =
   | { state: 'ok'; facts: RootFacts }
-  /** Its reader answers other questions meanwhile: nothing is known of the root, and it is not away. */
+  /** Its reader is busy with other requests: the state is unknown, and the root is not away. */
   | { state: 'slow'; why: string; facts: null }
   /** `absent`: its file system answers, and has no such directory. */
   | { state: 'away'; why: string; facts: RootFacts | null; absent?: boolean };
 
-/** How long a caller waits. */
+/** The timeout of a caller. */
 export interface WaitLimit {
   deadlineMs: number;
   signal?: AbortSignal;
-  /** Waits its time also while an earlier question is unanswered. */
+  /** Whether to wait the full time even while an earlier request is unanswered. */
   patient?: boolean;
 }
 
@@ -62,13 +62,13 @@ export interface WatchRequest {
   signal: AbortSignal;
 }
 
-/** Longest silence during a walk, ms: one listing of a large directory on a NAS that wakes up. */
+/** Maximum silence during a walk, ms: one listing of a large directory on a NAS that wakes up. */
 const walkSilenceMs = 60_000;
 const watchDeadlineMs = 30_000;
 
 /**
- * All access to sources goes through here, and none of it runs in the daemon's own threads. Local roots share one worker thread;
- * each network device (server share, FUSE mount) has its own child process. No question waits longer than its deadline.
+ * The only access to sources, none of which runs in the daemon's own threads. Local roots share one worker thread; each network
+ * device (server share, FUSE mount) has its own child process. No request waits longer than its deadline.
  */
 export class SourceClient implements AsyncDisposable {
   #roots: RootIndex;
@@ -77,7 +77,7 @@ export class SourceClient implements AsyncDisposable {
   #volumes: KnownVolume[] = [];
   #clock: Clock;
   readonly #ignoresCase: boolean | undefined;
-  /** How long the last answer about a file below each root took, ms; none once the root has not answered. */
+  /** Duration of the last answer about a file below each root, ms; none once the root has not answered. */
   #answerMs = new Map<string, number>();
 
   constructor({ roots, ignoresCase, ...options }: SourceClientOptions) {
@@ -115,7 +115,7 @@ export class SourceClient implements AsyncDisposable {
     return (this.#answerMs.get(this.#roots.find(path)?.root.path ?? '') ?? 0) > deadlineMs;
   }
 
-  /** Whether a root is there; never throws. Waits its time even while an earlier question is unanswered. */
+  /** Whether a root is present; never throws. Waits the full time even while an earlier request is unanswered. */
   async identify(root: Root, options: WaitLimit): Promise<RootState> {
     try {
       const identify: Question<RootFacts> = (reader, ground) => reader.identify(ground);
@@ -131,12 +131,12 @@ export class SourceClient implements AsyncDisposable {
     }
   }
 
-  /** Accepts an identity as the root's own: that of a volume that proved to be the same. */
+  /** Accepts the identity of a volume that proved to be the root's. */
   trust(root: Root, identity: RootIdentity): void {
     this.#identities.trust(root.path, identity);
   }
 
-  /** The directory of a root in which an earlier run has seen something: if that very directory is empty now, it was emptied. */
+  /** Sets the directory of a root in which an earlier run has seen files: if that directory is empty now, it was emptied. */
   remember(root: Root, identity: RootIdentity): void {
     this.#identities.remember(root.path, identity);
   }
@@ -170,7 +170,7 @@ export class SourceClient implements AsyncDisposable {
   }
 
   /**
-   * Watches a local root until the signal ends it. The returned function tells whether the watch still stands.
+   * Watches a local root until the signal ends it. @returns a function that tells whether the watch is still active
    * @throws CacheError `SOURCE_AWAY`, `SOURCE_IO`
    */
   async watch(root: Root, { settleMs, onChanged, onTrouble, signal }: WatchRequest): Promise<() => boolean> {
@@ -186,7 +186,7 @@ export class SourceClient implements AsyncDisposable {
     return () => channel.listens(listener);
   }
 
-  /** A small text file anywhere (ComfyUI's yaml may lie on a NAS); null when there is none. @throws CacheError */
+  /** A small text file anywhere (ComfyUI's yaml may be on a NAS); null when it does not exist. @throws CacheError */
   async readText(path: string, options: WaitLimit): Promise<string | null> {
     const channel = this.#readers.for({ ...(await detectMedium(path)), path });
     return channel.ask((reader) => reader.readText(path), options);
@@ -200,7 +200,7 @@ export class SourceClient implements AsyncDisposable {
     return (await this.#ask(located.root, head, options)).answer;
   }
 
-  /** Time of one small read from the source, ms; null where it cannot be measured. Never throws. */
+  /** Time of one small read from the source, ms; null when it cannot be measured. Never throws. */
   async probe(path: string, { deadlineMs }: { deadlineMs: number }): Promise<number | null> {
     const located = this.#roots.find(path);
     if (!located) return null;
@@ -242,7 +242,7 @@ export class SourceClient implements AsyncDisposable {
     const { path, remote } = root;
     const first = await ask(root, { root: path, remote, stableInodes: this.#roots.hasStableInodes(root), volumes });
     if (!isElsewhere(first.answer)) return { ...first, answer: first.answer };
-    // Another volume begins here: ask the reader that may touch it.
+    // Another volume begins here: the reader that may touch it is asked.
     const at = first.answer.elsewhere;
     const medium = await detectMedium(at);
     if (at === root.path) this.#roots.learn(root, medium);
@@ -279,7 +279,7 @@ export class SourceClient implements AsyncDisposable {
   }
 }
 
-/** A question to the reader that may touch a ground. */
+/** A request to the reader that may touch a ground. */
 type Question<T> = (reader: Calls<Reader>['call'], ground: Ground, id: number) => Promise<T | Elsewhere>;
 
 interface Asked<T> {

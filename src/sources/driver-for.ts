@@ -2,13 +2,13 @@ import type { Remote } from '../core/remote.ts';
 import type { SourceDriver } from './driver.ts';
 import { type PosixRoot, posixDriver } from './drivers/posix/posix-driver.ts';
 
-/** A root as its driver must know it. */
+/** The facts of a root that its driver needs. */
 export interface RootPlace extends PosixRoot {
-  /** The place its sources are read from, where the root is a directory of placeholders. */
+  /** The remote of its sources, if the root is a directory of placeholders. */
   remote?: Remote | null | undefined;
 }
 
-/** One for each remote of this process: it keeps connections, and what it has learned of the remote's speed. */
+/** The drivers of this process by remote: each keeps connections, and the learned speed of its remote. */
 const remoteDrivers = new Map<string, Promise<SourceDriver>>();
 
 /** The driver for the sources below a root. The code that reads a remote is loaded with the first one. @throws CacheError */

@@ -7,15 +7,15 @@ export interface DriverTraits {
   /** Number of concurrent reads that suits the sources; 1 = a disk with a head. */
   readsInFlight: number;
   /**
-   * Every change of a source shows in its fingerprint, and an open one gives the bytes of that version or none: a read after a change
-   * is SOURCE_CHANGED. Absent: a file may be rewritten under its old size and time.
+   * Every change of a source shows in its fingerprint, and an open one gives only the bytes of that version: a read after a change is
+   * SOURCE_CHANGED. Absent: a file may be rewritten with its old size and time.
    */
   versioned?: boolean;
 }
 
 /**
- * Looks at, lists and reads the sources below one root. Any call may block its thread, and hang with its volume. So drivers run in
- * threads and processes made for that, and the caller keeps the deadline. All errors are `CacheError`s.
+ * Stats, lists and reads the sources below one root. Any call may block its thread, and hang with its volume. So drivers run in
+ * dedicated threads and processes, and the caller keeps the deadline. All errors are `CacheError`s.
  */
 export interface SourceDriver {
   readonly traits: DriverTraits;
@@ -23,7 +23,7 @@ export interface SourceDriver {
   /** The object at a path below the root; its absence is an answer too. @throws CacheError SOURCE_AWAY, SOURCE_IO */
   stat(path: string): Promise<StatAnswer>;
 
-  /** The root's facts. @throws CacheError SOURCE_AWAY, SOURCE_IO; SOURCE_MISSING when there is no such root */
+  /** The root's facts. @throws CacheError SOURCE_AWAY, SOURCE_IO; SOURCE_MISSING when the root does not exist */
   identify(): Promise<RootFacts>;
 
   /**
@@ -42,7 +42,7 @@ export interface SourceDriver {
   /** The SHA-256 published for a source, null when there is none. @throws CacheError SOURCE_AWAY, SOURCE_IO */
   published(path: string): Promise<Published | null>;
 
-  /** Time of one small read in a file, ms; null where it cannot be measured. @throws CacheError SOURCE_AWAY, SOURCE_IO */
+  /** Time of one small read in a file, ms; null when it cannot be measured. @throws CacheError SOURCE_AWAY, SOURCE_IO */
   probe(path: string): Promise<number | null>;
 
   /** The read speed of a file; null for one too small to measure. @throws CacheError SOURCE_AWAY, SOURCE_IO */
@@ -57,66 +57,66 @@ export interface SourceDriver {
 }
 
 export interface OpenOptions {
-  /** Called now and then while a read takes long and the source is not silent. */
+  /** Called periodically during a long read while the source is not silent. */
   onHeard?: () => void;
 }
 
-/** A file that is open for reading: a source, or a copy in a tier. */
+/** A file open for reading: a source, or a copy in a tier. */
 export interface ReadableFile {
   /** Its name, for messages. */
   readonly path: string;
   /** A descriptor of this process, for system calls that need one: reads past the page cache, shared blocks. */
   readonly fd?: number;
   /**
-   * Reads from `position` on into the given memory. Several reads may be under way at once.
+   * Reads from `position` on into the given memory. Several reads may be in flight at once.
    * @param onBytes called as bytes arrive, by sources that take long for a read
-   * @returns the number of bytes read; fewer than requested mean nothing, 0 is the end of the file
+   * @returns the number of bytes read, which may be fewer than requested; 0 at the end of the file
    * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO
    */
   read(into: Uint8Array, position: number, onBytes?: () => void): Promise<number>;
 }
 
-/** A source that is open for reading. */
+/** A source open for reading. */
 export interface OpenSource extends ReadableFile {
   readonly traits: DriverTraits;
   /** The fingerprint of the open file when it was opened. */
   readonly fingerprint: Fingerprint;
-  /** Reads of this many bytes suit the source, so many at once at this moment. Absent: reads of a MiB, as many as the traits say. */
+  /** Suitable size of a read, bytes, and the present number of concurrent reads. Absent: 1 MiB, and the number in the traits. */
   readonly parts?: { bytes: number; atOnce(): number };
-  /** The strongest checksum that is told for the whole source; absent where none can be. */
+  /** The strongest published checksum of the whole source; absent where none can exist. */
   readonly proof?: Proof | null;
-  /** Where it lies for every host that reads it: its store, and the object there with its version. Absent for files. */
+  /** Its place, the same for every host: its store, and the object there with its version. Absent for files. */
   readonly object?: { store: string; version: string };
-  /** Reads under way fail with CANCELLED, at once. Absent where they cannot be ended. */
+  /** Ends reads in flight at once with CANCELLED. Absent where they cannot be ended. */
   endReads?(): void;
   /**
-   * Checks that the open file is as it was opened, and that its name still leads to it.
+   * Checks that the open file is unchanged since it was opened, and that its name still leads to it.
    * @throws CacheError SOURCE_CHANGED, and as `read` does
    */
   assertUnchanged(): Promise<void>;
-  /** No read may be under way. */
+  /** No read may be in flight. */
   close(): Promise<void>;
 }
 
 export type StatAnswer =
-  /** Without `ctimeNs` where it cannot be relied on, as inodes cannot. */
+  /** Without `ctimeNs` where it is as unreliable as inodes. */
   | { is: 'file'; size: number; mtimeNs: bigint; ctimeNs?: bigint; ino: bigint | null }
   /** A directory, a pipe, …: cannot be a source. */
   | { is: 'other' }
-  /** Absent. `root` = the root's facts at this moment; null when it does not answer either. */
+  /** Absent. `root` = the root's present facts; null when it does not answer either. */
   | { is: 'absent'; root: RootFacts | null };
 
 export interface RootFacts {
-  /** Contains no file or folder that could be a model, as an empty mount point does. */
+  /** Whether it contains no file or folder that could be a model, like an empty mount point. */
   empty: boolean;
   identity: RootIdentity;
   /** Its path without links. */
   real: string;
-  /** Whether names that differ by case only are one file there; null when nothing in it shows. */
+  /** Whether names that differ by case only are one file there; null = unknown. */
   ignoresCase: boolean | null;
 }
 
-/** Distinguishes the file systems that may stand at a path: an empty mount point is not the volume that was there before. */
+/** Distinguishes the file systems that may be mounted at a path: an empty mount point is not the volume that was there before. */
 export interface RootIdentity {
   /** st_dev, decimal. Differs after every mount on some systems. */
   device: string;
@@ -130,13 +130,13 @@ export interface RootIdentity {
 export interface ListOptions {
   /** Takes a batch. The listing waits until it resolves, which bounds the memory in use. */
   onBatch: (batch: FileBatch) => unknown;
-  /** Called now and then between batches as a sign of progress. */
+  /** Called periodically between batches as a sign of progress. */
   onProgress?: () => void;
   /** Whether to list directories below as well; default true. */
   recursive?: boolean;
-  /** Only this file, and what its loader may open in the same directory; the others are not looked at. */
+  /** Restricts the listing to this file and the files that its loader may open in the same directory. */
   beside?: string | undefined;
-  /** Keys (`PathRules.key`) of directories that are not entered: roots of their own. */
+  /** Keys (`PathRules.key`) of directories that are separate roots and not entered. */
   skip?: ReadonlySet<string>;
   signal?: AbortSignal;
 }
@@ -147,7 +147,7 @@ export interface FileBatch {
   rels: string[];
   sizes: number[];
   mtimesNs: BigInt64Array;
-  /** Left out where inodes are not stable. */
+  /** Absent where inodes are not stable. */
   ctimesNs?: BigInt64Array;
   /** Null where inodes are not stable. */
   inos: BigUint64Array | null;
@@ -158,14 +158,14 @@ export interface Listing {
   bytes: number;
   /** Absolute paths of the visited directories. */
   directories: string[];
-  /** Unreadable paths: nothing is known of them or of the files below them. */
+  /** Unreadable paths: the state of their files is unknown. */
   failures: { path: string; code: string }[];
-  /** Paths on another volume than the root. They were not entered: a volume comes and goes by itself. */
+  /** Paths on another volume than the root, which were not entered, because a volume comes and goes by itself. */
   foreign: string[];
 }
 
 export interface WatchOptions {
-  /** Keys (`PathRules.key`) of directories that are not entered: roots of their own. */
+  /** Keys (`PathRules.key`) of directories that are separate roots and not entered. */
   skip: ReadonlySet<string>;
   /** How long changes are gathered before they are reported, ms. */
   settleMs: number;
@@ -183,14 +183,14 @@ export interface Published {
   from: string;
 }
 
-/** A checksum that is told for the whole of a source. */
+/** A published checksum of a whole source. */
 export interface Proof {
   kind: 'sha256' | 'crc64nvme' | 'md5';
   /** Lower-case hex. */
   value: string;
-  /** Where it is told. */
+  /** Where it is published. */
   from: string;
-  /** Whether a copy that differs is refused. Some services tell a wrong one now and then: there a difference is reported only. */
+  /** Whether a different copy is refused. Some services sometimes publish wrong checksums: there a difference is only reported. */
   binding: boolean;
 }
 

@@ -7,7 +7,7 @@ const readCodes: Partial<Record<ErrnoMeaning, ErrorCode>> = {
   denied: 'NOT_PERMITTED',
 };
 
-/** While names are looked at, an input/output error is one of the volume: no content was read. */
+/** Codes for errors while names are read: an input/output error is then one of the volume, because no content was read. */
 const lookCodes: Partial<Record<ErrnoMeaning, ErrorCode>> = { away: 'SOURCE_AWAY', io: 'SOURCE_AWAY', denied: 'NOT_PERMITTED' };
 
 /** Runs one call on the source and translates its errors. */

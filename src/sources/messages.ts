@@ -3,17 +3,17 @@ import type { SourceFile } from '../core/types.ts';
 import type { KnownVolume } from '../media/machine.ts';
 import type { FileBatch, Listing, Published, ReadSpeeds, RootFacts, StatAnswer } from './driver.ts';
 
-/** The facts about a question's root that a reader (the child process or thread that touches sources) gets. */
+/** The facts of a request's root for a reader (the child process or thread that touches sources). */
 export interface Ground {
   root: string;
-  /** The place its sources are read from, where the root is a directory of placeholders. */
+  /** The remote of its sources, if the root is a directory of placeholders. */
   remote?: Remote | null;
   stableInodes: boolean;
   /** Volumes of this machine, outside Linux; see `thisMachine`. */
   volumes: KnownVolume[];
 }
 
-/** A thread's answer for everything from this path on: it lies on another volume than the root and was not touched. */
+/** A thread's answer for a path on another volume than the root, which it did not touch. */
 export interface Elsewhere {
   elsewhere: string;
 }
@@ -56,6 +56,6 @@ export interface ReaderListener {
   changed(id: number, directories: string[], trouble: string | null): void;
   /** Sign of life during a long question. */
   alive(id: number): void;
-  /** Reading remotes has cost this, beyond what was told before. */
+  /** Reports new requests and bytes of remotes. */
   spent(spent: Spent[]): void;
 }

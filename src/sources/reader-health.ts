@@ -9,7 +9,7 @@ type State =
   | { is: 'down'; until: number };
 
 interface HealthOptions {
-  /** After this silence of the reader, questions are turned away, ms. */
+  /** Silence of the reader after which requests are refused, ms. */
   stallMs: number;
   /** First and longest pause before a reader is started again, ms; doubles with every failure. */
   pauseMs: { first: number; longest: number };
@@ -51,7 +51,7 @@ export class ReaderHealth {
     return this.#state.is === 'silent';
   }
 
-  /** Why not to use it at this moment; null when it may be used. A patient caller may use one that is only silent. */
+  /** Why the reader must not be used now; null when it may. A patient caller may use one that is only silent. */
   refusal(now: number, patient: boolean): string | null {
     const state = this.#state;
     if (state.is === 'silent' && !patient && now - state.since >= this.#options.stallMs)

@@ -3,7 +3,7 @@ import type { RootFacts, RootIdentity } from './driver.ts';
 /** The volume that each root was last seen on. A root is named by its path. */
 export class RootIdentities {
   #known = new Map<string, RootIdentity>();
-  /** The directory in which there was something. */
+  /** The directories that had files. */
   #filled = new Map<string, RootIdentity>();
 
   /** Accepts an identity as the root's own. */
@@ -11,12 +11,12 @@ export class RootIdentities {
     this.#known.set(root, identity);
   }
 
-  /** The directory in which an earlier run has seen something. */
+  /** Sets the directory in which an earlier run has seen files. */
   remember(root: string, identity: RootIdentity): void {
     if (!this.#filled.has(root)) this.#filled.set(root, identity);
   }
 
-  /** Why these facts do not show that the root is there; null when they do. The first good sight of a root is remembered. */
+  /** Why these facts do not prove that the root is present; null when they do. The first good identity of a root is remembered. */
   outage(root: string, { empty, identity }: RootFacts): string | null {
     if (empty) return this.#isEmptied(root, identity) ? null : 'Folder is empty. Is the drive or share mounted?';
     const known = this.#known.get(root);
@@ -26,7 +26,7 @@ export class RootIdentities {
     return null;
   }
 
-  /** The very directory that there was something in: no volume has left it, somebody has. */
+  /** Whether it is the same directory that had files: then it was emptied, and no volume was unmounted. */
   #isEmptied(root: string, identity: RootIdentity): boolean {
     const filled = this.#filled.get(root);
     return filled?.ino !== undefined && filled.ino === identity.ino && isSameVolume(filled, identity);

@@ -8,7 +8,7 @@ import type { PathRules } from '../media/paths.ts';
 export interface Root {
   /** Absolute, normalised, without a trailing separator. */
   readonly path: string;
-  /** The place its sources are read from; then the directory holds placeholders only. Null = they lie in the directory. */
+  /** The remote of its sources; then the directory holds only placeholders. Null = the sources are in the directory. */
   readonly remote: Remote | null;
   kind: Medium;
   kindFrom: RootView['kindFrom'];
@@ -24,21 +24,21 @@ export interface Root {
   optional: boolean;
 }
 
-/** Where a file lies among the roots. */
+/** The place of a file among the roots. */
 export interface Located {
   root: Root;
-  /** The file's absolute path, normalised, with the alias of its root replaced, and where case is ignored in the spelling that counts. */
+  /** The file's absolute path, normalised, with the alias of its root replaced, in the spelling that counts if case is ignored. */
   path: string;
   /** Path below the root, with the platform's separators. */
   rel: string;
   category: string | null;
-  /** What the file itself lies on, as far as known: a link in the root may lead to another disk. */
+  /** The known medium of the file itself: a link in the root may lead to another disk. */
   medium: Medium;
   /** The disk or share of that; null = unknown. */
   device: string | null;
 }
 
-/** The known roots, as far as reading sources needs them. All answers are lexical: no file is touched. */
+/** The known roots, for reading sources. All answers are lexical: no file is touched. */
 export interface RootIndex {
   readonly rules: PathRules;
   list(): Root[];
@@ -48,6 +48,6 @@ export interface RootIndex {
   hasStableInodes(root: Root): boolean;
   /** Stores the detected facts of a root's medium; a kind set by the user stays. */
   learn(root: Root, facts: MediumFacts): void;
-  /** The same for a file or a directory in a root, which a link may lead to another disk. */
+  /** The same for a file or a directory in a root, which may be a link to another disk. */
   learnPart(path: string, facts: MediumFacts): void;
 }

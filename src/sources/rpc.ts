@@ -6,21 +6,21 @@ import type { FileBatch } from './driver.ts';
 import { isElsewhere, type Reader, type ReaderListener } from './messages.ts';
 import { ReaderHealth } from './reader-health.ts';
 
-/** Starts a reader. `onExit` receives the reason for its end, for people. */
+/** Starts a reader. `onExit` receives the reason for its end, for messages. */
 export type OpenReader = (options: Pick<PeerOptions<ReaderListener>, 'functions' | 'onExit' | 'onHeard'>) => Peer<Reader>;
 
 export interface ChannelOptions {
   open: OpenReader;
   clock: Clock;
-  /** After this silence of a reader about an overdue question, ms, other questions are turned away at once. */
+  /** Silence of a reader with an overdue request after which other requests are refused at once, ms. */
   stallMs: number;
-  /** After this silence about a question, ms, the reader counts as hung and is replaced. */
+  /** Silence after which a reader with a request counts as hung and is replaced, ms. */
   hangMs: number;
   /** Maximum number of hung readers that have not ended yet; with so many, no new one is started. */
   mostHung: number;
   /** First and longest pause before a reader is started again, ms; doubles with every failure. */
   pauseMs: { first: number; longest: number };
-  /** Reading remotes has cost this. */
+  /** Told of requests and bytes of remotes. */
   onSpent?: ((spent: Spent[]) => void) | undefined;
 }
 
@@ -34,9 +34,9 @@ export interface QuestionListener {
 }
 
 export interface AskOptions {
-  /** The answer is given up after this silence, ms. */
+  /** Silence after which the answer is given up, ms. */
   deadlineMs: number;
-  /** Waits its time also while an earlier question is unanswered: a disk that spins up is not away. */
+  /** Whether to wait the full time even while an earlier request is unanswered: a disk that spins up is not away. */
   patient?: boolean;
   listener?: QuestionListener | undefined;
   signal?: AbortSignal | undefined;
@@ -46,16 +46,16 @@ interface Pending {
   deadlineMs: number;
   heardAt: number;
   timer: NodeJS.Timeout;
-  /** Null once the caller was told that no answer came. */
+  /** Null after the caller got a timeout. */
   giveUp: ((error: CacheError) => void) | null;
 }
 
 /**
- * Questions to one reader. Two clocks run. At the caller's deadline, the caller is told of the silence while the reader continues (a
- * NAS that spins up answers late, and killing its reader would not make it faster). A reader from which nothing at all was heard for
- * `hangMs` is given up: killed without waiting, and replaced at the next question after a pause. A question that waits behind others,
- * which are answered, is no sign of that. While a reader has been silent for `stallMs`, a pause runs, or too many hung readers exist,
- * further questions are turned away at once.
+ * Requests to one reader, with two clocks. At the caller's deadline the caller gets a timeout while the reader continues (a NAS that
+ * spins up answers late, and killing its reader would not make it faster). A reader that was completely silent for `hangMs` is given
+ * up: killed without waiting, and replaced at the next request after a pause. A request that waits behind answered ones does not count
+ * as silence. While a reader has been silent for `stallMs`, a pause runs, or too many hung readers exist, further requests are refused
+ * at once.
  */
 export class SourceChannel {
   #options: ChannelOptions;
@@ -64,7 +64,7 @@ export class SourceChannel {
   #listeners = new Map<number, QuestionListener>();
   #hung = new Set<Peer<Reader>>();
   #lastId = 0;
-  /** When the reader was started, or heard of last. */
+  /** Time of the reader's start, or of its last sign of life. */
   #heardAt = 0;
   #health: ReaderHealth;
   #hangTimer: NodeJS.Timeout | undefined;
@@ -146,7 +146,7 @@ export class SourceChannel {
     return reader;
   }
 
-  /** Passes on a call about a question. Without a listener, the reader may stop. */
+  /** Passes on a call about a request. Without a listener, the reader may stop. */
   #hear(id: number, tell: (listener: QuestionListener) => void): void {
     const pending = this.#pending.get(id);
     if (pending) pending.heardAt = this.#options.clock.monotonic();
@@ -206,7 +206,7 @@ export class SourceChannel {
     this.#listeners.delete(id);
     this.#reader?.tell.cancel(id);
     const pending = this.#pending.get(id);
-    // An overdue question stays: its missing answer identifies a hung reader.
+    // An overdue request stays: its missing answer identifies a hung reader.
     if (!pending?.giveUp) return;
     this.#forget(id);
     pending.giveUp(cancelled());
@@ -220,7 +220,7 @@ export class SourceChannel {
 
 /** No answer came in time: the source may be away, or only slow. */
 export class Silence extends CacheError {
-  /** The reader was heard of meanwhile: it has more to do than time, and the source is there. */
+  /** Whether the reader gave signs of life meanwhile: it is overloaded, and the source is present. */
   readonly isBusy: boolean;
 
   constructor(why: string, { isBusy }: { isBusy: boolean }) {

@@ -19,7 +19,7 @@ export interface SourceReaderOptions {
 
 const aliveMs = 1_000;
 
-/** The reader's side of the channel. A thread touches no volume but that of the root. */
+/** The reader's side of the channel. A thread touches only the volume of the root. */
 export class SourceReader implements Reader {
   readonly #options: SourceReaderOptions;
   readonly #machine = thisMachine();
@@ -83,7 +83,7 @@ export class SourceReader implements Reader {
           heardAt = performance.now();
           tell.alive(id);
         },
-        // Two batches may be under way: at most that many wait for the receiver's thread.
+        // At most two batches are in flight and wait for the receiver's thread.
         async onBatch(batch) {
           heardAt = performance.now();
           const before = dealtWith;

@@ -1,17 +1,17 @@
 import type { Spent } from '../core/remote.ts';
 
-/** While something goes on, what it has cost so far is told this often, ms: a process may be killed. */
+/** Interval of cost reports during work, ms: a process may be killed. */
 const tellMs = 2_000;
 
-/** Counts what reading one remote costs. */
+/** Counts the requests and bytes of one remote. */
 export interface Meter {
-  /** A request goes out, whatever comes of it. */
+  /** Counts a request, also a failing one. */
   request(): void;
-  /** Bytes of an object have come, whether they are of use or not. */
+  /** Counts received bytes of an object, used or not. */
   received(bytes: number): void;
 }
 
-/** What this process has spent on remotes and not told yet. */
+/** Unreported costs of remotes in this process. */
 class Spending {
   readonly #untold = new Map<string, Spent>();
   #toldAt = 0;
@@ -24,7 +24,7 @@ class Spending {
     };
   }
 
-  /** Tells what is untold, if there is anything. */
+  /** Reports new costs, if any. */
   tell(told: (spent: Spent[]) => void): void {
     if (this.#untold.size === 0) return;
     this.#toldAt = performance.now();
@@ -33,7 +33,7 @@ class Spending {
     told(spent);
   }
 
-  /** The same at times, while something goes on. */
+  /** The same periodically during work. */
   tellNowAndThen(told: (spent: Spent[]) => void): void {
     if (performance.now() - this.#toldAt >= tellMs) this.tell(told);
   }

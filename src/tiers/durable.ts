@@ -5,16 +5,16 @@ import { errnoOf } from '../runtime/errnos.ts';
 import { gathered } from '../runtime/gathered.ts';
 import { Serial } from '../runtime/serial.ts';
 
-/** Of the four threads on which Node waits for disks, the others stay free for reads. */
+/** Number of concurrent fsyncs: two of Node's four disk threads stay free for reads. */
 const lanes = [new Serial(), new Serial()];
 let nextLane = 0;
 
 /**
  * Makes a file's bytes, size, times and mode survive a power cut. A disk takes little longer for two files at once than for one, and
- * what is written meanwhile goes with them.
+ * bytes written meanwhile are synced with them.
  */
 export async function syncFile(path: string): Promise<void> {
-  // Windows flushes only what is open for writing.
+  // Windows flushes only files open for writing.
   const fd = openSync(path, process.platform === 'win32' ? 'r+' : 'r');
   try {
     nextLane = (nextLane + 1) % lanes.length;
@@ -24,7 +24,7 @@ export async function syncFile(path: string): Promise<void> {
   }
 }
 
-/** Writes a small file anew so that it survives a power cut. */
+/** Rewrites a small file so that it survives a power cut. */
 export async function writeDurably(path: string, text: string): Promise<void> {
   rmSync(path, { force: true });
   writeFileSync(path, text, { flag: 'wx', mode: 0o600 });
@@ -50,7 +50,7 @@ export async function moveDurably(from: string, to: string): Promise<void> {
   await syncDirectory(dir);
 }
 
-/** Law 2: if a folder of the tier was made a link, it leads to foreign files, and no folders are made there. */
+/** Law 2: a folder of the tier that was replaced by a link leads to foreign files, so no folders are made there. */
 function assertNoLink(dir: string): void {
   let existing = dir;
   while (!existsSync(existing) && existing !== dirname(existing)) existing = dirname(existing);
@@ -61,8 +61,8 @@ function assertNoLink(dir: string): void {
 const syncing = new Map<string, { sync: () => Promise<void>; callers: number }>();
 
 /**
- * Makes renames in a directory survive a power cut; those that come while it is done share the next time. Windows has no such call and
- * journals the name itself.
+ * Makes renames in a directory survive a power cut; calls during a sync share the next one. Windows has no such call and journals
+ * names itself.
  */
 async function syncDirectory(dir: string): Promise<void> {
   if (process.platform === 'win32') return;

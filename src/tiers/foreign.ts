@@ -6,7 +6,7 @@ import { meaningOf } from '../runtime/errnos.ts';
 import { isByItself } from '../weights/extensions.ts';
 import type { PosixTier, Tier } from './tier.ts';
 
-/** The files in one directory of a tier that have no proof of ours: programs put them there, or made them their own. */
+/** The files in one directory of a tier without our proof: programs created or rewrote them. */
 export function foreignFilesIn(tier: PosixTier, directory: string): string[] {
   const files = entriesOf(directory).filter((entry) => entry.isFile() && !isByItself(entry.name));
   if (files.length === 0) return [];
@@ -21,7 +21,7 @@ export function directoriesIn(directory: string): string[] {
   return entriesOf(directory).flatMap((entry) => (entry.isDirectory() ? [join(directory, entry.name)] : []));
 }
 
-/** Every directory of a tier that copies lie in. */
+/** Every directory of a tier that holds copies. */
 export function directoriesOf(tier: PosixTier): AsyncGenerator<string> {
   return directoriesBelow(join(tier.dir, 'files'));
 }
@@ -38,27 +38,27 @@ async function* directoriesBelow(directory: string): AsyncGenerator<string> {
   for (const next of below) yield* directoriesBelow(next);
 }
 
-/** Size in bytes, and mtime in ns; null for what is no file (any more). */
+/** Size in bytes, and mtime in ns; null when it is not a file. */
 export function lookAtFile(path: string): { bytes: number; mtimeNs: string } | null {
   const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   return found?.isFile() ? { bytes: Number(found.size), mtimeNs: String(found.mtimeNs) } : null;
 }
 
 /**
- * Whether a copy that does not match its seal was written to: damage leaves its time as it is. A copy that has just taken the place of
- * an older one has its own proof before it has its row.
+ * Whether a copy that does not match its seal was written to: damage does not change its time. A copy that has just replaced an older
+ * one has its own proof before it has its row.
  */
 export async function isRewritten(tier: Tier, path: string): Promise<boolean> {
   return hasNewTime(path, (await tier.manifestOf(path))?.seal ?? null);
 }
 
-/** Whether the file at this path is there, and was written to since it was sealed. */
+/** Whether the file at this path exists and was written to since it was sealed. */
 export function hasNewTime(path: string, seal: Seal | null): boolean {
   const found = lookAtFile(path);
   return seal !== null && found !== null && found.mtimeNs !== seal.mtimeNs;
 }
 
-/** Gives a copy that a program has written to to its user: without a proof, and without the mode by which copies are known. */
+/** Leaves a copy that a program has rewritten to the user: removes its proof, and the mode that marks copies. */
 export function giveAway(tier: Tier, path: string): void {
   tier.dropManifest(path);
   try {

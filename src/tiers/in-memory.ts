@@ -1,9 +1,9 @@
 import type { Memory, ReadMemory } from './memory.ts';
 import type { PosixTier } from './tier.ts';
 
-/** A tier whose files lie in memory. */
+/** A tier whose files are in memory. */
 export interface MemoryTier extends PosixTier {
-  /** Reads the available memory anew. */
+  /** Reads the available memory again. */
   look(): Promise<Memory>;
 }
 
@@ -23,7 +23,7 @@ export async function inMemory(tier: PosixTier, read: ReadMemory): Promise<Memor
     capacity: () => {
       const volume = tier.capacity();
       const left = Math.max(0, memory.available - (heldNow() - heldThen));
-      // A ramfs, and a tmpfs without a size, report neither size nor use: memory alone bounds them.
+      // A ramfs, and a tmpfs without a size, report neither size nor use: only memory bounds them.
       if (volume.size === 0) return { size: memory.total, free: left };
       return { size: Math.min(volume.size, memory.total), free: Math.min(volume.free, left) };
     },

@@ -19,7 +19,7 @@ export async function filesInUse(dir: string, proc = '/proc'): Promise<Set<strin
   return inUse;
 }
 
-/** @param dir nothing is looked for in the thousands of lines of a program that has no file of it */
+/** @param dir the thousands of lines of a program without a file below it are skipped */
 async function mapped(process: string, dir: string): Promise<string[]> {
   const maps = await readFile(join(process, 'maps'), 'utf8').catch(() => '');
   if (!maps.includes(dir.replaceAll('\n', '\\012'))) return [];

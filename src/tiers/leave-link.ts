@@ -5,8 +5,8 @@ import { meaningOf } from '../runtime/errnos.ts';
 import type { Tier } from './tier.ts';
 
 /**
- * The tier, with a link left to the source wherever a copy leaves whose path somebody may open again. @param sourceOf null for
- * nobody
+ * The tier, which leaves a link to the source for each removed copy whose path a program may open again. @param sourceOf null = no
+ * program
  */
 export function leavingLinks<T extends Tier>(tier: T, sourceOf: (path: string) => string | null): T {
   return { ...tier, takeOut: (path: string) => tier.takeOut(path, sourceOf(path)) };
@@ -26,7 +26,7 @@ export function canLink(dir: string): boolean {
 }
 
 /**
- * Puts a link in the place of a file, which is there all the time under the one or the other. @returns the file, under another name
+ * Replaces a file by a link, so that the path always exists. @returns the new path of the file
  */
 export function replaceByLink(path: string, target: string, partialDir: string): string {
   const [link, leaving] = [leavingName(partialDir), leavingName(partialDir)];
@@ -41,7 +41,7 @@ export function replaceByLink(path: string, target: string, partialDir: string):
   return leaving;
 }
 
-/** True when the link there was put in the place of a copy of this source. */
+/** True when the path is a link that replaced a copy of this source. */
 export function isLinkTo(path: string, source: string): boolean {
   try {
     return lstatSync(path).isSymbolicLink() && readlinkSync(path) === source;
@@ -50,7 +50,7 @@ export function isLinkTo(path: string, source: string): boolean {
   }
 }
 
-/** A second name, so that giving back the space of a large file is no part of the rename; without hard links it is. */
+/** Makes a second name, so that the rename does not have to free the space of a large file; impossible without hard links. */
 function keepSpace(path: string, leaving: string): void {
   try {
     linkSync(path, leaving);
@@ -60,7 +60,7 @@ function keepSpace(path: string, leaving: string): void {
   }
 }
 
-/** What bears such a name goes at the next start. */
+/** A name whose file the next start removes. */
 function leavingName(partialDir: string): string {
   return join(partialDir, `${randomUUID()}.leaving`);
 }

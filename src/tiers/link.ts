@@ -6,11 +6,11 @@ import { type ErrnoMeaning, meaningOf } from '../runtime/errnos.ts';
 import { moveDurably, writeDurably } from './durable.ts';
 import { fitsSeal, type Manifest } from './manifest.ts';
 
-/** No hard links here, no more of them for this file, or the file has just left: the copy needs a separate file. */
+/** Errors after which the copy needs a separate file: no hard links, too many of them, or a file that has just left. */
 const refusals: ReadonlySet<ErrnoMeaning | null> = new Set(['denied', 'unsupported', 'missing']);
 
 /**
- * Gives a copy's file a second name, to be moved to its place; null where that is impossible, or when it does not match its seal.
+ * Gives a copy's file a second name, to be moved to its place; null when that is impossible or the file does not match its seal.
  */
 export function linkBeside(copy: { path: string; seal: Seal }, partialDir: string): string | null {
   // Never the name of an unfinished file: a copy would resume from it and write to it.
@@ -32,7 +32,7 @@ export function linkBeside(copy: { path: string; seal: Seal }, partialDir: strin
  * @returns false where there are no hard links, or when the copy is gone or does not match its seal
  */
 export async function publishLink({ copy, path, manifestPath, proof, temp }: LinkedCopy): Promise<boolean> {
-  // Of its own copy there is nothing to link: only the proof is another.
+  // A copy is not linked to itself: only its proof changes.
   const link = copy.path === path ? path : linkBeside(copy, dirname(temp));
   if (link === null) return false;
   try {

@@ -13,15 +13,15 @@ import { readSmallFile } from '../runtime/small-file.ts';
 export interface Manifest {
   version: 1;
   source: { path: string; root: string; rel: string; category: string | null; fingerprint: Fingerprint };
-  /** Of the file on the disk, compressed or not. */
+  /** Seal of the file on the disk, compressed or not. */
   seal: Seal;
-  /** Of the source's bytes, like all hashes here. */
+  /** Hash of the source's bytes, like all hashes here. */
   hash: string;
   /** XXH3-128 of each 8 MiB chunk, hex, joined. */
   chunks: string;
   /** The SHA-256 that model sites publish, hex; null where computing it would have slowed the copy down. */
   sha256: string | null;
-  /** Of a compressed file: those that it stands on, from the directory of the tier, with forward slashes. */
+  /** The bases of a compressed file, relative to the directory of the tier, with forward slashes. */
   bases?: string[];
 }
 
@@ -64,10 +64,10 @@ export function parseManifest(text: string): Manifest | undefined {
   return isManifest(proof) ? proof : undefined;
 }
 
-/** Of a proof; that of a file of a terabyte is smaller. */
+/** Maximum size of a proof; that of a file of a terabyte is smaller. */
 export const mostProofBytes = 64 * 1024 * 1024;
 
-/** The proof at `path`, or undefined when there is no whole one. */
+/** The proof at `path`, or undefined when it is absent or incomplete. */
 export async function readManifest(path: string): Promise<Manifest | undefined> {
   const bytes = await readSmallFile(path, mostProofBytes).catch(() => null);
   return parseManifest(bytes?.toString('utf8') ?? '');

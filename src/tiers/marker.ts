@@ -14,7 +14,7 @@ const markerName = '.autocached';
 const notice = 'autocached owns this directory. It touches only files that it put here itself.';
 
 /**
- * Makes a directory autocached's own, creating it when it is not there.
+ * Claims a directory for autocached, and creates it if it does not exist.
  * @param key the setting that names it, for messages
  * @returns the id of its marker; null when it has none and none can be written
  * @throws CacheError BAD_CONFIG when it holds files but not the marker (law 2: nothing foreign is ever deleted).
@@ -30,7 +30,7 @@ export function claim(dir: string, key: string): string | null {
       hint: 'Make it a file that you can read.',
     });
   }
-  // A new volume is not empty: systems leave files of their own on it.
+  // A new volume is not empty: systems create their own files on it.
   if (readdirSync(dir).some((name) => !isLitter(name))) {
     throw new CacheError('BAD_CONFIG', `the cache directory ${dir} holds files that are not autocached's`, {
       hint: `Name an empty or new directory in ${key}.`,
@@ -65,7 +65,7 @@ function readMarker(dir: string): { id: string | null } | null {
 
 /**
  * The present state of the cache directory with this id; an empty mount point or another cache in its place is `away`.
- * @param partialDir where all that is written to it begins
+ * @param partialDir directory of unfinished files
  */
 export function stateOf(dir: string, id: string | null, partialDir: string): TierState {
   const marker = readMarker(dir);
@@ -73,10 +73,10 @@ export function stateOf(dir: string, id: string | null, partialDir: string): Tie
   return (isWritable(partialDir) ?? isWritable(dir) ?? true) ? 'here' : 'read-only';
 }
 
-/** False on a disk that is read-only, and where this user may not write; null when it is not there. */
+/** False on a read-only disk, or without permission to write; null when it does not exist. */
 function isWritable(dir: string): boolean | null {
   try {
-    // Something else than a folder is not there, and is set aside.
+    // A path that is no folder counts as absent, and is set aside.
     accessSync(`${dir}${sep}.`, constants.W_OK | constants.X_OK);
     return true;
   } catch (error) {

@@ -23,7 +23,7 @@ export async function readMemory(): Promise<Memory> {
 /**
  * The same within the limits of the control groups around this process (cgroups(7), versions 1 and 2): files in a tmpfs are charged
  * to the group that wrote them. A group's file cache counts as available, as it does for the machine.
- * @param read the text of a file of the system, null when there is none
+ * @param read the text of a system file, null when it does not exist
  */
 export function withinContainer(machine: Memory, read: (path: string) => string | null): Memory {
   return limitsAround(read).reduce(

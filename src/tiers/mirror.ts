@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { basename, join, sep } from 'node:path';
 import { CacheError } from '../core/errors.ts';
 
-/** The readable part of a mirror's name, which must not be longer than names may be. */
+/** Maximum length of the readable part of a mirror's name. */
 const mostReadable = 244;
 
-/** Behind the readable part of a mirror's name. */
+/** Number of digits of the hash after the readable part of a mirror's name. */
 const hashDigits = 10;
 
 /**

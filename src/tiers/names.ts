@@ -4,12 +4,12 @@ import { basename, join, sep } from 'node:path';
 import { CacheError } from '../core/errors.ts';
 import { meaningOf } from '../runtime/errnos.ts';
 
-/** Longest name on common file systems, and on eCryptfs, in bytes; on Windows in UTF-16 units. */
+/** Maximum length of names on common file systems, and on eCryptfs, bytes; on Windows in UTF-16 units. */
 const limits = { usual: 255, encrypted: 143 };
-/** Longest path, with the byte that ends it. */
+/** Maximum length of a path, with its final byte. */
 const mostPath: Partial<Record<NodeJS.Platform, number>> = { linux: 4096, darwin: 1024 };
 
-/** The longest name that the file system of a directory takes. */
+/** The maximum length of names in a directory's file system. */
 export function longestName(dir: string): number {
   try {
     lstatSync(join(dir, 'x'.repeat(limits.usual)));
@@ -19,7 +19,7 @@ export function longestName(dir: string): number {
   return limits.usual;
 }
 
-/** A name with an ending of ours; where that would be too long, its beginning, a hash of all of it, and the ending. */
+/** A name with our ending; if that is too long, its beginning, a hash of all of it, and the ending. */
 export function nameWith(name: string, ending: string, most: number): string {
   if (lengthOf(name + ending) <= most) return name + ending;
   const hash = createHash('sha256').update(name).digest('hex').slice(0, 32);
@@ -34,8 +34,7 @@ export function isCut(name: string, ending: string): boolean {
 }
 
 /**
- * A copy has the base name of its source and the folders above it (law 6): where the file system cannot have these, there is no
- * copy.
+ * Checks that the file system allows the base name and the folders of a source, which its copy must have (law 6).
  * @throws CacheError BAD_REQUEST
  */
 export function assertNameable(path: string, most: number): void {

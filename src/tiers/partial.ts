@@ -14,9 +14,9 @@ import { isSource, mostProofBytes } from './manifest.ts';
  */
 export interface Journal {
   source: SourceFile;
-  /** From the start of the file to the end of the last chunk that is there. */
+  /** Bytes from the start of the file to the end of the last present chunk. */
   bytes: number;
-  /** The hash of each chunk, hex; null for one that has not come yet, where they come in any order. */
+  /** The hash of each chunk, hex; null for a missing one, where chunks come in any order. */
   chunks: (string | null)[];
 }
 
@@ -29,7 +29,7 @@ export function partialFiles(temp: string): string[] {
 
 /** Bytes of one chunk's hash as hex. */
 const digestLength = 32;
-/** Stands for the hash of a chunk that has not come. A program that knows no gaps finds no hash in it, and begins such a file anew. */
+/** Marks the hash of a missing chunk. A program without support for gaps sees no hash, and restarts such a file. */
 const absent = '-'.repeat(digestLength);
 
 const isJournal = isShaped<{ version: 1; source: SourceFile; bytes: number; chunks: string }>({
@@ -52,7 +52,7 @@ export function listPartials(partialDir: string): string[] {
 
 /** Writes the journal so that a reader finds the old or the new one, or, after a power cut, an incomplete one. */
 export async function writeJournal(temp: string, journal: Journal): Promise<void> {
-  // Leftovers of a crash go; a planted link is not followed.
+  // Removes leftovers of a crash; a planted link is not followed.
   await rm(temp + suffix.next, { force: true });
   const file = await open(temp + suffix.next, 'wx', 0o600);
   try {

@@ -38,7 +38,7 @@ export function openPosixTier(name: TierName, given: string): PosixTier {
   return tier;
 }
 
-/** A tier whose directory is known, and may be away: nothing is made in it, and nothing of it is used, until it is opened. */
+/** A tier whose directory is known, and may be away: it is not used until it is opened. */
 export function posixTier(name: TierName, { dir, id }: { dir: string; id: string | null }): PosixTier {
   const { suffix } = tierTraits[name];
   const partialDir = join(dir, 'partial');
@@ -50,7 +50,7 @@ export function posixTier(name: TierName, { dir, id }: { dir: string; id: string
   const present = (): TierState => stateOf(dir, id, partialDir);
   const state = (): TierState => {
     const now = isOpen ? present() : 'away';
-    // What came back is not what the catalog knows, until it was looked through. In memory nothing outlasts its volume.
+    // A returned volume may differ from the catalog until it was checked. In memory nothing outlasts its volume.
     if (now === 'away' && !tierTraits[name].volatile) isOpen = false;
     return now;
   };
@@ -65,7 +65,7 @@ export function posixTier(name: TierName, { dir, id }: { dir: string; id: string
     open() {
       isOpen = true;
       if (state() !== 'here') return;
-      // Ours by the marker; what a crash or a person has put in their place is kept under another name.
+      // Ours by the marker; anything that replaced these folders is kept under another name.
       for (const name of ['partial', 'files', 'seals']) setAsideUnless(join(dir, name), 'folder');
       mkdirSync(partialDir, { recursive: true });
       leavesLinks = canLink(partialDir);
@@ -73,14 +73,14 @@ export function posixTier(name: TierName, { dir, id }: { dir: string; id: string
     },
     placeOf: (root, rel) => {
       const mirrored = join(dir, 'files', mirrorPath(root, rel));
-      // What nobody opens by its name may have a shorter one.
+      // A file that is not opened by its name may have a shorter one.
       const path = suffix === '' ? mirrored : join(dirname(mirrored), nameWith(basename(mirrored), suffix, mostName));
       assertNameable(path, mostName);
       return { path, manifestPath: manifestPathOf(path) };
     },
     manifestPathOf,
     capacity() {
-      // Below an empty mount point lies another volume.
+      // An empty mount point belongs to another volume.
       if (state() !== 'away') {
         const { bsize, blocks, bavail } = statfsSync(dir);
         capacity = { size: bsize * blocks, free: bsize * bavail };
@@ -101,7 +101,7 @@ export function posixTier(name: TierName, { dir, id }: { dir: string; id: string
       return wanted;
     },
     dropManifest: (copyPath) => rmSync(manifestPathOf(copyPath), { force: true }),
-    // With dozens of programs a look takes a good part of a second: evictions that come together share it.
+    // With dozens of programs a scan takes a good part of a second: concurrent evictions share it.
     openFiles: gathered(() => filesInUse(dir)),
     leavesLinks: () => leavesLinks,
     hasForeign: (path) => isPlaceIn(dir, path) && isPlainFile(path) && !existsSync(manifestPathOf(path)),
@@ -122,12 +122,12 @@ function manifestPath(dir: string, copyPath: string, mostName: number): string {
   return `${join(dir, 'seals')}${below}${sep}${nameWith(basename(copyPath), '.json', mostName)}`;
 }
 
-/** The path of a proof's copy: the reverse of `Tier.manifestPathOf`. Of a name that was cut, the proof itself tells. */
+/** The path of a proof's copy: the reverse of `Tier.manifestPathOf`. For a name that was cut, the path is in the proof. */
 export function copyPathOf(dir: string, manifestPath: string): string {
   return `${join(dir, 'files')}${manifestPath.slice(join(dir, 'seals').length, -'.json'.length)}`;
 }
 
-/** A link or a folder in the copy's place is not the copy (law 7), and an unreadable one cannot be served. */
+/** Checks a file against its seal. A link or a folder is not the copy (law 7), and an unreadable file cannot be served. */
 function checkSeal(path: string, seal: Seal): 'ok' | 'gone' | 'changed' {
   try {
     const stat = lstatSync(path, { bigint: true });

@@ -21,8 +21,8 @@ export interface Publication {
 }
 
 /**
- * Puts a finished file under its name: mtime of the source, fsync, proof, rename, fsync of the directory (law 1). A crash at any
- * point leaves either nothing under the name, or a file that matches its proof.
+ * Gives a finished file its name: mtime of the source, fsync, proof, rename, fsync of the directory (law 1). A crash at any point
+ * leaves either no file of that name, or one that matches its proof.
  */
 export async function publish(publication: Publication): Promise<Seal> {
   const { temp, path, manifestPath, source, hash, chunks, sha256, mtimeFrom = source.path, bases } = publication;

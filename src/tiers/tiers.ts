@@ -36,7 +36,7 @@ export class Tiers<T extends Tier = Tier> implements Iterable<T> {
     return this.all().filter(({ name }) => tierTraits[name].servable);
   }
 
-  /** The files that programs have open in any of them, as each tier says. */
+  /** The files of all tiers that programs have open. */
   async openFiles(): Promise<Set<string>> {
     const open = await Promise.all(this.all().map((tier) => tier.openFiles()));
     return new Set(open.flatMap((paths) => [...paths]));

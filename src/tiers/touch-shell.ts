@@ -8,15 +8,15 @@ const idleMs = 10_000;
 type Shell = ChildProcessByStdio<Writable, Readable, null>;
 
 /**
- * Sets mtimes to the nanosecond, which Node cannot, with `touch`. One shell that is kept starts it for each file: to start a
- * process from a large one takes many times as long, and stops its thread meanwhile.
+ * Sets mtimes to the nanosecond, which Node cannot, with `touch`. A persistent shell starts it for each file: starting a process from
+ * a large one takes many times as long, and blocks its thread meanwhile.
  */
 class TouchShell {
   #shell: Shell | null = null;
   #waiting: (() => void)[] = [];
   #idle: NodeJS.Timeout | undefined;
 
-  /** Resolves once it was tried. Whether it worked, the file tells. */
+  /** Resolves after the attempt; the file shows whether it succeeded. */
   async touch(file: string, mtimeNs: string): Promise<void> {
     clearTimeout(this.#idle);
     const shell = this.#shell ?? this.#start();
@@ -54,7 +54,7 @@ function quoted(text: string): string {
 
 const shell = new TouchShell();
 
-/** Sets the mtime of a file to the nanosecond, where the system's `touch` can. Never rejects. */
+/** Sets the mtime of a file to the nanosecond, if the system's `touch` can. Never rejects. */
 export async function touch(file: string, mtimeNs: string): Promise<void> {
   const isExact = mtimeNs.endsWith('000');
   const isAfter1970 = !mtimeNs.startsWith('-') && mtimeNs.length > 9;

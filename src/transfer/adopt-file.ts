@@ -17,8 +17,8 @@ import { sourceReader } from './source-reader.ts';
 /**
  * Makes a file of another cache the copy of a source without writing its bytes: under a second name, or on shared blocks. Every byte
  * of both is read and compared, then it is published like any copy. The file itself stays, unless it is to be moved; under a second
- * name it gets the time of the source and becomes read-only, as copies are.
- * @throws CacheError CONFLICT when the bytes differ, or where it cannot be taken in that way; and as `runCopyJob`
+ * name it gets the time of the source and becomes read-only, like a copy.
+ * @throws CacheError CONFLICT when the bytes differ, or when it cannot be adopted in that way; and as `runCopyJob`
  */
 export async function adoptFile(order: AdoptOrder, hooks: CopyHooks, driver: SourceDriver): Promise<CopyReport> {
   // Never the name of an unfinished copy, which would be resumed and written to.
@@ -85,7 +85,7 @@ async function compareAndPublish(open: OpenSource, order: AdoptOrder, hooks: Cop
   }
 }
 
-/** Another file may lie under that name meanwhile. */
+/** Removes the former name, unless another file has it meanwhile. */
 function removeFirstName(from: string, { seal }: CopyReport): void {
   const found = lstatSync(from, { bigint: true, throwIfNoEntry: false });
   if (found && String(found.ino) === seal.ino) rmSync(from);

@@ -16,11 +16,11 @@ export interface BlockReader {
    * @throws CacheError SOURCE_*
    */
   next(most: number, free: Promise<void>): Promise<Uint8Array>;
-  /** Time with at least one read under way so far, ms: the source's time, whatever the caller does meanwhile. */
+  /** Time with at least one read in flight so far, ms: the source's time, without the caller's. */
   readonly readMs: number;
   /**
-   * Resolves when no read is under way; the file must stay open until then. To be called once, when the caller is done with all
-   * bytes: others get their memory. No reads afterwards.
+   * Resolves when no read is in flight; the file must stay open until then. To be called once, when the caller is done with all
+   * bytes, whose memory is then reused. No reads afterwards.
    */
   close(): Promise<void>;
 }
@@ -37,8 +37,8 @@ export interface Range<File = ReadableFile> {
 /** Bytes of one read. */
 const blockBytes = 1024 * 1024;
 /**
- * The same past the page cache, where each read and write costs the worker two wake-ups. Larger blocks make a copy no quicker; three
- * of them stay in memory for each copy, and the reads under way would hide those of other programs from `DiskContention`.
+ * The same past the page cache, where each read and write costs the worker two wake-ups. Larger blocks are not faster; three of them
+ * stay in memory for each copy, and their reads in flight would hide those of other programs from `DiskContention`.
  */
 const uncachedBlockBytes = 2 * 1024 * 1024;
 
@@ -89,7 +89,7 @@ export function inPieces(nextBlock: (free: Promise<void>) => Promise<Uint8Array>
   };
 }
 
-/** Many reads under way, handed on in order. */
+/** Many reads in flight, delivered in order. */
 export function parallelReader(range: Range, blocks: number): BlockReader {
   return readAhead(range, { blocks, blockBytes, start: (read) => read(range.file) });
 }
@@ -98,16 +98,15 @@ export function parallelReader(range: Range, blocks: number): BlockReader {
 const lookBytes = 64 * 1024 * 1024;
 
 /**
- * One stream past the page cache, with one or two reads under way. A large model that only passes through must not displace other
- * programs' data from memory, and filling the cache takes more time than all else. Bytes that the page cache holds already, after a
- * load or a download, come from there: the disk would be slower. Null where the cache cannot be bypassed, and for a file without a
- * descriptor.
+ * One stream past the page cache, with one or two reads in flight. A large model that only passes through must not displace other
+ * programs' data from memory, and filling the cache takes most of the time. Bytes that the page cache holds already, after a load or a
+ * download, come from there: the disk would be slower. Null where the cache cannot be bypassed, and for a file without a descriptor.
  */
 function uncachedReader(range: Range): BlockReader | null {
   const { file, from, end } = range;
   const { fd } = file;
   if (fd === undefined || process.platform !== 'linux' || end - from < leastUncached) return null;
-  // Opened by its number: the name may lead to another file meanwhile.
+  // Opened by its descriptor, because the name may lead to another file meanwhile.
   const uncachedFd = openUncached(`/proc/self/fd/${fd}`);
   if (uncachedFd === null) return null;
   const uncached = readableFile(uncachedFd, file.path);
@@ -123,7 +122,7 @@ function uncachedReader(range: Range): BlockReader | null {
   return readAhead(range, { blocks: 3, blockBytes: uncachedBlockBytes, start, end: () => closeSync(uncachedFd) });
 }
 
-/** Whether a page of the file comes without a disk read, by the kernel's counters for this thread; also true where it has none. */
+/** Whether a page of the file comes without a disk read, by the kernel's counters for this thread; also true without counters. */
 function isInMemory(fd: number, at: number): boolean {
   const page = Buffer.allocUnsafe(4096);
   const before = readFromDisks('thread-self');
@@ -140,7 +139,7 @@ export function localReader(range: Range): BlockReader {
 type Read = (file: ReadableFile) => Promise<Uint8Array>;
 
 interface Plan {
-  /** Number of blocks in memory. All but those in use may be under way. */
+  /** Number of blocks in memory. All except those in use may be in flight. */
   blocks: number;
   blockBytes: number;
   /** Starts the read of the block at a position. */
@@ -166,7 +165,7 @@ function readAhead(range: Range, { blocks, blockBytes, start, end: whenClosed }:
     filled.catch(() => {});
     underWay.push({ buffer, filled });
   };
-  // For a small file, memory of its own to be hashed in takes longer than a copy to hash.
+  // For a small file, allocating hashable memory takes longer than copying the bytes.
   const memory = end - from < blockBytes ? Buffer.allocUnsafe(end - from) : hashableMemory(slots * blockBytes);
   for (let slot = 0; slot < slots; slot += 1) ask(memory.subarray(slot * blockBytes, (slot + 1) * blockBytes));
   return {
@@ -191,7 +190,7 @@ function readAhead(range: Range, { blocks, blockBytes, start, end: whenClosed }:
 /** Waits for the end of the work; its failure is reported elsewhere. */
 export const settled = (work: Promise<void>) => work.catch(() => {});
 
-/** Sums the time with anything under way; overlaps count once. */
+/** Sums the time with work in flight; overlaps count once. */
 export class BusyTime {
   ms = 0;
   #underWay = 0;
@@ -218,7 +217,7 @@ interface Block {
 
 export async function fill(range: Range, file: ReadableFile, { buffer, at, length }: Block): Promise<Uint8Array> {
   for (let filled = 0; filled < length; ) {
-    // Reads past the cache must fill to the end of the buffer. After half a block, only the cached file can go on.
+    // Reads past the cache must fill the buffer to its end. After half a block, only the cached file can continue.
     const got = await (filled === 0 ? file : range.file).read(buffer.subarray(filled), at + filled, range.onBytes);
     range.onBytes?.();
     if (got === 0) throw new CacheError('SOURCE_CHANGED', `${range.file.path} became shorter while it was copied`);

@@ -6,7 +6,7 @@ import { leastUncached, openUncachedToWrite, pageBytes } from '../runtime/uncach
 import { writeError } from '../sources/io-errors.ts';
 
 /**
- * Bytes in the page cache are sent to the disk in portions of this size, at most two under way. If a copy left gigabytes of dirty
+ * Size of portions in which bytes in the page cache are sent to the disk, at most two in flight. If a copy left gigabytes of dirty
  * pages to its last fsync, the small writes of every other program would wait for them.
  */
 const syncBytes = 8 * chunkSize;
@@ -23,7 +23,7 @@ export class BlockWriter {
   /** Resolves when all blocks so far are written, rejects when one cannot be. */
   #written: Promise<void> = Promise.resolve();
   #underWay: Promise<unknown> = Promise.resolve();
-  /** Bytes that went into the page cache so far, and those of them sent to the disk, or under way there. */
+  /** Bytes written into the page cache so far, and those of them sent to the disk. */
   #cachedBytes = 0;
   #sentBytes = 0;
   #sending: Promise<void> = Promise.resolve();
@@ -34,14 +34,14 @@ export class BlockWriter {
     this.#uncached = size < leastUncached ? null : openUncachedToWrite(fd);
   }
 
-  /** Whether blocks are written past the page cache where they may; false for small files, and once the system has refused it. */
+  /** Whether blocks may be written past the page cache; false for small files, and once the system has refused it. */
   get writesUncached(): boolean {
     return this.#uncached !== null && !this.#refused;
   }
 
   /**
    * Resolves when the file has these bytes and all before; the bytes must not change until then.
-   * @param cached whether they shall be in the page cache afterwards
+   * @param cached whether to leave them in the page cache
    * @throws CacheError NO_SPACE, CACHE_IO
    */
   write(bytes: Uint8Array, position: number, cached: boolean): Promise<void> {
@@ -53,7 +53,7 @@ export class BlockWriter {
     return this.#written;
   }
 
-  /** Sends what has gathered in the page cache to the disk, when it is enough. @throws CacheError of the portion before */
+  /** Sends gathered bytes in the page cache to the disk, when they are enough. @throws CacheError of the portion before */
   async send(): Promise<void> {
     if (this.#cachedBytes - this.#sentBytes < syncBytes) return;
     this.#sentBytes = this.#cachedBytes;
@@ -61,12 +61,12 @@ export class BlockWriter {
     this.#sending = watched(promisify(fdatasync)(this.#fd));
   }
 
-  /** Resolves when what was sent is on the disk. @throws CacheError */
+  /** Resolves when the sent bytes are on the disk. @throws CacheError */
   get sent(): Promise<void> {
     return this.#sending;
   }
 
-  /** Resolves when no write and no sync is under way. */
+  /** Resolves when no write and no sync is in flight. */
   async close(): Promise<void> {
     await this.#underWay;
     await this.#sending.catch(() => {});
@@ -94,7 +94,7 @@ export class BlockWriter {
   }
 }
 
-/** The next caller to await it sees the failure as our error; until then it is no unhandled rejection. */
+/** Translates a failure for the next awaiting caller; until then it is no unhandled rejection. */
 export function watched(work: Promise<void>): Promise<void> {
   const told = work.catch((error) => {
     throw writeError(error);

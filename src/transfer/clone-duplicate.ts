@@ -10,13 +10,13 @@ import { type CopyHooks, eachBlock } from './each-block.ts';
 import type { CopyOrder, DuplicateCopy } from './messages.ts';
 import { sourceReader } from './source-reader.ts';
 
-/** To find out whether a smaller file can share its blocks, bytes, takes as long as to write it. */
+/** Minimum size of a cloned file, bytes: writing a smaller one is as fast as checking whether its blocks can be shared. */
 export const leastCloned = 1024 * 1024;
 
 /**
- * Where the file system can share blocks, a copy of a source that resembles another one begins as a clone of that one's copy: a
+ * Begins the copy of a source that resembles another one as a clone of that one's copy, on file systems that can share blocks: a
  * separate file, with its own mtime, on the same blocks. Every byte of the source is read, hashed and compared; differing bytes are
- * written. Null where blocks cannot be shared, and when no copy resembles it.
+ * written. Null when blocks cannot be shared, and when no copy resembles it.
  * @throws CacheError as `runCopyJob` does when the source or the disk fails
  */
 export async function cloneDuplicate(
@@ -47,7 +47,7 @@ export async function cloneDuplicate(
 
 /**
  * Makes `temp` a new file on the blocks of another one. The flag forbids Node to fall back to copying, which can fail unnoticed.
- * @returns false where blocks cannot be shared
+ * @returns false when blocks cannot be shared
  */
 export function cloneFile(path: string, temp: string): boolean {
   try {

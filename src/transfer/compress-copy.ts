@@ -17,7 +17,7 @@ import { damaged, openOrigin } from './origin.ts';
 import { createAnew } from './partial-file.ts';
 import { assertReadsBack } from './read-back.ts';
 
-/** Written bytes are sent to the disk in portions of this size, so that no large flush at the end burdens other programs. */
+/** Size of portions in which written bytes are sent to the disk, so that no large flush at the end burdens other programs. */
 const syncBytes = 64 * 1024 * 1024;
 
 /**
@@ -60,7 +60,7 @@ export async function compressCopy(order: CompressOrder, hooks: CopyHooks): Prom
   }
 }
 
-/** Those that cannot be read are left out: whoever reads them next finds out. */
+/** The readable bases; an unreadable one is skipped, and found at its next read. */
 function openBases({ mayStandOn }: CompressOrder): BaseFile[] {
   return mayStandOn.flatMap(({ path, file }) => {
     try {

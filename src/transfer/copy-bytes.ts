@@ -8,7 +8,7 @@ import { sourceReader } from './source-reader.ts';
 
 export type Copied = ReturnType<CopyHashes['digest']> & Pick<CopyReport, 'readMs' | 'resumedFrom'>;
 
-/** Copies the bytes of an open source from its first to its last, and hashes each; goes on with an interrupted copy. */
+/** Copies and hashes the bytes of an open source from first to last; resumes an interrupted copy. */
 export async function copyBytes(open: OpenSource, order: CopyOrder, hooks: CopyHooks): Promise<Copied> {
   const { source, temp, identity } = order;
   const end = source.fingerprint.size;
@@ -28,7 +28,7 @@ export async function copyBytes(open: OpenSource, order: CopyOrder, hooks: CopyH
     await file.interrupted(hashes).catch(() => {});
     throw error;
   } finally {
-    // Writes under way use the reader's memory.
+    // Writes in flight use the reader's memory.
     await file.close().finally(() => reader?.close());
   }
 }

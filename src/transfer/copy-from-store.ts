@@ -12,12 +12,12 @@ import { PartialFile } from './partial-file.ts';
 import { assertReadsBack } from './read-back.ts';
 import { sourceReader } from './source-reader.ts';
 
-/** Where nothing lies: the driver never looks at the directory. */
+/** A directory that does not exist; the driver never touches it. */
 const nowhere = '/nowhere';
 
 /**
  * Makes a copy of a source from the shared store, without touching the source. An interrupted copy begins anew.
- * @throws CacheError HASH_MISMATCH when the bytes are others than its name says, SOURCE_* when the store does not give them, NO_SPACE,
+ * @throws CacheError HASH_MISMATCH when the bytes do not match their name, SOURCE_* when the store does not give them, NO_SPACE,
  *   CACHE_IO or CANCELLED
  */
 export async function copyFromStore(order: CopyOrder & { store: StoreOrigin }, hooks: CopyHooks): Promise<CopyReport> {

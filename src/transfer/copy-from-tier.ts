@@ -18,10 +18,10 @@ import { createAnew, PartialFile } from './partial-file.ts';
 import { assertReadsBack } from './read-back.ts';
 import { type RestorePlan, restoreParts } from './restore-parts.ts';
 
-/** A restore of fewer bytes ends before threads have started. */
+/** Minimum size of a restore on several threads, bytes: a smaller one ends before threads have started. */
 const leastInParts = 128 * 1024 * 1024;
 
-/** The hashes of what was copied, and the time that reads took, ms. */
+/** The hashes of the copied bytes, and the time of the reads, ms. */
 type CopiedFromTier = Pick<CopyReport, 'readMs'> & { hash: string; chunks: string[] };
 
 /**
@@ -55,7 +55,7 @@ export async function copyFromTier(order: RestoreOrder, hooks: CopyHooks): Promi
 async function copyBytes(fd: number, { source, temp, origin }: RestoreOrder, hooks: CopyHooks): Promise<CopiedFromTier> {
   const size = source.fingerprint.size;
   const compressed = origin.form === 'compressed' ? fromOrigin(() => metadataOf(fd, size)) : null;
-  // What is made of several files is checked by its SHA-256 too, for which the bytes must come in order.
+  // A copy made of several files is also checked by its SHA-256, which needs the bytes in order.
   if (compressed && !compressed.bases && size >= leastInParts)
     return copyInParts({ from: { fd, path: origin.path }, temp, size }, hooks);
   const hashes = await CopyHashes.create(false);
@@ -66,7 +66,7 @@ async function copyBytes(fd: number, { source, temp, origin }: RestoreOrder, hoo
     await eachBlock({ reader, hashes, from: 0, end: size, file }, hooks, () => file.checkpoint(hashes));
     return { ...hashes.digest(), readMs: reader.readMs };
   } finally {
-    // Writes under way use the reader's memory.
+    // Writes in flight use the reader's memory.
     await file.close().finally(() => reader?.close());
   }
 }
@@ -98,7 +98,7 @@ function readerOf(fd: number, path: string, { size, compressed }: { size: number
   const reader = compressed
     ? compressedReader(new CompressedFile(fd, path))
     : localReader({ file: readableFile(fd, path), from: 0, end: size });
-  // What is made of several files is checked by the SHA-256 of the original too.
+  // A copy made of several files is also checked by the SHA-256 of the original.
   const whole = compressed?.bases ? createHash('sha256') : null;
   let done = 0;
   return {

@@ -4,11 +4,11 @@ import { Crc64 } from '../codec/crc64.ts';
 import { CacheError } from '../core/errors.ts';
 import type { Proof } from '../sources/driver.ts';
 
-/** SHA-256 costs no time while the copy waits for the source at least this share of the time. */
+/** Minimum share of the time that the copy must wait for the source, so that SHA-256 costs no time. */
 const spareShare = 0.15;
 /**
- * SHA-256 takes several times the processor time of the rest of a copy. For sources faster than hard disks, in bytes per second, it
- * would take much of a core: there the scrub computes it, at its own slow pace.
+ * Maximum speed of a source for computing SHA-256, bytes per second. It takes several times the processor time of the rest of a copy,
+ * and for faster sources much of a core: there the scrub computes it, at its own slow pace.
  */
 const fastestIdentified = 320e6;
 /** Bytes measured before each decision: the first may come from a cache, and one wait proves nothing. */
@@ -27,16 +27,16 @@ interface StreamSum {
   digest(): string;
 }
 
-/** The hashes of a copy under way: always the chunks', SHA-256 while it costs little, and that of its source's proof. */
+/** The hashes of a running copy: always the chunks', SHA-256 while it costs little, and that of its source's proof. */
 export class CopyHashes {
   readonly chunked: ChunkHash;
   readonly #proof: Proof | null;
-  /** Of the proof, unless that is a SHA-256. */
+  /** The sum of the proof, unless that is a SHA-256. */
   readonly #sum: StreamSum | null;
   #identity: StreamSum | null;
   #judged: BlockTimes = { bytes: 0, waitedMs: 0, workedMs: 0 };
 
-  /** @param identity whether to compute SHA-256 too  @param proof a checksum that is told for the source */
+  /** @param identity whether to compute SHA-256 too  @param proof a published checksum of the source */
   static async create(identity: boolean, proof: Proof | null = null): Promise<CopyHashes> {
     return new CopyHashes(await ChunkHash.create(), identity, proof);
   }
@@ -74,7 +74,7 @@ export class CopyHashes {
     this.#judged = { bytes: 0, waitedMs: 0, workedMs: 0 };
   }
 
-  /** @throws CacheError HASH_MISMATCH when the bytes are not those of a binding proof */
+  /** @throws CacheError HASH_MISMATCH when the bytes do not match a binding proof */
   digest(): { hash: string; chunks: string[]; sha256: string | null } {
     const hash = this.chunked.digest();
     const sha256 = this.#identity?.digest() ?? null;
@@ -83,7 +83,7 @@ export class CopyHashes {
   }
 }
 
-/** @throws CacheError HASH_MISMATCH when what was found is not what a binding proof tells */
+/** @throws CacheError HASH_MISMATCH when the found value differs from a binding proof */
 export function assertProven(proof: Proof | null, found: string | null): void {
   if (!proof?.binding || found === proof.value) return;
   const { kind, from, value } = proof;

@@ -10,25 +10,25 @@ import { assertWanted, type CopyHooks } from './each-block.ts';
 import type { CopyOrder, FarmCopied } from './messages.ts';
 import { areSpotsSame } from './same-spots.ts';
 
-/** Compared with the own source before bytes from the Redis are used. */
+/** Number of spots compared with the own source before bytes from the Redis are used. */
 const spots = 8;
-/** Who reads the file for all is asked about so often, ms. */
+/** Interval between checks of the host that reads the file for all, ms. */
 const lookMs = 150;
-/** In the place of a host's name, where a copy tells who gave its bytes. */
+/** The name of the Redis in reports on the givers of a copy's bytes. */
 const giver = 'Redis';
 
 interface SmallSource {
-  /** Null = it is away. */
+  /** The open source; null = it is away. */
   open: OpenSource | null;
   /** The content's name in the farm. */
   id: string;
-  /** The SHA-256 that is published for it. */
+  /** Its published SHA-256. */
   published: string | null;
   small: SmallFiles;
 }
 
 /**
- * Copies a small file by way of the farm's Redis: the first host reads its origin and puts it there, the others take it from there.
+ * Copies a small file through the farm's Redis: the first host reads its origin and stores it there, the others take it from there.
  * @returns null when the source is to be read without the farm
  * @throws CacheError SOURCE_AWAY when the source is away and the Redis has nothing of it
  */
@@ -47,13 +47,13 @@ export async function copySmall(
     if (!open) throw new CacheError('SOURCE_AWAY', 'the source is away, and the Redis of the farm does not have it');
     return await readForAll({ ...from, open }, order, hooks).finally(() => isMine && small.release(id).catch(() => {}));
   } catch (error) {
-    // A Redis that does not answer is done without.
+    // Without an answer of the Redis, the source is read directly.
     if (!open || error instanceof CacheError) throw error;
     return null;
   }
 }
 
-/** What the Redis has; while another host reads it, that is waited for. */
+/** The bytes in the Redis; waits while another host reads the file. */
 async function taken(
   { open, id, small }: SmallSource,
   size: number,
@@ -69,7 +69,7 @@ async function taken(
   }
 }
 
-/** @returns null when it is not what the own source has */
+/** @returns null when the bytes differ from the own source */
 async function copyTaken(
   bytes: Buffer,
   { open, id, published }: SmallSource,
@@ -100,7 +100,7 @@ async function readForAll(
   const copied = await copyBytes(recorded(open, bytes), order, hooks);
   await hooks.farm?.({ is: 'bytes', from: 'origin', bytes: size - copied.resumedFrom });
   if (copied.resumedFrom === 0) {
-    // Nothing that was changed while it was read.
+    // A source that changed while it was read is not shared.
     await open.assertUnchanged();
     await small.put(id, bytes, order.farm.small).catch(() => {});
   }
@@ -111,7 +111,7 @@ function reportOf(id: string, size: number, from: { originBytes: number; peers: 
   return { ...from, content: { id, chunks: Math.ceil(size / chunkSize), origin: '', slots: 0 } };
 }
 
-/** A source whose bytes are here. */
+/** A source whose bytes are in memory. */
 function memorySource(bytes: Buffer, { source }: CopyOrder, open: OpenSource | null): OpenSource {
   return {
     path: source.path,
@@ -124,7 +124,7 @@ function memorySource(bytes: Buffer, { source }: CopyOrder, open: OpenSource | n
   };
 }
 
-/** The source, of which all that is read is kept. */
+/** The source, whose read bytes are kept. */
 function recorded({ fd: _, ...open }: OpenSource, bytes: Buffer): OpenSource {
   return {
     ...open,

@@ -23,14 +23,14 @@ import { ScatteredFile } from './scattered-file.ts';
 import { CrcOfChunks, SumsInOrder } from './scattered-sums.ts';
 import { sourceReader } from './source-reader.ts';
 
-/** Compared with the own source before a copy that others helped with is published. */
+/** Number of spots compared with the own source before a copy with the help of others is published. */
 const spots = 32;
-/** Signs of life are at least this far apart, ms. */
+/** Minimum interval between signs of life, ms. */
 const signOfLifeMs = 1000;
 
 /**
- * Copies with the help of the other hosts: each chunk comes from one that has it, or from the source, which the farm reads once. What
- * others gave is compared with spots of the own source; where it differs, all is thrown away.
+ * Copies with the help of the other hosts: each chunk comes from one that has it, or from the source, which the farm reads once. The
+ * others' bytes are compared with spots of the own source; if they differ, the copy is discarded.
  * @param open null = the source is away
  * @returns null when the source is to be read without the farm
  */
@@ -46,7 +46,7 @@ export async function copyWithFarm(
   const link = await linkOf(farm, open);
   if (link === null) return null;
   const published = driver && (await driver.published(source.path).catch(() => null))?.sha256;
-  // What it had before is known by its hash.
+  // Former content is proven by its hash.
   const isProven = Boolean(published) || farm.away !== null;
   if (!isProven && (farm.trust === 'published' || (farm.trust === 'twice' && isSmall))) return null;
   const id = open
@@ -66,14 +66,14 @@ export async function copyWithFarm(
   } catch (error) {
     const { code, message } = toCacheError(error);
     if (open === null || (code !== 'CONFLICT' && code !== 'HASH_MISMATCH')) throw error;
-    // The own source is right, whatever the others have.
+    // The own source is authoritative.
     dropPartial(temp);
     await hooks.farm?.({ is: 'split', why: message });
     return null;
   }
 }
 
-/** Null without the key of the farm, which its user may have taken away: the source is there all the same. */
+/** The link to the farm; null without its key, which the user may have removed: the source is read then. */
 async function linkOf({ place }: FarmOrder, open: OpenSource | null): Promise<FarmLink | null> {
   try {
     return await farmLink(place);
@@ -86,7 +86,7 @@ async function linkOf({ place }: FarmOrder, open: OpenSource | null): Promise<Fa
 interface Copying {
   open: OpenSource | null;
   content: SwarmContent;
-  /** The SHA-256 that is published for it. */
+  /** Its published SHA-256. */
   published: string | null;
   link: FarmLink;
 }
@@ -125,7 +125,7 @@ async function copied(
       hashes,
       origin,
       async keep(chunk, bytes, sha256) {
-        // As any copy: a program that waits for it finds its bytes in the page cache.
+        // Like any copy, an awaited one is left in the page cache.
         const cached = hooks.urgent();
         await file.write(chunk, bytes, cached);
         sums?.took(chunk, bytes);
@@ -157,7 +157,7 @@ async function copied(
   }
 }
 
-/** Reads runs of the source as a plain copy reads all of it. */
+/** Reads runs of the source in the way of a plain copy. */
 class SourceRuns implements Origin {
   readonly #open: OpenSource;
   readonly #how: { shared: boolean; spare: Uint8Array[] };
@@ -167,7 +167,7 @@ class SourceRuns implements Origin {
 
   constructor(open: OpenSource, how: { shared: boolean }, onBytes: () => void) {
     this.#onBytes = onBytes;
-    // Two runs may be read at once: the end of one is not that of the other's reads.
+    // Two runs may be read at once, and ending one must not end the reads of the other.
     const { endReads: _, ...source } = open;
     this.#open = source;
     this.#how = { shared: how.shared, spare: [] };
@@ -187,7 +187,7 @@ class SourceRuns implements Origin {
         const length = Math.min(end, (chunk + 1) * chunkSize) - chunk * chunkSize;
         for (let filled = 0; filled < length; ) {
           if (signal.aborted) return;
-          // The chunk before is kept by now, so its memory is free.
+          // The previous chunk is stored, so its memory is free.
           const block = await reader.next(length - filled, Promise.resolve());
           if (block.length === length) yield { chunk, bytes: bufferOf(block) };
           else {
@@ -209,7 +209,7 @@ function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
 }
 
-/** The name of an origin for all hosts that read it: a store, or a file system by its kind and size, whatever its path here. */
+/** The name of an origin, the same on all hosts: a store, or a file system by its kind and size, regardless of its local path. */
 function originOf({ object, path }: OpenSource): string {
   if (object) return `store-${digestOf(object.store)}`;
   const { type, blocks, bsize } = reading(() => statfsSync(path));

@@ -30,17 +30,17 @@ import { assertWanted, type CopyHooks } from './each-block.ts';
 import type { DeriveOrder, DeriveReport } from './messages.ts';
 import { createAnew } from './partial-file.ts';
 
-/** Written bytes are sent to the disk in portions of this size, so that no large flush at the end burdens other programs. */
+/** Size of portions in which written bytes are sent to the disk, so that no large flush at the end burdens other programs. */
 const syncBytes = 64 * 1024 * 1024;
-/** A job that is not paced lets messages arrive after so many bytes. */
+/** Number of bytes after which an unpaced job handles messages. */
 const turnBytes = 4 * 1024 * 1024;
 
 /**
- * Makes a variant of a model in one pass over a local file with its bytes, and puts it under its name: fsync, rename, fsync of the
- * directory. A crash at any point leaves under the name either what was there, or the finished file.
- * @throws CacheError BAD_REQUEST or CORRUPT for a source that no variant is made of, SOURCE_CHANGED when it was replaced meanwhile,
- *   CONFLICT when another file has come under the name, IN_USE when a program keeps the former variant from being replaced, NO_SPACE when the variant turns out larger than `into`, or the disk is full;
- *   SOURCE_IO, CACHE_IO, CANCELLED
+ * Makes a variant of a model in one pass over a local file with its bytes, and gives it its name: fsync, rename, fsync of the
+ * directory. A crash at any point leaves either the former file of that name, or the finished one.
+ * @throws CacheError BAD_REQUEST or CORRUPT for a source without variants, SOURCE_CHANGED when it was replaced meanwhile, CONFLICT when
+ *   another file has the name, IN_USE when a program keeps the former variant from being replaced, NO_SPACE when the variant is larger
+ *   than `into`, or the disk is full; SOURCE_IO, CACHE_IO, CANCELLED
  */
 export async function deriveVariant(order: DeriveOrder, hooks: CopyHooks): Promise<DeriveReport> {
   const { temp, path } = order;
@@ -48,7 +48,7 @@ export async function deriveVariant(order: DeriveOrder, hooks: CopyHooks): Promi
   try {
     assertSame(order, source);
     assertReplaceable(order);
-    // A program may have it open for hours: that shows before the work.
+    // A program may have it open for hours, so this is checked before the work.
     if (existsSync(path)) await moveOver(path, path);
     const made = await derive(order, source, hooks);
     assertSame(order, source);
@@ -67,7 +67,7 @@ export async function deriveVariant(order: DeriveOrder, hooks: CopyHooks): Promi
   }
 }
 
-/** A source that was replaced under the same path is not the one whose name the variant bears. @throws CacheError SOURCE_CHANGED */
+/** Checks that the source was not replaced under the same path. @throws CacheError SOURCE_CHANGED */
 function assertSame({ origin: { path, seal }, source }: DeriveOrder, fd: number): void {
   const [open, named] = reading(() => [fstatSync(fd, { bigint: true }), statSync(path, { bigint: true })]);
   const { size, mtimeNs, ctimeNs, ino } = open;
@@ -77,7 +77,7 @@ function assertSame({ origin: { path, seal }, source }: DeriveOrder, fd: number)
   throw new CacheError('SOURCE_CHANGED', `${source.path} was replaced while its variant was made`, { hint: 'make it again' });
 }
 
-/** Law 2: only the variant that it is made in place of goes. @throws CacheError CONFLICT */
+/** Law 2: only the former variant may be replaced. @throws CacheError CONFLICT */
 function assertReplaceable({ path, replaces }: DeriveOrder): void {
   const there = writing(() => lstatSync(path, { bigint: true, throwIfNoEntry: false }));
   if (!there || (there.isFile() && String(there.mtimeNs) === replaces)) return;
@@ -87,7 +87,7 @@ function assertReplaceable({ path, replaces }: DeriveOrder): void {
 }
 
 /**
- * Puts a file in the place of another one. To rename a file to its own name changes nothing, and shows whether it can be replaced.
+ * Replaces a file by another one. Renaming a file to its own name changes nothing, and shows whether it can be replaced.
  * @throws CacheError IN_USE while a program has the other one open and the system keeps it for that program, as Windows does
  */
 async function moveOver(from: string, to: string): Promise<void> {
@@ -119,7 +119,7 @@ async function derive(order: DeriveOrder, source: number, hooks: CopyHooks): Pro
     const report = { version: recipeVersion, recipe, architecture, source: { sha256, bytes: size }, layers: [...layers] };
     writing(() => {
       writeAt(target, writeHeader(room, { tensors, metadata: header.metadata, report }), 0);
-      // What was tried and not taken may lie behind the end.
+      // Discarded attempts may have left bytes after the end.
       ftruncateSync(target, room + end);
     });
     const [worst] = worstFirst(layers);

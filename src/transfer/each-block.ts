@@ -4,7 +4,7 @@ import type { FarmNote } from '../farm/farm-order.ts';
 import type { BlockReader } from './block-readers.ts';
 import type { CopyHashes } from './copy-hashes.ts';
 
-/** After each step the worker checks for a cancel and reports progress. A paced copy asks before each, and takes smaller ones. */
+/** Size of a step, bytes. After each the worker checks for a cancel and reports progress; a paced copy asks before each, for less. */
 const stepBytes = 8 * 1024 * 1024;
 export const pacedStepBytes = 1024 * 1024;
 
@@ -14,9 +14,9 @@ export interface CopyHooks {
   resuming(from: number): void;
   /** Whether to ask before each step. */
   paced(): boolean;
-  /** Resolves when the next step may be taken. @param from who gives its bytes; default: the source */
+  /** Resolves when the next step may be taken. @param from the giver of its bytes; default: the source */
   ask(bytes: number, from?: 'source' | 'peer'): Promise<void>;
-  /** Whether a program waits for the copy and will load it as soon as it is there. */
+  /** Whether a program waits for the copy and will load it as soon as it is ready. */
   urgent(): boolean;
   /** Told what a copy with the help of a farm does; resolves when others can read what the note is about. */
   farm?(note: FarmNote): Promise<void>;
@@ -28,7 +28,7 @@ interface Flow {
   hashes: CopyHashes;
   from: number;
   end: number;
-  /** Takes the bytes, which stay unchanged until that resolves. `cached`: whether they shall stay in memory. */
+  /** Takes the bytes, which stay unchanged until that resolves. `cached`: whether to leave them in memory. */
   file?: { write(bytes: Uint8Array, position: number, cached: boolean): void | Promise<void> };
 }
 

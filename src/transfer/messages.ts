@@ -16,9 +16,9 @@ interface Order extends CopyPlace {
 
 /** How the source is read. */
 interface ReadsSource {
-  /** The place it is read from, where its root is a directory of placeholders. */
+  /** The remote of the source, if its root is a directory of placeholders. */
   remote?: Remote | null;
-  /** Whether it is on a network: many reads under way at once, instead of one stream. */
+  /** Whether it is on a network: many reads in flight, instead of one stream. */
   network: boolean;
   /** Whether the asking program reads the source at the same time: through the page cache each byte comes from the disk once. */
   shared: boolean;
@@ -29,7 +29,7 @@ export interface CopyOrder extends Order, ReadsSource {
   kind: 'copy';
   /** Chunks may come from the other hosts of this farm. */
   farm?: FarmOrder;
-  /** It is read from the shared store instead. */
+  /** The object of the shared store that is read instead. */
   store?: StoreOrigin;
   /** Copies of other sources of the same size; this copy may share the blocks of one of them. */
   reflinkCandidates: readonly DuplicateCopy[];
@@ -64,10 +64,10 @@ export interface CompressOrder extends Order {
   mayStandOn: readonly BaseFilePlace[];
 }
 
-/** Where a compressed file lies. */
+/** The place of a compressed file. */
 interface BaseFilePlace {
   path: string;
-  /** The same from the directory of the tier, with forward slashes. */
+  /** Its path relative to the directory of the tier, with forward slashes. */
   file: string;
 }
 
@@ -80,16 +80,16 @@ export interface AdoptOrder extends Order, ReadsSource {
   identity: boolean;
 }
 
-/** What to make a variant of, how, and in whose place. */
+/** The origin, recipe and target of a variant. */
 export interface DeriveTask {
-  /** Where it is to lie. */
+  /** Path of the variant. */
   path: string;
   /** A local file with the source's bytes, and the seal of a copy; null for the source itself. */
   origin: { path: string; seal: Seal | null };
-  /** Of the source, hex; null where it is not known. */
+  /** SHA-256 of the source, hex; null = unknown. */
   sha256: string | null;
   recipe: Recipe;
-  /** The mtime, ns, of the former variant, which it takes the place of; null = there is none. Any other file is left alone. */
+  /** The mtime of the former variant that it replaces, ns; null = none. Any other file is left alone. */
   replaces: string | null;
 }
 
@@ -158,7 +158,7 @@ export interface CopyWatcher {
   resuming(id: number, from: number): void;
   /** Resolves when the next step may be taken. */
   ask(id: number, bytes: number, from?: 'source' | 'peer'): Promise<void>;
-  /** Reading remotes has cost this, beyond what was told before. */
+  /** Reports new requests and bytes of remotes. */
   spent(spent: Spent[]): void;
   /** Resolves when others can read what the note is about. */
   farm(id: number, note: FarmNote): Promise<void>;
@@ -166,9 +166,9 @@ export interface CopyWatcher {
 
 /** A finished variant. */
 export interface DeriveReport {
-  /** Of the variant's file. */
+  /** Size of the variant's file. */
   bytes: number;
-  /** Of the source. */
+  /** SHA-256 of the source. */
   sha256: string;
   architecture: string;
   /** The lowest ratio of signal to noise of all layers, dB; null = no layer has an error. */
@@ -184,18 +184,18 @@ export interface LinkReport extends CopyReport {
 export interface CopyReport {
   seal: Seal;
   hash: string;
-  /** Null where computing it would have slowed the copy down. */
+  /** Null when computing it would have slowed the copy down. */
   sha256: string | null;
-  /** The files that a compressed copy stands on: `BaseFilePlace.file` of each; left out where there are none. */
+  /** The bases of a compressed copy: `BaseFilePlace.file` of each; left out = none. */
   bases?: string[];
   /** Read from the open file: includes the inode, which the request may lack. */
   source: Fingerprint;
   bytes: number;
   /** Bytes taken over from an interrupted copy. */
   resumedFrom: number;
-  /** Where its bytes came from, and its name in the farm; left out without one. */
+  /** The givers of its bytes, and its name in the farm; left out without one. */
   farm?: FarmReport;
-  /** Its bytes came from the shared store. */
+  /** Set when its bytes came from the shared store. */
   fromStore?: true;
   /** Time spent reading the source, ms, without other work. For a compressed origin, all work of the restore. */
   readMs: number;

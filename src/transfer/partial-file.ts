@@ -13,12 +13,12 @@ import { BlockWriter, watched } from './block-writer.ts';
 import { CopyHashes } from './copy-hashes.ts';
 
 /**
- * Bytes between two entries in the journal. One entry may be under way when the next is due, and resuming compares two chunks of
+ * Bytes between two entries in the journal. One entry may be in flight when the next is due, and resuming compares two chunks of
  * the source: at most 64 MiB are read again. The journal does not wait for the disk. A killed program loses none of its writes;
  * after a power cut, the hashes reveal the chunks that did not reach the disk.
  */
 export const journalBytes = 3 * chunkSize;
-/** The same for a source that comes slowly and is paid for. Its version proves that it is the same, so nothing of it is compared. */
+/** The same for a remote, which is slow and may charge. Its version proves that it is the same, so no chunk is compared. */
 export const remoteJournalBytes = chunkSize;
 interface ResumeOptions {
   open: OpenSource;
@@ -119,7 +119,7 @@ export class PartialFile {
     }
   }
 
-  /** Bytes of whole chunks, hashed and written: a block is hashed while its write is under way. */
+  /** Bytes of whole chunks, hashed and written: a block is hashed while it is written. */
   #wholeBytes({ wholeBytes }: ChunkHash): number {
     return Math.min(wholeBytes, this.#written - (this.#written % chunkSize));
   }
@@ -158,7 +158,7 @@ async function takeOver(
   if (!(await isOfSource(0))) return 0;
   let at = 0;
   for (const digest of digests) {
-    // Of a file whose chunks came in any order, only those before the first gap are of use here.
+    // If chunks came in any order, only those before the first gap are usable here.
     if (digest === null || writing(() => readAt(fd, chunk, at)) < chunkSize || !hashes.accept(chunk, digest)) break;
     at += chunkSize;
     // Lets a cancel arrive.

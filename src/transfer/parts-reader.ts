@@ -3,10 +3,9 @@ import type { OpenSource } from '../sources/driver.ts';
 import { type BlockReader, BusyTime, fill, inPieces, type Range, settled } from './block-readers.ts';
 
 /**
- * Parts of a remote object, each a request of its own, handed on in order. So many are asked for at once as the remote takes at the
- * moment, and memory is taken for those only. The parts are the file's chunks: what is lost of an interrupted copy is at most one for
- * each request.
- * @param spare memory for parts that is not in use: taken from here, and put back
+ * Parts of a remote object, each a separate request, delivered in order. The number of concurrent requests follows the pace of the
+ * remote, and memory is used only for those. The parts are the file's chunks: an interrupted copy loses at most one per request.
+ * @param spare unused memory for parts, taken from here and put back
  */
 export function partsReader(
   range: Range<OpenSource>,

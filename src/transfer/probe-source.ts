@@ -3,15 +3,15 @@ import type { SourceDriver } from '../sources/driver.ts';
 import type { ProbeOrder } from './messages.ts';
 import { driverOf } from './run-copy-job.ts';
 
-/** Enough to find a file that has a name and cannot be read, bytes. */
+/** Size of the first read, bytes: enough to detect an unreadable file. */
 const firstBytes = 64 * 1024;
-/** The size of one read of more than the beginning, bytes. */
+/** Size of each further read, bytes. */
 const readBytes = 1024 * 1024;
-/** Samples are the ends of a file and the beginnings of so many parts of it. */
+/** Number of parts of a file whose beginnings are sampled, with its ends. */
 const parts = 16;
 
 /**
- * Opens a source and reads as much of it as was ordered: what cannot be read needs no room.
+ * Opens a source and reads as much of it as ordered, because an unreadable source needs no room.
  * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, NOT_PERMITTED, IN_USE or BAD_REQUEST
  */
 export async function probeSource(

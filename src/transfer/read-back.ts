@@ -115,7 +115,7 @@ async function readChunk(
 ): Promise<boolean> {
   try {
     for (let filled = 0; filled < length; ) {
-      // All memory that is left: reading past the cache accepts only lengths of whole pages.
+      // Uses all remaining memory: reading past the cache accepts only lengths of whole pages.
       const got = await file.read(into.subarray(filled), position + filled);
       if (got === 0) return false;
       filled += got;

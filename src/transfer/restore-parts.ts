@@ -6,9 +6,9 @@ import { type Peer, startPeer } from '../runtime/peer.ts';
 import { assertWanted, type CopyHooks, pacedStepBytes } from './each-block.ts';
 import type { RestoreWorker } from './restore-worker.ts';
 
-/** More would only wait for the disk. */
+/** Maximum number of threads; more would only wait for the disk. */
 const mostThreads = 3;
-/** Parts that one thread restores one after the other: an encoded chunk that reaches into the next part is decoded once. */
+/** Number of consecutive parts per thread, so that an encoded chunk that reaches into the next part is decoded once. */
 const partsInARow = 4;
 
 export interface RestorePlan {
@@ -21,7 +21,7 @@ export interface RestorePlan {
 }
 
 /**
- * Restores a large compressed file on threads of their own, each of which decodes, hashes and writes parts of it.
+ * Restores a large compressed file on separate threads, each of which decodes, hashes and writes parts of it.
  * @param module of a thread
  * @returns the hashes of the original's chunks, in order
  * @throws CacheError CORRUPT, NO_SPACE, CACHE_IO, CANCELLED
@@ -49,7 +49,7 @@ export async function restoreParts(
           if (state.failed) return;
           const bytes = Math.min(chunkSize, size - part * chunkSize);
           await askFor(bytes, hooks);
-          // The thread has its next part when it ends one: on a busy machine it would wait long for this one to wake up.
+          // The thread gets its next part in advance: on a busy machine it would wait long for this one to wake up.
           const own = restore(part, bytes);
           own.catch(() => {});
           await before;
@@ -84,7 +84,7 @@ function startThread(module: URL): Peer<RestoreWorker> {
   });
 }
 
-/** Each row is taken once, whoever asks first. */
+/** The rows of parts; each is taken once, by the first thread that asks. */
 function* rowsOf(parts: number): Generator<number[]> {
   for (let first = 0; first < parts; first += partsInARow)
     yield Array.from({ length: Math.min(partsInARow, parts - first) }, (_, k) => first + k);

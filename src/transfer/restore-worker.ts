@@ -14,26 +14,26 @@ import { damaged, fromOrigin } from './origin.ts';
 
 export interface RestoreWorker {
   /**
-   * @param from the compressed file; its descriptor is valid in the whole process  @param to a descriptor that is open for writing
+   * @param from the compressed file; its descriptor is valid in the whole process  @param to a descriptor open for writing
    * @throws CacheError CORRUPT
    */
   open(from: { fd: number; path: string }, to: number): Promise<void>;
   /**
    * Decodes the part of the original that is hashed as one chunk, and begins to write it to its place.
-   * @param cached whether the bytes shall be in the page cache afterwards
+   * @param cached whether to leave the bytes in the page cache
    * @returns the hash of its bytes
    * @throws CacheError CORRUPT; NO_SPACE or CACHE_IO of this part or of one before
    */
   restore(part: number, cached: boolean): Promise<string>;
   /** Resolves when all bytes are written. @throws CacheError NO_SPACE, CACHE_IO */
   written(): Promise<void>;
-  /** Ends the use of all descriptors, when the parts that were asked for are done. */
+  /** Ends the use of all descriptors, after the requested parts are done. */
   close(): Promise<void>;
 }
 
-/** Bytes that stay in the processor's cache between the copy and the hash. */
+/** Size of a piece that stays in the processor's cache between copy and hash, bytes. */
 const hashedBytes = 64 * 1024;
-/** One part is written while the next one is decoded. */
+/** Number of windows: one part is written while the next one is decoded. */
 const windows = 2;
 
 /** Decodes, hashes and writes in one thread: bytes that pass from thread to thread would be copied once more for each of them. */
@@ -79,7 +79,7 @@ class Restoring {
     return this.#hash.digest();
   }
 
-  /** Memory takes bytes without a wait, so they go there from where they were decoded: they are copied once less. */
+  /** Restores to memory, where writes do not wait: bytes are written directly after decoding, with one copy less. */
   async #restoreAtOnce(begin: number, end: number): Promise<string> {
     let at = begin;
     for await (const bytes of this.#decoded(begin, end)) {

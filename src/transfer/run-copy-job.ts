@@ -28,7 +28,7 @@ const resumable: readonly ErrorCode[] = [
   'NO_SPACE',
 ];
 
-/** Signs of life are at least this far apart, ms. */
+/** Minimum interval between signs of life, ms. */
 const signOfLifeMs = 1000;
 
 type DriverOf = (order: Pick<CopyOrder, 'source' | 'remote' | 'network'>) => SourceDriver | Promise<SourceDriver>;
@@ -42,7 +42,7 @@ export const driverOf: DriverOf = ({ source, remote, network }) => {
  * Carries out an order.
  * @returns the report; null when no candidate of a `link` has the source's bytes
  * @throws CacheError SOURCE_MISSING, SOURCE_AWAY, SOURCE_IO, SOURCE_CHANGED, HASH_MISMATCH, NO_SPACE, CACHE_AWAY, CACHE_IO or
- *   CANCELLED; CORRUPT for an origin; NOT_ADMITTED for one not worth compressing; BAD_REQUEST for one that no variant is made of.
+ *   CANCELLED; CORRUPT for an origin; NOT_ADMITTED for one not worth compressing; BAD_REQUEST for one without variants.
  */
 export function runCopyJob<O extends JobOrder>(order: O, hooks: CopyHooks, driver?: DriverOf): Promise<ReportOf<O>>;
 export async function runCopyJob(order: JobOrder, hooks: CopyHooks, driver: DriverOf = driverOf): Promise<ReportOf<JobOrder>> {
@@ -92,7 +92,7 @@ async function copySource(order: CopyOrder, given: CopyHooks, driver: SourceDriv
   }
 }
 
-/** A source that is slow and not silent tells its progress again now and then: who hears nothing for long gives it up. */
+/** Hooks that repeat the progress of a slow source periodically: without signs of life the caller gives it up. */
 function withSignsOfLife(hooks: CopyHooks): { hooks: CopyHooks; onHeard: () => void } {
   let bytes = 0;
   let toldAt = performance.now();
@@ -107,7 +107,7 @@ function withSignsOfLife(hooks: CopyHooks): { hooks: CopyHooks; onHeard: () => v
   return { hooks: { ...hooks, progress }, onHeard };
 }
 
-/** Copies a source that is away from the other hosts of the farm. @throws CacheError SOURCE_AWAY when they have not all of it */
+/** Copies an away source from the other hosts of the farm. @throws CacheError SOURCE_AWAY when they do not have all of it */
 async function copyFromOthers(order: CopyOrder & { farm: FarmOrder }, hooks: CopyHooks): Promise<CopyReport> {
   const { source, temp } = order;
   const { copyWithFarm } = await import('./copy-with-farm.ts');
@@ -148,7 +148,7 @@ async function copyAndPublish(
   return { seal, ...hashes, source: fingerprint, bytes: fingerprint.size, resumedFrom, readMs, ...(farm && { farm }) };
 }
 
-/** Null without a farm, and where the source is read without it. */
+/** Copies with the farm; null without one, and when the source is to be read without it. */
 async function copyShared(
   from: { open: OpenSource; driver: SourceDriver },
   order: CopyOrder,

@@ -5,8 +5,8 @@ import { readFully } from '../sources/read-fully.ts';
 const spotBytes = 64 * 1024;
 
 /**
- * Whether so many random spots of what others gave are those of the own source.
- * @param given reads what they gave, from a position on; returns the bytes read
+ * Whether random spots of the bytes from others equal those of the own source.
+ * @param given reads the others' bytes from a position on; returns the number of bytes read
  * @throws CacheError as the source, and as `given`
  */
 export async function areSpotsSame(

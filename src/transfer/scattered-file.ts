@@ -12,7 +12,7 @@ import { BlockWriter, watched } from './block-writer.ts';
 import { createAnew, isSameSource, journalBytes, remoteJournalBytes } from './partial-file.ts';
 
 interface ResumeOptions {
-  /** The source, where it can be read: chunks taken over are compared with it. */
+  /** The source, if it is readable: chunks taken over are compared with it. */
   open: OpenSource | null;
   /** Called with each chunk taken over, whose memory is then used again; if it throws, the copy ends. */
   onChunk(chunk: number, bytes: Buffer): void;
@@ -43,7 +43,7 @@ export class ScatteredFile {
   }
 
   /**
-   * Goes on with an interrupted copy, or begins anew. Every chunk taken over is read again from the cache's own disk and compared with
+   * Resumes an interrupted copy, or begins anew. Every chunk taken over is read again from the cache's own disk and compared with
    * the journal; the first and the last of them are compared with the source too, as in `PartialFile.open`.
    */
   static async open(temp: string, source: SourceFile, { open, onChunk }: ResumeOptions): Promise<ScatteredFile> {
@@ -63,7 +63,7 @@ export class ScatteredFile {
     return new ScatteredFile(source, { ...made, fd: createAnew(temp) });
   }
 
-  /** The number of chunks, and those that are there. */
+  /** The number of chunks. */
   get chunks(): number {
     return this.#digests.length;
   }
@@ -72,17 +72,17 @@ export class ScatteredFile {
     return this.#digests[chunk] != null;
   }
 
-  /** Bytes that are there. */
+  /** Size of the present chunks, bytes. */
   get bytes(): number {
     return this.#digests.reduce((sum, digest, chunk) => sum + (digest === null ? 0 : this.#lengthOf(chunk)), 0);
   }
 
-  /** Whether chunks are written past the page cache, unless they shall be in it. */
+  /** Whether chunks that need not stay in the page cache are written past it. */
   get writesUncached(): boolean {
     return this.#writer.writesUncached;
   }
 
-  /** Writes a whole chunk. @param cached whether it shall be in the page cache afterwards  @throws CacheError NO_SPACE, CACHE_IO */
+  /** Writes a whole chunk. @param cached whether to leave it in the page cache  @throws CacheError NO_SPACE, CACHE_IO */
   async write(chunk: number, bytes: Uint8Array, cached: boolean): Promise<void> {
     if (bytes.length !== this.#lengthOf(chunk)) throw new Error(`chunk ${chunk} has not ${bytes.length} bytes`);
     const written = this.#writer.write(bytes, chunk * chunkSize, cached);
@@ -96,7 +96,7 @@ export class ScatteredFile {
     await this.#writer.send();
   }
 
-  /** Reads a chunk that is there. @throws CacheError CACHE_IO */
+  /** Reads a present chunk. @throws CacheError CACHE_IO */
   read(chunk: number, memory = Buffer.allocUnsafe(this.#lengthOf(chunk))): Buffer {
     const bytes = memory.subarray(0, this.#lengthOf(chunk));
     return bytes.subarray(0, this.readAt(bytes, chunk * chunkSize));
@@ -113,7 +113,7 @@ export class ScatteredFile {
     return { hash: await hashOverChunks(chunks), chunks };
   }
 
-  /** Notes in the journal what is there, so that an orderly interruption loses no chunk. */
+  /** Notes the present chunks in the journal, so that an orderly interruption loses none. */
   async interrupted(): Promise<void> {
     if (this.#unnoted > 0) await this.#note();
     await this.#noting;
@@ -129,7 +129,7 @@ export class ScatteredFile {
     }
   }
 
-  /** @returns false when nothing of it is of use */
+  /** @returns false when no chunk is usable */
   async #takeOver(digests: readonly (string | null)[], { open, onChunk }: ResumeOptions): Promise<boolean> {
     const there = [...digests.keys()].filter((chunk) => digests[chunk] !== null && chunk < this.chunks);
     const [first, last] = [there[0], there.at(-1)];
@@ -147,7 +147,7 @@ export class ScatteredFile {
     return this.bytes > 0;
   }
 
-  /** Whether these chunks are the source's: it may have been rewritten under its old size and time. */
+  /** Whether these chunks are the source's, which may have been rewritten with its old size and time. */
   async #areOf(open: OpenSource, chunks: readonly (number | undefined)[]): Promise<boolean> {
     if (open.traits.versioned) return true;
     for (const chunk of new Set(chunks)) {
@@ -163,7 +163,7 @@ export class ScatteredFile {
     return Math.max(0, Math.min(chunkSize, this.#source.fingerprint.size - chunk * chunkSize));
   }
 
-  /** One journal after the other: chunks come while one is written. */
+  /** Writes one journal after the other, because chunks come while one is written. */
   #note(): Promise<void> {
     this.#unnoted = 0;
     this.#noting = watched(this.#noting.then(() => writeJournal(this.#temp, this.#journal())));

@@ -5,13 +5,13 @@ import type { ScatteredFile } from './scattered-file.ts';
 
 /** Sums over a whole file whose chunks come in any order. */
 export interface ScatteredSums {
-  /** A chunk is in the file. */
+  /** Takes a chunk that was written to the file. */
   took(chunk: number, bytes: Uint8Array): void;
-  /** The SHA-256, where it is made. @throws CacheError HASH_MISMATCH when the bytes are not those of a binding proof */
+  /** The SHA-256, if it was computed; else null. @throws CacheError HASH_MISMATCH when the bytes do not match a binding proof */
   digest(): string | null;
 }
 
-/** Sums that take their bytes in order: they follow as far as the file is there without a gap, and read again what came too early. */
+/** Sums that need their bytes in order: they follow up to the first gap of the file, and read again chunks that came too early. */
 export class SumsInOrder implements ScatteredSums {
   readonly #file: ScatteredFile;
   readonly #hashes: CopyHashes;
@@ -44,7 +44,7 @@ export class SumsInOrder implements ScatteredSums {
   }
 }
 
-/** The CRC-64/NVME of a file, combined from those of its chunks: nothing is read again. */
+/** The CRC-64/NVME of a file, combined from those of its chunks without reading any again. */
 export class CrcOfChunks implements ScatteredSums {
   readonly #proof: Proof;
   readonly #crcs = new Map<number, { crc: string; length: number }>();

@@ -4,8 +4,8 @@ import { partsReader } from './parts-reader.ts';
 
 /**
  * The reader that suits a source.
- * @param options `shared`: the asking program reads it at the same time; through the page cache each byte comes from the disk once; `spare`:
- *   memory that readers of the same source use one after the other
+ * @param options `shared`: the asking program reads it at the same time; through the page cache each byte comes from the disk once;
+ *   `spare`: memory that readers of the same source use one after the other
  */
 export function sourceReader(
   range: Range<OpenSource>,

@@ -61,7 +61,7 @@ function readText(path: string): string {
   }
 }
 
-/** The open file, or the reason there is none. */
+/** The open file, or why it cannot be opened. */
 function open({ path, form }: VerifyOrder): OpenCopy | string {
   try {
     return openCopy(path, form);

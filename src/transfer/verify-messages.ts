@@ -14,7 +14,7 @@ export interface VerifyOrder {
   rate: number | null;
 }
 
-/** `why` is for people; `chunks` are the numbers of the differing 8 MiB chunks, empty when single chunks are not the problem. */
+/** `why` is for messages; `chunks` are the numbers of the differing 8 MiB chunks, empty when single chunks are not the problem. */
 export type Verdict =
   | {
       same: true;
@@ -29,7 +29,7 @@ export type Verdict =
 export interface VerifyWorker {
   /** @throws CacheError CACHE_IO */
   verify(order: VerifyOrder): Promise<Verdict>;
-  /** Of a file's bytes, past the page cache where possible; null when it cannot be read. */
+  /** The SHA-256 of a file's bytes, read past the page cache if possible; null when it cannot be read. */
   sha256(path: string): Promise<string | null>;
 }
 

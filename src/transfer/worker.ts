@@ -31,7 +31,7 @@ interface Running extends CopyTerms {
 
 const running = new Map<number, Running>();
 
-/** Bytes copied between two messages at least. */
+/** Minimum number of bytes copied between two messages. */
 const oneStep = 1024 * 1024;
 
 async function run(order: JobOrder, terms: CopyTerms): Promise<ReportOf<JobOrder>> {
@@ -44,7 +44,7 @@ async function run(order: JobOrder, terms: CopyTerms): Promise<ReportOf<JobOrder
     progress(bytesDone) {
       if (!poolGivesWay) lowerPool();
       spending.tellNowAndThen(parent.tell.spent);
-      // Of a file of one step, the report says as much.
+      // For a file of one step, the report is enough.
       if (order.source.fingerprint.size > oneStep) parent.tell.progress(id, bytesDone);
     },
     resuming: (from) => parent.tell.resuming(id, from),

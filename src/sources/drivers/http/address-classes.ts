@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 
-/** `other`: no program listens there for the world: unspecified, multicast, reserved, addresses that stand for IPv4 ones. */
+/** `other`: no public server has such an address: unspecified, multicast, reserved, addresses that represent IPv4 ones. */
 export type AddressClass = 'public' | 'private' | 'loopback' | 'link-local' | 'other';
 
 const ranges: [AddressClass, [network: string, bits: number][]][] = [
@@ -50,13 +50,13 @@ const lists = ranges.map(([name, networks]) => {
   return { name, list };
 });
 
-/** The class of an IP address. An IPv4 address in IPv6 clothes is of the class of the IPv4 address. */
+/** The class of an IP address. An IPv4-mapped IPv6 address has the class of the IPv4 address. */
 export function addressClass(address: string): AddressClass {
   const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
   return lists.find(({ list }) => list.check(address, family))?.name ?? 'public';
 }
 
-/** The address that the host of a URL is; null when it is a name. */
+/** The IP address in the host of a URL; null when the host is a name. */
 export function literalOf({ hostname }: URL): string | null {
   const bare = hostname.replace(/^\[|\]$/g, '');
   return isIP(bare) === 0 ? null : bare;

@@ -9,7 +9,7 @@ import { WebClient } from './web-client.ts';
 import { unknownTime } from './web-file.ts';
 import { WebLocations } from './web-locations.ts';
 
-/** A version of a model as the service's API tells it. */
+/** A version of a model in the service's API. */
 interface ModelVersion {
   publishedAt?: string;
   createdAt?: string;
@@ -51,7 +51,7 @@ class Version implements ObjectStore {
   readonly #base: string;
   readonly #client: WebClient;
   readonly #locations: WebLocations;
-  /** Numbers of the files, as they were told last. */
+  /** Last known numbers of the files. */
   readonly #ids = new Map<string, number>();
 
   constructor(remote: CivitaiRemote, { address, token, meter }: Place) {
@@ -99,7 +99,7 @@ class Version implements ObjectStore {
     return known;
   }
 
-  /** The service tells sizes in rounded KiB: the download itself says the true one. */
+  /** The object of a file. The API gives sizes in rounded KiB, so the exact one comes from the download. */
   async #object({ publishedAt, createdAt }: ModelVersion, file: VersionFile, signal: AbortSignal): Promise<StoredObject> {
     const { size, etag } = await this.#locations.look(this.#download(file.id), signal);
     const sha256 = file.hashes?.SHA256?.toLowerCase();

@@ -6,7 +6,7 @@ import { huggingFace } from './hugging-face.ts';
 import { civitaiToken, huggingFaceAddress, huggingFaceToken } from './tokens.ts';
 import { webFile } from './web-file.ts';
 
-/** The store that a remote of the web names, with the tokens that this user's programs have for it. */
+/** The store of a web remote, with the user's tokens for it. */
 export async function httpStore(remote: HuggingFaceRemote | CivitaiRemote | WebRemote, meter: Meter): Promise<ObjectStore> {
   switch (remote.scheme) {
     case 'hf':

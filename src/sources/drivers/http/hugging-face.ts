@@ -7,13 +7,13 @@ import { placeOf, WebClient } from './web-client.ts';
 import { unknownTime } from './web-file.ts';
 import { bare, WebLocations } from './web-locations.ts';
 
-/** A file or a folder as the service's API tells it. */
+/** A file or a folder in the service's API. */
 interface TreeEntry {
   type: string;
   path: string;
   oid: string;
   size?: number;
-  /** Of a file in LFS: its SHA-256. */
+  /** The SHA-256 of a file in LFS. */
   lfs?: { oid: string };
   lastCommit?: { date: string };
 }
@@ -28,7 +28,7 @@ const isTreeEntry = isShaped<TreeEntry>({
 });
 
 interface Place {
-  /** Of the service or its mirror. */
+  /** Address of the service or its mirror. */
   address: string;
   token: string | null;
   meter?: Meter;
@@ -89,7 +89,7 @@ class Repository implements ObjectStore {
     const url = new URL(`${this.#base}/${repo}/resolve/${encodeURIComponent(revision)}/${encodePath(this.#full(key))}`);
     const expected = {
       size,
-      // The ETag of the place where the bytes lie is another one; the redirect to it tells the file's own.
+      // The storage server has another ETag; the redirect to it has the file's own.
       etag: null,
       modified: null,
       isOther: (hops: { 'x-linked-etag'?: string | string[] }[]) => {
@@ -133,7 +133,7 @@ function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/');
 }
 
-/** Only the cursor is taken from the link: a mirror may repeat the service's own address. */
+/** The cursor of a link. The rest is ignored, because a mirror may repeat the service's own address. */
 function cursorIn(link: string | string[] | undefined): string | null {
   const [, next] = /<([^>]+)>;\s*rel="next"/.exec(String(link ?? '')) ?? [];
   return next !== undefined && URL.canParse(next) ? new URL(next).searchParams.get('cursor') : null;

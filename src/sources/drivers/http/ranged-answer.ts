@@ -3,21 +3,21 @@ import type { ByteRange } from '../remote/object-store.ts';
 import { failureOfStatus, RemoteFailure } from '../remote/remote-failure.ts';
 import { failureOf, placeOf, type WebAnswer } from './web-client.ts';
 
-/** What an answer to a request for a range says of the whole object. */
+/** The facts of the whole object in an answer to a request for a range. */
 export interface WholeFacts {
   /** Bytes. */
   size: number;
-  /** As it is written, with its quotes; null = none. */
+  /** As written, with its quotes; null = none. */
   etag: string | null;
-  /** `Last-Modified` as it is written; null = none. */
+  /** `Last-Modified` as written; null = none. */
   modified: string | null;
 }
 
-/** Reads the facts from an answer to a request for the first byte. The body is left. @throws RemoteFailure */
+/** Reads the facts from an answer to a request for the first byte, without its body. @throws RemoteFailure */
 export function wholeFacts({ status, headers, url }: WebAnswer): WholeFacts {
   const facts = { etag: headers.etag ?? null, modified: headers['last-modified'] ?? null };
   const [, total] = /^bytes (?:\d+-\d+|\*)\/(\d+)$/.exec(headers['content-range'] ?? '') ?? [];
-  // There is no first byte.
+  // An empty object has no first byte.
   if (status === 416 && total === '0') return { ...facts, size: 0 };
   const failure = failureOfStatus(status, placeOf(url), headers['retry-after'] ?? null);
   if (failure) throw failure;

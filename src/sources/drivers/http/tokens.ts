@@ -16,7 +16,7 @@ export async function huggingFaceToken(variable: Variable = environmentVariable)
   return clean(text);
 }
 
-/** Where Hugging Face is, or its mirror. @throws CacheError BAD_CONFIG */
+/** The address of Hugging Face, or of its mirror. @throws CacheError BAD_CONFIG */
 export function huggingFaceAddress(variable: Variable = environmentVariable): string {
   const address = variable('HF_ENDPOINT') || 'https://huggingface.co';
   if (/^https?:/.test(address) && URL.canParse(address)) return address;
@@ -28,7 +28,7 @@ export function civitaiToken(variable: Variable = environmentVariable): string |
   return clean(variable('CIVITAI_API_TOKEN') || variable('CIVITAI_TOKEN') || variable('CIVITAI_API_KEY') || '');
 }
 
-/** A header takes no more than printable characters. */
+/** The trimmed token; null when it has characters that a header does not allow. */
 function clean(token: string): string | null {
   const trimmed = token.trim();
   return /^[\x21-\x7e]+$/.test(trimmed) ? trimmed : null;

@@ -10,11 +10,11 @@ import { WebGuard } from './web-guard.ts';
 
 const mostRedirects = 5;
 const mostJson = 32 * 1024 * 1024;
-/** Some services turn away programs that do not say their name. */
+/** Some services refuse requests without a user agent. */
 const userAgent = 'autocached/1 (+https; model cache)';
 
 export interface WebClientOptions {
-  /** The address that the user has configured, or the service's own. */
+  /** The configured address, or the service's default. */
   configured: URL;
   proxy: string | null;
   /** Sent to the configured origin only. */
@@ -33,14 +33,14 @@ export interface WebAnswer {
   status: number;
   headers: IncomingHttpHeaders;
   body: IncomingMessage;
-  /** Where the answer came from, and what each redirect on the way said. */
+  /** The final address; `hops`: the headers of each redirect. */
   url: URL;
   hops: IncomingHttpHeaders[];
 }
 
 /**
- * Requests to one service of the web. Redirects are followed by hand: each address is checked, and the token goes to the configured
- * origin alone. Node's `fetch` can do neither: it has no say in which address a name leads to.
+ * Requests to one web service. Redirects are followed here: each address is checked, and the token goes only to the configured
+ * origin. Node's `fetch` can do neither: it does not control the address that a name resolves to.
  */
 export class WebClient {
   readonly configured: URL;
@@ -52,7 +52,7 @@ export class WebClient {
   constructor({ configured, proxy, token, meter = freeOfCharge }: WebClientOptions) {
     this.#meter = meter;
     this.configured = configured;
-    // A token is not sent in clear over a network.
+    // A token is never sent unencrypted over a network.
     const isSafe = configured.protocol === 'https:' || isLoopback(configured);
     this.#token = isSafe ? token : null;
     this.#guard = new WebGuard(configured, proxy);
@@ -60,7 +60,7 @@ export class WebClient {
     this.#agents = { http: new nodeHttp.Agent(options), https: new HttpsAgent(options) };
   }
 
-  /** The answer at the end of all redirects, whatever its status. Its body must be read or destroyed. @throws RemoteFailure */
+  /** The answer at the end of all redirects, with any status. Its body must be read or destroyed. @throws RemoteFailure */
   async send(url: URL, request: WebRequest): Promise<WebAnswer> {
     const hops: IncomingHttpHeaders[] = [];
     let from: URL | null = null;
@@ -78,7 +78,7 @@ export class WebClient {
     }
   }
 
-  /** A JSON answer. @throws RemoteFailure also for any status but success */
+  /** A JSON answer. @throws RemoteFailure also for any status except success */
   async json(url: URL, request: WebRequest): Promise<{ value: unknown; headers: IncomingHttpHeaders }> {
     const { status, headers, body } = await this.send(url, {
       ...request,
@@ -115,14 +115,14 @@ export class WebClient {
   }
 }
 
-/** An address for messages: without what may be a signature or a token. */
+/** An address for messages, without a possible signature or token. */
 export function placeOf({ origin, pathname }: URL): string {
   return `${origin}${pathname}`;
 }
 
 const tls = /^(CERT_|ERR_TLS|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|ERR_SSL)/;
 
-/** Our words for a failed connection. */
+/** The failure for a connection error, in our own words. */
 export function failureOf(error: unknown, url: URL): RemoteFailure {
   if (error instanceof RemoteFailure) return error;
   const code = errnoOf(error) ?? 'the connection failed';

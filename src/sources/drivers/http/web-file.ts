@@ -8,10 +8,10 @@ import type { WholeFacts } from './ranged-answer.ts';
 import { placeOf, WebClient } from './web-client.ts';
 import { WebLocations } from './web-locations.ts';
 
-/** The time of a file for which none is told, ms: as in zip archives, the oldest that every file system can hold. */
+/** The time of a file without one, ms: as in zip archives, the oldest that every file system can hold. */
 export const unknownTime = Date.UTC(1980, 0, 1);
 
-/** A remote that is one file of a web server. Pages that list files are not read. */
+/** A remote of one file on a web server. Index pages are not read. */
 export function webFile({ address, proxy, verify }: WebRemote, meter?: Meter): ObjectStore {
   const url = new URL(address);
   const key = decodeURIComponent(basename(url.pathname));

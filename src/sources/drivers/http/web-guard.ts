@@ -4,19 +4,19 @@ import type { LookupFunction } from 'node:net';
 import { RemoteFailure } from '../remote/remote-failure.ts';
 import { type AddressClass, addressClass, literalOf } from './address-classes.ts';
 
-/** Classes of addresses that a redirect may lead to when the remote itself is configured to be there. */
+/** Classes of addresses that a redirect may lead to when the remote itself has such an address. */
 const allowable: ReadonlySet<AddressClass> = new Set(['private', 'loopback']);
 
 /**
- * Where requests for a remote may go. Its configured host is the user's choice; whatever that host's answers lead to is not, and must
- * not reach into this machine or its network. Names are checked by the addresses that the connection is really made to.
+ * Limits the addresses of requests for a remote. Its configured host is the user's choice; redirect targets are not, and must not
+ * reach into this machine or its network. Names are checked by the addresses that connections are actually made to.
  */
 export class WebGuard {
   readonly #configured: URL;
   readonly #hosts: ReadonlySet<string>;
   #classes: Promise<ReadonlySet<AddressClass>> | null = null;
 
-  /** @param proxy is connected to as well */
+  /** @param proxy also an allowed address */
   constructor(configured: URL, proxy: string | null) {
     this.#configured = configured;
     this.#hosts = new Set([configured.hostname, ...(proxy === null ? [] : [new URL(proxy).hostname])]);
@@ -36,7 +36,7 @@ export class WebGuard {
     if (isOpen) throw refused(from ?? url, 'leads to an unprotected address');
   }
 
-  /** Looks names up for connections; a name with an address that requests must not go to counts as not found. */
+  /** Resolves names for connections; a name with a forbidden address counts as not found. */
   readonly lookup: LookupFunction = (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, found: LookupAddress[]) => {
       if (error) return callback(error, '');

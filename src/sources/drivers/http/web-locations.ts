@@ -5,30 +5,30 @@ import { RemoteFailure } from '../remote/remote-failure.ts';
 import { bytesOf, type WholeFacts, wholeFacts } from './ranged-answer.ts';
 import { placeOf, type WebAnswer, type WebClient } from './web-client.ts';
 
-/** Signed addresses hold for some minutes at least; an older one is asked for again, ms. */
+/** Maximum age of a remembered location, ms: signed addresses are valid for at least some minutes. */
 const keptMs = 10 * 60_000;
 
-/** Where the bytes of an address were found. */
+/** The location of an address's bytes. */
 interface Location {
-  /** Behind all redirects. */
+  /** The address after all redirects. */
   url: URL;
   facts: WholeFacts;
   foundAt: number;
 }
 
-/** An object as its catalog knows it, and as an answer must be. */
+/** The expected object, which an answer must match. */
 export interface Expected {
   size: number;
-  /** Null = the object that is found first. */
+  /** Null = any. */
   etag: string | null;
   modified: string | null;
-  /** Whether what the redirects say contradicts the object. */
+  /** Whether the headers of the redirects contradict the object. */
   isOther(hops: IncomingHttpHeaders[]): boolean;
 }
 
 /**
- * Reads ranges from addresses that redirect. Where a redirect led is remembered for a while, and asked for again when that place
- * refuses: signed addresses expire.
+ * Reads ranges from addresses that redirect. Redirect targets are remembered for a while, and requested again when a target refuses:
+ * signed addresses expire.
  */
 export class WebLocations {
   readonly #client: WebClient;
@@ -38,7 +38,7 @@ export class WebLocations {
     this.#client = client;
   }
 
-  /** What an address says of its object, from a request for its first byte. @throws RemoteFailure */
+  /** The facts of an address's object, from a request for its first byte. @throws RemoteFailure */
   async look(
     url: URL,
     signal: AbortSignal,
@@ -62,7 +62,7 @@ export class WebLocations {
     const answer = await this.#ask(url, expected, range, signal);
     if (answer.hops.length > 0 && hasExpired(answer)) {
       abandon(answer.body);
-      // It expired between the two, or is not known there yet.
+      // The address expired between the two requests, or is not known there yet.
       throw new RemoteFailure('broken', `${placeOf(answer.url)} refuses the address that ${url.origin} has signed`);
     }
     if (expected.isOther(answer.hops)) {
@@ -100,18 +100,18 @@ export class WebLocations {
   }
 }
 
-/** Without quotes and the sign of a weak one. */
+/** An ETag without quotes and the sign of a weak one. */
 export function bare(etag: string): string {
   return etag.replace(/^W\//, '').replaceAll('"', '');
 }
 
-/** A weak ETag is no condition for a range. */
+/** The conditions of a range request; a weak ETag is none. */
 function conditionsOf({ etag, modified }: Pick<WholeFacts, 'etag' | 'modified'>): Record<string, string> {
   if (etag !== null && !etag.startsWith('W/')) return { 'if-match': etag };
   return modified === null ? {} : { 'if-unmodified-since': modified };
 }
 
-/** S3 says 403, others 401 or 400. */
+/** Whether a signed address has expired: S3 answers 403, others 401 or 400. */
 function hasExpired({ status }: WebAnswer): boolean {
   return status === 400 || status === 401 || status === 403;
 }

@@ -5,10 +5,10 @@ import { meaningOf } from '../../../runtime/errnos.ts';
 import { isSkippedName } from '../../../weights/extensions.ts';
 import type { RootFacts, StatAnswer } from '../../driver.ts';
 
-/** What is known of a root before it is looked at. */
+/** The facts of a root that are known without touching it. */
 export interface Ground {
   root: string;
-  /** Whether the root lies on a network: what its server shows of a folder may come and go. */
+  /** Whether the root is on a network: its server may temporarily hide the contents of a folder. */
   network: boolean;
   stableInodes: boolean;
 }
@@ -22,7 +22,7 @@ export function lookAt(path: string, ground: Ground): StatAnswer {
     const { size, mtimeNs, ctimeNs, ino } = stats;
     return { is: 'file', size: Number(size), mtimeNs, ...(stableInodes && { ctimeNs }), ino: stableInodes ? ino : null };
   }
-  // A dangling link may lead into a volume that is away: its file is not known to be gone.
+  // A dangling link may lead into an away volume, so its file may still exist.
   if (leadsNowhere(root, path)) return { is: 'absent', root: null };
   return { is: 'absent', root: orAbsent(() => identify(ground), null) };
 }
@@ -50,7 +50,7 @@ function orAbsent<T>(look: () => T, absent: T): T {
     return look();
   } catch (error) {
     const meaning = meaningOf(error);
-    // No file can have a name that is too long.
+    // A file with too long a name cannot exist.
     if (meaning === 'missing' || meaning === 'bad-name') return absent;
     throw error;
   }
@@ -70,7 +70,7 @@ export function identify({ root, network, stableInodes }: Ground): RootFacts {
   };
 }
 
-/** A path with the names as directories list them, as far up as it lies on this device. */
+/** A path in the spelling of the directory listings, as far up as it is on this device. */
 function spelledOnDisk(path: string, device: bigint): string {
   const above = dirname(path);
   if (above === path || statSync(above, { bigint: true }).dev !== device) return path;
@@ -81,15 +81,15 @@ function spelledOnDisk(path: string, device: bigint): string {
   return join(spelledOnDisk(above, device), listed);
 }
 
-/** Asks for a file by its name in other letters; null when the file itself does not answer. */
+/** Whether a file is found by its name in the other case; null when the file itself does not answer. */
 function ignoresCase(directory: string, name: string): boolean | null {
   const other = /[a-z]/.test(name) ? name.replace(/[a-z]/g, (letter) => letter.toUpperCase()) : name.toLowerCase();
   if (!exists(join(directory, name))) return null;
-  // Inode numbers prove nothing: some file systems give each spelling a number of its own.
+  // Inode numbers prove nothing: some file systems give each spelling a different number.
   return exists(join(directory, other)) && !readdirSync(directory).includes(other);
 }
 
-/** Whether a directory has nothing that may be a model, and the first such name with a letter in it. */
+/** Whether a directory has no possible model, and the first such name that has a letter. */
 function namesIn(path: string): { empty: boolean; lettered: string | null } {
   const directory = opendirSync(path);
   let empty = true;

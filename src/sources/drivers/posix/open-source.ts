@@ -8,7 +8,7 @@ import { readableFile } from './readable-file.ts';
 
 /** @throws CacheError as `SourceDriver.open` does */
 export function openSource({ path, fingerprint: wanted }: SourceFile, traits: DriverTraits): OpenSource {
-  // Opening a pipe would wait for its other end for ever.
+  // Opening a pipe would wait for its other end without limit.
   fingerprintOf(reading(() => statSync(path, { bigint: true })));
   const notes = notesOfDownload(path).find(existsSync);
   if (notes !== undefined) throw new CacheError('IN_USE', `${path} is still being downloaded: ${notes} exists`);

@@ -21,10 +21,10 @@ export interface PosixRoot {
   machine?: Machine;
 }
 
-/** Reads under way at once. A mount that takes 10 ms a request serves only a hundred of them a second one by one. */
+/** Number of concurrent reads. One by one, a mount with 10 ms per request would serve only a hundred reads per second. */
 const networkReads = 16;
 
-/** Sources that are files of a mounted file system, on a local disk or behind a network. */
+/** A driver for files of a mounted file system, on a local disk or behind a network. */
 export function posixDriver({ root, network, stableInodes = true, machine = thisMachine() }: PosixRoot): SourceDriver {
   const traits: DriverTraits = { network, readsInFlight: network ? networkReads : 1 };
   const ground = { root, network, stableInodes };
@@ -69,7 +69,7 @@ function isMissing(error: unknown): error is CacheError {
   return error instanceof CacheError && error.code === 'SOURCE_MISSING';
 }
 
-/** Without its volume, a mount point is empty, or gone with its parent: nothing is known of its files then. */
+/** Whether the root is away: without its volume a mount point is empty or gone, and the state of its files is unknown. */
 function isRootAway(path: string, ground: Ground): boolean {
   const found = lookAt(path, ground);
   return found.is === 'absent' && (found.root?.empty ?? true);

@@ -3,7 +3,7 @@ import { basename, dirname, join, relative } from 'node:path';
 import { lastName } from '../../../core/last-name.ts';
 import type { Published } from '../../driver.ts';
 
-/** More than any hash with the name of its file; longer texts are something else. */
+/** Maximum size of a text with a hash and the name of its file, bytes. */
 const mostBytes = 4096;
 /** huggingface_hub treats its own note as outdated when the file was written this much later, seconds. */
 const graceSeconds = 1;
@@ -34,7 +34,7 @@ export async function findPublished(
   return blobName(path);
 }
 
-/** The notes lie in `.cache/huggingface/download` of the download folder: the file's own, or one above it. */
+/** The notes in `.cache/huggingface/download` of the download folder: the file's own, or one above it. */
 function sidecarsOf(path: string, root: string, mtimeMs: number): Sidecar[] {
   const found: Sidecar[] = [{ path: `${path}.sha256`, parse: (text) => checksumIn(text, basename(path)) }];
   for (let folder = dirname(path); ; folder = dirname(folder)) {

@@ -41,7 +41,7 @@ interface Names {
   neighbours: Neighbours;
 }
 
-/** One directory is asked about for each of its models, when all of them are copied; its names are read once for so long, ms. */
+/** Validity of a directory's names, ms: a directory is requested for each of its models when all of them are copied. */
 const recentMs = 1000;
 let recent: { directory: string; names: Promise<Names>; until: number } | null = null;
 
@@ -60,7 +60,7 @@ async function entriesBeside(directory: string, model: string): Promise<Dirent[]
   const { neighbours, entries } = await recent.names;
   const files = neighbours.of(model).flatMap((name) => entries.get(name) ?? []);
   const parts = neighbours.partsOf(model).flatMap((name) => entries.get(name) ?? []);
-  // Its notes are files; a folder of such a name is something else.
+  // Notes are files; a folder with such a name is no note.
   return [...files.filter((entry) => !entry.isDirectory()), ...parts.filter((entry) => entry.isDirectory())];
 }
 

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 
 /**
- * Leaves the rest of an answer unread. One that is complete already is read to its end: destroying it would end its connection too,
- * which may have been given to the next request meanwhile.
+ * Leaves the rest of an answer unread. A complete answer is read to its end: destroying it would also end its connection, which the
+ * next request may already use.
  */
 export function abandon(body: Readable & { complete?: boolean }): void {
   body.on('error', () => {});

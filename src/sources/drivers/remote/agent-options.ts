@@ -1,10 +1,10 @@
-/** Connections to one server at once: as many as `Pace` ever allows, and some for questions. */
+/** Maximum number of connections to one server: that of `Pace`, and some for requests about names. */
 const mostSockets = 72;
 
 interface ProxiedOptions {
   keepAlive: boolean;
   maxSockets: number;
-  /** Node's own support of proxies, which its types do not know yet. */
+  /** Node's own support of proxies, which its types lack. */
   proxyEnv?: Record<string, string>;
 }
 

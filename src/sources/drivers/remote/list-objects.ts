@@ -9,7 +9,7 @@ import type { ObjectPage, ObjectStore, StoredObject } from './object-store.ts';
 import { type Patience, persistent } from './persistence.ts';
 import { RemoteFailure } from './remote-failure.ts';
 
-/** Folders that are listed at once. */
+/** Number of folders listed at once. */
 const listedAtOnce = 4;
 
 const { key: keyOfPath } = pathRules();
@@ -23,8 +23,8 @@ interface ListedStore {
 }
 
 /**
- * Lists the objects in a folder and below: the folder itself first, then each folder in it with all that lies below, several at once.
- * An empty store counts as one that is away, for nothing tells it from a wrong prefix or a service that has just lost its disk.
+ * Lists the objects in a folder and below: the folder itself first, then each of its folders with everything below, several at once.
+ * An empty store counts as away, because it looks like a wrong prefix or a service that has just lost its disk.
  * @throws RemoteFailure for the folder itself; failures below it are in the answer
  */
 export async function listObjects(from: ListedStore, folder: string, options: ListOptions): Promise<Listing> {
@@ -49,7 +49,7 @@ class ObjectListing {
     this.#matches = from.pattern === null ? () => true : compileGlob(from.pattern, { ignoreCase: false, backslash: false });
   }
 
-  /** The folder itself. @returns the folders in it that are to be entered */
+  /** Lists the folder itself. @returns its folders to enter */
   async top(): Promise<string[]> {
     const { beside } = this.#options;
     const folders: string[] = [];

@@ -1,8 +1,8 @@
 import type { Proof, Published } from '../../driver.ts';
 
 /**
- * What a driver of remote objects needs of their service. An object is named by its key, a path with forward slashes below the
- * remote's prefix. All errors are `RemoteFailure`s; none says a secret. A call makes one attempt: `persistent` repeats it.
+ * The service of a driver of remote objects. An object is named by its key, a path with forward slashes below the remote's prefix. All
+ * errors are `RemoteFailure`s, without secrets. A call makes one attempt: `persistent` repeats it.
  */
 export interface ObjectStore {
   /** Its address for messages, without credentials and parameters. */
@@ -12,12 +12,12 @@ export interface ObjectStore {
 
   /**
    * One page of the objects in a folder (`''` = the top), also in the folders below when `deep`.
-   * @throws RemoteFailure `missing` when there is no such store
+   * @throws RemoteFailure `missing` when the store does not exist
    */
   list(folder: string, request: PageRequest): Promise<ObjectPage>;
 
   /**
-   * The bytes from `from` to before `end`, of that version only. What the answer says of them is checked before it is handed out.
+   * The bytes from `from` to before `end`, of that version only. The headers of the answer are checked first.
    * @throws RemoteFailure `changed` when the object has another version meanwhile
    */
   read(object: StoredObject, range: ByteRange, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
@@ -27,11 +27,11 @@ export interface StoredObject {
   key: string;
   /** Bytes. */
   size: number;
-  /** Whole seconds: the placeholder that stands for it in lists keeps no more. */
+  /** Whole seconds, the precision of placeholders. */
   mtimeNs: bigint;
-  /** Another one with every change of the content: an ETag, a hash. */
+  /** Differs after every change of the content: an ETag, a hash. */
   version: string;
-  /** The strongest checksum that the service tells for the whole object; null = none, or not asked for. */
+  /** The strongest checksum of the whole object that the service publishes; null = none, or not requested. */
   proof: Proof | null;
 }
 
@@ -41,7 +41,7 @@ export interface PageRequest {
   deep: boolean;
   /** `next` of the page before. */
   from?: string | undefined;
-  /** At most so many; the service's own number by default. */
+  /** Maximum number of objects; default: the service's. */
   most?: number;
   signal?: AbortSignal | undefined;
 }
@@ -50,17 +50,17 @@ export interface ObjectPage {
   objects: StoredObject[];
   /** Keys of the folders in this folder, without a slash at the end; empty when the page is `deep`. */
   folders: string[];
-  /** Where the next page begins; null at the end. */
+  /** The start of the next page; null at the end. */
   next: string | null;
 }
 
 export interface ByteRange {
   from: number;
-  /** After the last byte. */
+  /** The position after the last byte. */
   end: number;
 }
 
-/** The SHA-256 that a service tells for an object. */
+/** The SHA-256 of an object that the service publishes. */
 export function publishedOf({ proof }: StoredObject): Published | null {
   return proof?.kind === 'sha256' ? { sha256: proof.value, from: proof.from } : null;
 }

@@ -3,7 +3,7 @@ import type { OpenSource } from '../../driver.ts';
 import { type ObjectRead, readRange } from './read-range.ts';
 import { inWords } from './remote-failure.ts';
 
-/** Bytes of one request: larger ones bring no more, and of smaller ones each costs as much. */
+/** Bytes of one request: larger ones are not faster, and each request costs the same. */
 const usualPartBytes = 8 * 1024 * 1024;
 
 interface Shown extends Pick<OpenSource, 'path' | 'fingerprint' | 'traits' | 'object'> {
@@ -15,7 +15,7 @@ interface Opening extends Omit<ObjectRead, 'signal'> {
   partBytes: number | undefined;
 }
 
-/** An object that is open for reading: always the one version that was opened. */
+/** An object open for reading, always in the opened version. */
 export function openObject({ partBytes = usualPartBytes, ...given }: Opening, { isSame, ...shown }: Shown): OpenSource {
   const { object, pace } = given;
   let end = new AbortController();

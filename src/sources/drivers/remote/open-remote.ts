@@ -6,7 +6,7 @@ import { remoteDriver } from './remote-driver.ts';
 
 /**
  * The driver of a remote.
- * @param root the directory that stands for it
+ * @param root the directory of its placeholders
  * @throws CacheError BAD_CONFIG
  */
 export async function openRemote(root: string, remote: Remote): Promise<SourceDriver> {
@@ -14,7 +14,7 @@ export async function openRemote(root: string, remote: Remote): Promise<SourceDr
   return remoteDriver({ root, store: await storeOf(remote, meter), pattern: remote.list, meter });
 }
 
-/** The SDK of S3 is loaded only where a bucket is read. */
+/** The store of a remote; the SDK of S3 is loaded only for a bucket. */
 async function storeOf(remote: Remote, meter: Meter): Promise<ObjectStore> {
   if (remote.driver === 'http') return (await import('../http/http-store.ts')).httpStore(remote, meter);
   const { S3Store } = await import('../s3/s3-store.ts');

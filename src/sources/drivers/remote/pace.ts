@@ -1,25 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Requests to one remote under way at once: it starts here, and stays between these. */
+/** Bounds and start of the number of concurrent requests to one remote. */
 const bounds = { least: 4, first: 8, most: 64 };
-/** What was received is compared after this time, ms. */
+/** Length of a measurement window, ms. */
 const windowMs = 2000;
-/** Of what as many more requests could bring, they must bring at least this share. */
+/** Minimum share of the proportional gain that additional requests must bring. */
 const leastShare = 0.5;
-/** After a step that brought nothing, the next one waits for so many windows. */
+/** Number of windows to the next step after one without gain. */
 const restWindows = 10;
-/** Answers that ask for less within this time are of one moment: they halve it once, ms. */
+/** Time within which several slow-down answers count as one, ms. */
 const momentMs = 1000;
 
 interface Window {
   endsAt: number;
   bytes: number;
-  /** Whether all that were allowed were under way, and another one was wanted. */
+  /** Whether all allowed requests were in flight, and another one was wanted. */
   full: boolean;
 }
 
 /**
- * How many requests to a remote are under way at once, over all of its files. It grows while that brings more bytes, quickly at
+ * Sets the number of concurrent requests to a remote, over all of its files. It grows while that brings more bytes, quickly at
  * first and then by one, and is halved at once when the remote asks for fewer. All times are of one monotonic clock, ms.
  */
 export class Pace {
@@ -51,8 +51,8 @@ export class Pace {
   }
 
   /**
-   * Resolves when one more request may be under way; the returned function ends its turn.
-   * @param signal ends the wait for a pause that the remote has asked for
+   * Resolves when one more request may be sent; the returned function ends its turn.
+   * @param signal ends the wait during a pause that the remote has asked for
    */
   async turn(signal?: AbortSignal): Promise<() => void> {
     const restMs = this.#pausedUntil - this.#now();

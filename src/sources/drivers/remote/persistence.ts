@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RemoteFailure } from './remote-failure.ts';
 
-/** How patient requests to a remote are, ms. */
+/** Timeouts and retries of requests to a remote, ms. */
 export interface Patience {
-  /** Longest time without an answer, or without a byte of it. */
+  /** Maximum time without an answer, or without a byte of it. */
   silentMs: number;
-  /** A read is given up when nothing of it came for this time. */
+  /** Maximum time without a byte after which a read is given up. */
   deadMs: number;
-  /** The same while the remote answers that it wants fewer requests. */
+  /** The same while the remote asks for fewer requests. */
   slowMs: number;
-  /** Attempts of a question about names. */
+  /** Maximum number of attempts of a request about names. */
   looks: number;
-  /** First and longest pause between two attempts. */
+  /** First and maximum pause between two attempts. */
   pauseMs: { first: number; longest: number };
 }
 
@@ -25,11 +25,11 @@ export const usualPatience: Patience = {
 
 interface Persistent {
   signal?: AbortSignal | undefined;
-  /** A copy depends on the answer: as long as the remote says that it is busy, it is asked again. Called each time. */
+  /** Called at each busy answer. Set for copies, which retry as long as the remote says that it is busy. */
   onBusy?: () => void;
 }
 
-/** Asks again while a failure may pass. */
+/** Retries while a failure may pass. */
 export async function persistent<T>(
   { looks, pauseMs, silentMs, slowMs }: Patience,
   attempt: (signal: AbortSignal) => Promise<T>,
@@ -51,7 +51,7 @@ export async function persistent<T>(
   }
 }
 
-/** Runs one attempt; its signal is aborted when no answer comes in time. */
+/** Runs one attempt; its signal is aborted after the timeout. */
 async function answered<T>(ms: number, attempt: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
   const late = AbortSignal.timeout(ms);
   try {
@@ -63,7 +63,7 @@ async function answered<T>(ms: number, attempt: (signal: AbortSignal) => Promise
   }
 }
 
-/** Any time up to a limit that doubles, so that many do not ask again at one moment; never less than the remote asks for. */
+/** A random pause up to a limit that doubles, which spreads retries; never less than the remote asks for. */
 export function pauseBefore(attempt: number, { first, longest }: Patience['pauseMs'], { retryAfterMs }: RemoteFailure): number {
   const jittered = Math.random() * Math.min(longest, first * 2 ** (attempt - 1));
   return Math.max(jittered, retryAfterMs ?? 0);

@@ -6,29 +6,29 @@ import type { Pace } from './pace.ts';
 import { type Patience, pauseBefore } from './persistence.ts';
 import { RemoteFailure } from './remote-failure.ts';
 
-/** What the reads of one object have in common. */
+/** The common fields of all reads of one object. */
 export interface ObjectRead {
   store: ObjectStore;
   object: StoredObject;
   pace: Pace;
   patience: Patience;
-  /** Ends them. */
+  /** Ends the reads. */
   signal: AbortSignal;
-  /** Bytes have come, or the answer that the remote is busy. */
+  /** Called when bytes, or a busy answer, have come. */
   onHeard(): void;
   meter: Meter;
 }
 
-/** A part is asked for again, from where it stands, when it takes so many times longer than others usually do. */
+/** Multiple of the usual duration after which the rest of a part is requested again. */
 const lateTimes = 5;
-/** The longest time for one request of a part that makes its way, ms. */
+/** Maximum time of one request for a part that makes progress, ms. */
 const longestMs = 600_000;
-/** While a pause runs, the reader says this often that it is alive, ms. */
+/** Interval of the reader's signs of life during a pause, ms. */
 const aliveMs = 5_000;
 
 /**
- * Fills `into` with the bytes of an object from `position` on. When the connection breaks or stalls, what has come stays, and the rest
- * is asked for again.
+ * Fills `into` with the bytes of an object from `position` on. When the connection breaks or stalls, received bytes stay, and the rest
+ * is requested again.
  * @throws RemoteFailure
  */
 export async function readRange(read: ObjectRead, into: Uint8Array, position: number): Promise<void> {
@@ -48,7 +48,7 @@ export async function readRange(read: ObjectRead, into: Uint8Array, position: nu
   read.pace.took(performance.now() - startedAt);
 }
 
-/** One request. @returns the bytes that are right in any case, and why they are not all */
+/** Makes one request. @returns the number of valid bytes, and why they are not all */
 async function attempt(
   read: ObjectRead,
   into: Uint8Array,
@@ -65,7 +65,7 @@ async function attempt(
     for await (const bytes of await store.read(object, range, watch.signal)) {
       read.meter.received(bytes.length);
       if (bytes.length > into.length - filled) {
-        // Nothing of such an answer is to be trusted.
+        // No byte of such an answer is trusted.
         filled = 0;
         throw new RemoteFailure('broken', `${store.address} sends more than was asked for`);
       }
@@ -86,7 +86,7 @@ async function attempt(
   }
 }
 
-/** Waits until the next attempt. @throws RemoteFailure the failure itself, when no further attempt is made */
+/** Waits for the next attempt. @throws RemoteFailure the failure itself, when no further attempt is made */
 async function recover(read: ObjectRead, failure: RemoteFailure, failures: number, silentMs: number): Promise<void> {
   const { patience, pace, signal } = read;
   if (!failure.mayPass) throw failure;
@@ -103,7 +103,7 @@ async function recover(read: ObjectRead, failure: RemoteFailure, failures: numbe
   }
 }
 
-/** Ends a request when nothing comes, when it takes too long as a whole, or when nobody wants it any more. */
+/** Ends a request that is silent, takes too long as a whole, or is cancelled. */
 class Watch implements Disposable {
   readonly signal: AbortSignal;
   readonly #outer: AbortSignal;

@@ -13,10 +13,10 @@ import { type Patience, persistent, usualPatience } from './persistence.ts';
 import { inWords, RemoteFailure } from './remote-failure.ts';
 
 export interface RemoteRoot {
-  /** The directory that stands for the remote. Its files are placeholders and are never looked at. */
+  /** The directory of the remote's placeholders, which are never read. */
   root: string;
   store: ObjectStore;
-  /** A glob over paths below the root: other objects are not listed. Null = all. */
+  /** A glob that selects listed objects by their paths below the root. Null = all. */
   pattern?: string | null;
   patience?: Patience;
   pace?: Pace;
@@ -25,10 +25,10 @@ export interface RemoteRoot {
   meter?: Meter;
 }
 
-/** `versioned`: what changes has another version, so the first bytes of a copy need not be compared again. */
+/** `versioned`: a change gives another version, so the first bytes of a copy need not be compared again. */
 const traits: DriverTraits = { network: true, readsInFlight: 16, versioned: true };
 
-/** Sources that are objects of a remote service. The path of a source below the root is its key. */
+/** A driver for objects of a remote service. The path of a source below the root is its key. */
 export function remoteDriver(options: RemoteRoot): SourceDriver {
   const { root, store, pattern = null, patience = usualPatience, pace = new Pace(), partBytes, meter = freeOfCharge } = options;
   const look = async (path: string, onBusy?: () => void): Promise<ObjectLook> => {
@@ -37,7 +37,7 @@ export function remoteDriver(options: RemoteRoot): SourceDriver {
     if (!isPlainKey(key)) return { is: 'absent' };
     return persistent(patience, (signal) => store.look(key, signal), onBusy && { onBusy });
   };
-  /** Null when there is no such store. */
+  /** Null when the store does not exist. */
   const identify = async (): Promise<RootFacts | null> => {
     try {
       const { objects, folders } = await persistent(patience, (signal) => store.list('', { deep: false, most: 1, signal }));

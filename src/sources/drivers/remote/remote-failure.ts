@@ -5,12 +5,12 @@ const kinds = {
   slow: { look: 'SOURCE_AWAY', read: 'SOURCE_AWAY', again: true },
   /** It does not answer, or breaks off. */
   away: { look: 'SOURCE_AWAY', read: 'SOURCE_AWAY', again: true },
-  /** It answers with an error of its own, or with something else than was asked for. */
+  /** It answers with an error, or with other contents than requested. */
   broken: { look: 'SOURCE_AWAY', read: 'SOURCE_IO', again: true },
   denied: { look: 'NOT_PERMITTED', read: 'NOT_PERMITTED', again: false },
   missing: { look: 'SOURCE_AWAY', read: 'SOURCE_MISSING', again: false },
   changed: { look: 'SOURCE_CHANGED', read: 'SOURCE_CHANGED', again: false },
-  /** Asking again gives the same: it cannot serve ranges, or leads where it must not. */
+  /** Retrying cannot help: it does not serve ranges, or redirects to a forbidden address. */
   unfit: { look: 'SOURCE_AWAY', read: 'SOURCE_IO', again: false },
   cancelled: { look: 'CANCELLED', read: 'CANCELLED', again: false },
 } as const satisfies Record<string, { look: ErrorCode; read: ErrorCode; again: boolean }>;
@@ -18,14 +18,14 @@ const kinds = {
 type FailureKind = keyof typeof kinds;
 
 interface FailureOptions {
-  /** The shortest pause that the server asks for, ms. */
+  /** Minimum pause that the server asks for, ms. */
   retryAfterMs?: number | null;
   hint?: string;
 }
 
 /**
- * One attempt at a remote failed. The message is our own words and never the server's or a library's: those may repeat a signed
- * address or a token. For the same reason it has no `cause`.
+ * One attempt at a remote failed. The message is ours and never the server's or a library's, which may repeat a signed address or a
+ * token. For the same reason it has no `cause`.
  */
 export class RemoteFailure extends Error {
   override name = 'RemoteFailure';
@@ -45,14 +45,14 @@ export class RemoteFailure extends Error {
     return kinds[this.kind].again;
   }
 
-  /** @param asked whether names were looked at, or contents read: an error of the server's counts as the volume's or the file's */
+  /** @param asked whether names or contents were read: a server's error counts as the volume's or the file's */
   toCacheError(asked: 'look' | 'read'): CacheError {
     const code = kinds[this.kind][asked];
     return new CacheError(code, this.message, this.#hint === undefined ? {} : { hint: this.#hint });
   }
 }
 
-/** Passes failures on as errors for users. */
+/** Converts failures to errors for users. */
 export async function inWords<T>(asked: 'look' | 'read', work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -63,7 +63,7 @@ export async function inWords<T>(asked: 'look' | 'read', work: () => Promise<T>)
   }
 }
 
-/** What is not there is an answer too. */
+/** Converts a missing object to an answer. */
 export async function orAbsent<T>(look: () => Promise<T>): Promise<T | { is: 'absent' }> {
   try {
     return await look();

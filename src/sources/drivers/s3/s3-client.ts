@@ -6,7 +6,7 @@ import { nodeHttp } from '../../../runtime/node-http.ts';
 import { agentOptions } from '../remote/agent-options.ts';
 
 const connectMs = 10_000;
-/** Engines other than AWS mostly take this one for their own. */
+/** The default region, which most engines other than AWS accept. */
 const usualRegion = 'us-east-1';
 
 /** A client for a remote. Credentials come by the SDK's own chain: environment, shared configuration, SSO, the role of the machine. */
@@ -18,9 +18,9 @@ export function s3Client({ endpoint, region, profile, style, proxy }: S3Remote):
     ...(profile !== null && { profile }),
     ...(endpoint !== null && { endpoint }),
     forcePathStyle: style === 'path',
-    // Requests are repeated by us: the answers to all of a remote's requests decide how many are made at once.
+    // Retries are ours, because the answers to all of a remote's requests set the number of concurrent ones.
     maxAttempts: 1,
-    // A checksum over the whole object says nothing of a part.
+    // A checksum over the whole object does not prove a part.
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestChecksumCalculation: 'WHEN_REQUIRED',
     requestHandler: {

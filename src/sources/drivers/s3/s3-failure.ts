@@ -1,7 +1,7 @@
 import { errnoOf } from '../../../runtime/errnos.ts';
 import { failureOfStatus, RemoteFailure } from '../remote/remote-failure.ts';
 
-/** Errors of the SDK, as far as they are of interest. Other fields may repeat what was signed. */
+/** The used fields of the SDK's errors. Others may repeat signed data. */
 interface SdkError {
   name?: string;
   $metadata?: { httpStatusCode?: number };
@@ -9,12 +9,12 @@ interface SdkError {
 }
 
 const slow = /^(SlowDown|Throttl|TooManyRequests|RequestLimitExceeded|ServiceUnavailable|RequestThrottled)/;
-/** They pass with the next request: the SDK has set its clock by the answer, or fetches new credentials. */
+/** Errors that pass with the next request: the SDK has set its clock by the answer, or fetches new credentials. */
 const passing = /^(RequestTimeTooSkewed|ExpiredToken|RequestTimeout|InternalError)/;
 const credentials =
   /^(CredentialsProviderError|TokenProviderError|InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|InvalidToken)/;
 
-/** Our words for an error of the SDK. */
+/** The failure for an error of the SDK, in our own words. */
 export function asS3Failure(error: unknown, address: string): RemoteFailure {
   if (error instanceof RemoteFailure) return error;
   const { name = '', $metadata, $response } = (error ?? {}) as SdkError;

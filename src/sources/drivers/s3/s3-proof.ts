@@ -1,6 +1,6 @@
 import type { Proof } from '../../driver.ts';
 
-/** What an answer about an object tells of its checksums. */
+/** The checksums in an answer about an object. */
 export interface ObjectFacts {
   ContentLength?: number | undefined;
   LastModified?: Date | undefined;
@@ -13,8 +13,8 @@ export interface ObjectFacts {
 }
 
 /**
- * The strongest checksum over the whole object. One over the checksums of its parts says nothing without knowing the parts. The ETag
- * is an MD5 for what was uploaded in one piece and not encrypted with a key of its own.
+ * The strongest checksum over the whole object. A checksum over those of its parts is useless without knowing the parts. The ETag is an
+ * MD5 for objects uploaded in one piece and not encrypted with a key of their own.
  */
 export function s3Proof(facts: ObjectFacts, from: string): Proof | null {
   const { ChecksumSHA256, ChecksumCRC64NVME, ChecksumType, ETag = '', ServerSideEncryption = '', SSECustomerAlgorithm } = facts;

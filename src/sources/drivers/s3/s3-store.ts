@@ -68,7 +68,7 @@ export class S3Store implements ObjectStore {
       proof: null,
     }));
     return {
-      // An object that ends with a slash stands for a folder without objects.
+      // An object whose key ends with a slash represents a folder without objects.
       objects: objects.filter(({ key }) => key !== '' && !key.endsWith('/')),
       folders: (page.CommonPrefixes ?? []).map(({ Prefix }) => below(Prefix).replace(/\/$/, '')),
       next: page.IsTruncated ? (page.NextContinuationToken ?? null) : null,
@@ -84,7 +84,7 @@ export class S3Store implements ObjectStore {
       Bucket: this.#bucket,
       Key: this.#prefix + key,
       Range: `bytes=${from}-${end - 1}`,
-      // Gateways to directories have no ETag of what was put there past them. They compare parts of seconds, of which they tell nothing.
+      // Gateways to directories have no ETag for files that bypassed them. They compare fractions of seconds, which they do not report.
       ...(version === '' ? { IfUnmodifiedSince: new Date(Number(mtimeNs / 1_000_000n) + 1000) } : { IfMatch: `"${version}"` }),
     });
     const answer = await this.#send(() => this.#client.send(command, { abortSignal: signal }));
@@ -95,7 +95,7 @@ export class S3Store implements ObjectStore {
     throw failure;
   }
 
-  /** Not every engine heeds `If-Match`, and what lies between may answer with something else. */
+  /** The fault of an answer: not every engine heeds `If-Match`, and a proxy may answer with other contents. */
   #faultOf(
     {
       ContentRange = '',
@@ -146,7 +146,7 @@ export class S3Store implements ObjectStore {
   }
 }
 
-/** Whole seconds: a header has no more, where a list has. */
+/** Whole seconds, the precision of a header; a list has more. */
 function timeOf(time: Date | undefined): bigint {
   return BigInt(Math.floor((time?.getTime() ?? 0) / 1000)) * 1_000_000_000n;
 }

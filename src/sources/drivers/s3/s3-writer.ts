@@ -28,27 +28,27 @@ export interface WrittenObject {
   writtenMs: number;
 }
 
-/** A file to be an object. */
+/** A file to upload as an object. */
 export interface Upload {
   key: string;
   file: FileHandle;
   size: number;
-  /** What its bytes have to be; others never become the object. */
+  /** The expected hash; a file with another one never becomes the object. */
   sha256: string;
-  /** Told the bytes that are written so far. */
+  /** Told the number of bytes written so far. */
   onBytes(bytes: number): void;
 }
 
 /** Bytes of a part; a file up to this size is one request. */
 const usualPartBytes = 16 * 1024 * 1024;
-/** The protocol takes 10,000 parts. */
+/** Maximum number of parts; the protocol allows 10,000. */
 const mostParts = 9000;
-/** Parts under way at once: with the one that is read, the memory of an upload. */
+/** Number of concurrent parts, which with the one being read determine the memory of an upload. */
 const atOnce = 3;
-/** A part takes its time on a slow line, ms. */
+/** Timeouts of an upload, longer because a part takes its time on a slow line, ms. */
 const patience: Patience = { ...usualPatience, silentMs: 120_000 };
 
-/** Puts objects into a bucket, or the part of one below a prefix. An upload that does not end whole leaves no object. */
+/** Writes objects into a bucket, or below a prefix of it. An incomplete upload leaves no object. */
 export class S3Writer {
   readonly #bucket: string;
   readonly #prefix: string;
@@ -67,7 +67,7 @@ export class S3Writer {
     this.#partBytes = partBytes;
   }
 
-  /** Bytes of an object; null when it is not there. @throws CacheError SOURCE_* */
+  /** Size of an object, bytes; null when it does not exist. @throws CacheError SOURCE_* */
   async sizeOf(key: string): Promise<number | null> {
     const found = await this.#orNull((signal) =>
       this.#client.send(new HeadObjectCommand(this.#at(key)), { abortSignal: signal }),
@@ -75,7 +75,7 @@ export class S3Writer {
     return found && (found.ContentLength ?? 0);
   }
 
-  /** A small object's text; null when it is not there. @throws CacheError SOURCE_* */
+  /** A small object's text; null when it does not exist. @throws CacheError SOURCE_* */
   async text(key: string): Promise<string | null> {
     return this.#orNull(async (signal) => {
       const { Body } = await this.#client.send(new GetObjectCommand(this.#at(key)), { abortSignal: signal });
@@ -95,7 +95,7 @@ export class S3Writer {
     await this.#ask((signal) => this.#client.send(new DeleteObjectCommand(this.#at(key)), { abortSignal: signal }));
   }
 
-  /** All objects whose keys begin so. @throws CacheError SOURCE_* */
+  /** All objects whose keys begin with this prefix. @throws CacheError SOURCE_* */
   async list(beginning: string): Promise<WrittenObject[]> {
     const objects: WrittenObject[] = [];
     for (let from: string | undefined; ; ) {
@@ -113,12 +113,12 @@ export class S3Writer {
     }
   }
 
-  /** Gives up uploads of others that were begun before this time and never ended: their parts take room. */
+  /** Aborts unfinished uploads begun before this time, whose parts take room. */
   abortBefore(time: Date): Promise<number> {
     return this.#abort('', ({ Initiated }) => Initiated !== undefined && Initiated < time);
   }
 
-  /** Gives up all uploads of one object that never ended. */
+  /** Aborts all unfinished uploads of one object. */
   abortOf(key: string): Promise<number> {
     return this.#abort(key, ({ Key }) => Key === this.#prefix + key);
   }
@@ -134,7 +134,7 @@ export class S3Writer {
     return stale.length;
   }
 
-  /** @throws CacheError SOURCE_CHANGED when the file has other bytes, SOURCE_* when the store does not take it; then there is no object */
+  /** @throws CacheError SOURCE_CHANGED when the file has other bytes, SOURCE_* when the store refuses it; then no object is made */
   async upload(upload: Upload): Promise<void> {
     if (upload.size <= this.#partBytes) await this.#putWhole(upload);
     else await this.#putParts(upload);
