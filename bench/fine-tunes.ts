@@ -67,7 +67,7 @@ function tensorsOf(shapes: Shapes, dtype: WeightType, seed: number): NamedTensor
 
 /**
  * A checkpoint and fine-tunes of it.
- * @param changes of each fine-tune: the deviation of what is added to a tensor, as a share of the tensor's own
+ * @param changes of each fine-tune: the deviation of the noise added to a tensor, as a share of the tensor's own
  * @param trains whether a fine-tune changes the text encoder and the VAE too
  */
 export function checkpoints(dtype: NumberType, changes: readonly number[], { trains = false } = {}): SampleModel[] {

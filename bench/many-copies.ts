@@ -44,7 +44,7 @@ export async function makeManyCopies(
 
 /** Resolves when the daemon has accounted for everything in its cache. */
 export async function accounted(client: Client): Promise<void> {
-  // Each look counts all copies, in the thread that is to do the work.
+  // Each look counts all copies, in the thread that should do the work.
   while ((await client.stats()).accounting !== null) await sleep(500);
 }
 

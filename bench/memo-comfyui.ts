@@ -131,7 +131,7 @@ async function knownPrompt(client: Client, server: ComfyuiServer): Promise<void>
   console.log(`a whole prompt that is known, ComfyUI stopped: ${spread(times)}`);
 }
 
-/** Runs a prompt. @returns its image; its seconds, how many models its nodes asked for, and whether the encoder's file was open meanwhile */
+/** Runs a prompt. @returns its image; its seconds, the number of models its nodes asked for, and whether the encoder's file was open */
 async function observed(client: Client, server: ComfyuiServer, models: string, prompt: object) {
   const before = await asked(client);
   let isOpened = false;

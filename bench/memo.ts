@@ -232,8 +232,8 @@ async function timed(ask: () => Promise<unknown>): Promise<Figures> {
 }
 
 /**
- * Median seconds of `cp`, and of `cp` with what makes it survive a loss of power, as results do. Each copy has a file of its own that stays,
- * as results have: a file that is written over takes memory that the machine has at hand.
+ * Median seconds of `cp`, and of `cp` with the syncs that make it survive a loss of power, as results do. Each copy has a file of its
+ * own that stays, as results have: a file that is written over takes memory that the machine has at hand.
  */
 function copies(): Record<string, number> {
   useMemory();

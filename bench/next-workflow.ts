@@ -3,9 +3,9 @@
  *
  *     npm run bench -- next-workflow DIRECTORY
  *
- * DIRECTORY holds traces as CSV with the columns `ts`, `node`, `run` and `wf`; names such as `artist-0` are grouped by what is before the
- * dash. Each switch from one workflow to another is foreseen by what was before it. Beside it: Markov of first order, with what is popular
- * where a workflow was never followed by anything. Times are processor time of one prediction.
+ * DIRECTORY holds traces as CSV with the columns `ts`, `node`, `run` and `wf`; names such as `artist-0` are grouped by the part before the
+ * dash. Each switch from one workflow to another is predicted from the runs before it. Beside it: Markov of first order, with the
+ * popular ones where a workflow was never followed by anything. Times are processor time of one prediction.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ interface Run {
   workflow: string;
 }
 
-/** Markov of first order over all that was seen, backed off to what is popular this week. */
+/** Markov of first order over all past runs, backed off to the workflows popular this week. */
 class Markov {
   readonly #follows = new Map<string, Map<string, number>>();
   readonly #popular = new Map<string, { count: number; at: number }>();

@@ -43,7 +43,7 @@ export class OrderedProcess<O extends Orders> {
     child.once('exit', () => end('the process has ended'));
   }
 
-  /** @throws what the order throws, or that the process has ended */
+  /** @throws the error of the order, or an error when the process has ended */
   async ask<K extends keyof O & string>(order: K, ...args: Parameters<O[K]>): Promise<Awaited<ReturnType<O[K]>>> {
     const id = ++this.#last;
     const waiting = Promise.withResolvers<unknown>();

@@ -35,7 +35,7 @@ async function shoot(page: Page, theme: string, width: number): Promise<void> {
     await page.evaluate(`location.hash = '#/${name}'`);
     await page.waitForSelector(`#nav a[data-page="${name}"][aria-current]`);
     await page.waitForNetworkIdle({ idleTime: 300, concurrency: 1 });
-    // A browser paints only what can be seen.
+    // A browser paints only the visible part.
     if (name !== 'library') {
       const height = (await page.evaluate('document.documentElement.scrollHeight')) as number;
       await page.setViewport({ ...view, height: Math.min(height, 2600) });

@@ -13,7 +13,7 @@ export interface EventMap {
   /** `touched`: size and time are as before; the copy is compared with it, and may be used again. */
   'copy-stale': { entry: number; path: string; touched?: boolean };
   'copy-damaged': { entry: number; path: string; copy: string; tier: TierName; why: string; chunks: number[] };
-  /** A blob of results is missing, or not what its name says; `removed` results that had it are gone. */
+  /** A blob of results is missing, or does not match its name; `removed` results that had it are gone. */
   'memo-damaged': { sha256: string; removed: number };
   /** A class of ComfyUI's nodes gave another output for the same inputs: none of it is kept, and `removed` results are gone. */
   'memo-unrepeatable': { class: string; removed: number };
@@ -23,7 +23,7 @@ export interface EventMap {
   'verify-progress': { path: string; bytesDone: number; bytesTotal: number };
   'entry-evicted': { entry: number; path: string; bytes: number; why: string };
   'root-health': RootView;
-  /** The disk of the cache directory has gone, is back, or takes no more writes. */
+  /** The disk of the cache directory went away, is back, or refuses writes. */
   'cache-disk': { dir: string; state: TierState };
   'source-stuck': StuckView;
   /** A fault between the hosts of a farm, or its end; `path`: the file concerned. */

@@ -277,7 +277,7 @@ export interface MemoExplainAnswer {
 export interface MemoVerifyAnswer {
   checked: number;
   bytes: number;
-  /** Blobs that were not what their names say; the entries that had them are gone. */
+  /** Blobs that did not match their names; the entries that had them are gone. */
   damaged: string[];
   removed: number;
 }

@@ -79,7 +79,7 @@ export interface CompiledAnswer {
   /** In load order. */
   models: PresetModel[];
   missing: number;
-  /** Nodes that ComfyUI does not have; empty while it has not told its nodes. */
+  /** Nodes that ComfyUI does not have; empty while its nodes are unknown. */
   lacks: string[];
   /** Whether the graph was in the table. */
   graph: 'hit' | 'miss';
@@ -88,7 +88,7 @@ export interface CompiledAnswer {
 /** Answer for a preset that has run, or whose result was known. */
 export interface PresetAnswer extends PromptAnswer, Pick<CompiledAnswer, 'name' | 'family' | 'graph'> {}
 
-/** Fields of a body that say how a preset is to be run: no slot has such a name. */
+/** Fields of a body with options of a run: no slot has such a name. */
 export const presetFields = [
   'family',
   'check',

@@ -25,7 +25,7 @@ export interface WorkflowModel
   notNeeded?: true;
 }
 
-/** An input that names or chooses a model, and for which no file could be told. */
+/** An input that names or chooses a model, without a known file. */
 export interface UnresolvedInput {
   node: string;
   classType: string;

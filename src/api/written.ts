@@ -21,7 +21,7 @@ export interface WrittenAnswer {
   files: WrittenFile[];
 }
 
-/** Body of `POST /api/cache/written`: these files lie beside their sources by now, as they were listed. */
+/** Body of `POST /api/cache/written`: these files are beside their sources now, as they were listed. */
 export interface BroughtBackRequest {
   files: Pick<WrittenFile, 'path' | 'bytes' | 'mtimeNs'>[];
 }

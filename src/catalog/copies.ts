@@ -110,7 +110,7 @@ export class Copies {
 
   /** Those of these paths at which no copy is known, finished or leaving. */
   unknown(paths: readonly string[]): string[] {
-    // SQLite takes what is no Unicode in a name as it takes it in a value.
+    // SQLite replaces invalid Unicode in a name in the same way as in a value.
     const all = JSON.stringify(paths.map((path) => path.toWellFormed()));
     const sql = `SELECT key FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM copies c WHERE c.path = value AND c.state <> 'copying')`;
     return this.#db.all<{ key: number }>(sql, all).flatMap(({ key }) => paths[key] ?? []);

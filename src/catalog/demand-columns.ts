@@ -5,7 +5,7 @@ import type { Database } from '../sqlite/database.ts';
 
 /** Demand for sources as counted by the other hosts of a farm. */
 export interface OthersDemand {
-  /** Decayed wishes; 0 = none known. @param own wishes of all files on this host: the more it has counted, the less it is told */
+  /** Decayed wishes; 0 = none known. @param own wishes of all files on this host: the more it has counted, the less it takes over */
   of(file: SourceFile, own: number): number;
   /** Called for each wish that counts. */
   wished(file: SourceFile): void;

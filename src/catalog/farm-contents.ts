@@ -48,7 +48,7 @@ export class FarmContents {
     return { id, from: originBytes === null ? null : { originBytes, peers: jsonOf(peers ?? '{}') as FarmOrigins['peers'] } };
   }
 
-  /** @param from null leaves what is known of the last copy */
+  /** @param from null leaves the known origins of the last copy */
   save(entryId: number, { size, mtimeNs, ctimeNs, ino }: Fingerprint, id: string, from: FarmOrigins | null): void {
     const sql = `INSERT INTO farm_contents (entry_id, content, size, mtime_ns, ctime_ns, ino, origin_bytes, peers)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?)

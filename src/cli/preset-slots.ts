@@ -14,7 +14,7 @@ export interface SlotFlags {
   family?: string;
 }
 
-/** A preset's name, and what fills its slots. */
+/** A preset's name, and the values of its slots. */
 export function withSlots(command: Command): Command {
   return command
     .argument('<name>', 'as preset list shows it')

@@ -6,7 +6,7 @@ import { draftOf, writeDraft } from './init/settings-file.ts';
 /**
  * Writes settings into the user's configuration file; a restart takes them up.
  * @param settings as they are
- * @param hint what to do where that is impossible
+ * @param hint the remedy when that is impossible
  * @returns the file
  * @throws CacheError BAD_REQUEST when one is set in another place, which would count before the file
  */

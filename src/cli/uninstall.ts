@@ -57,7 +57,7 @@ export async function uninstallPlan(
   };
 }
 
-/** Removes what the plan names. @returns copies that stay because a program has them open, and files of others in the directories */
+/** Removes everything in the plan. @returns copies that stay because a program has them open, and files of others in the directories */
 export async function carryOutUninstall(
   client: Client,
   { service, comfyui, stateDir, cache }: UninstallPlan,

@@ -88,7 +88,7 @@ export class KeyvAutocached extends EventEmitter {
     return there.length > 0;
   }
 
-  /** Removes what is of this namespace. @throws Error when the daemon does not answer: its values may still be there */
+  /** Removes all entries of this namespace. @throws Error when the daemon does not answer: its values may still be there */
   async clear(): Promise<void> {
     const { entries } = await this.#entries(mostKeys + 1, 0);
     // The daemon allows few removals by namespace a minute, and small ones are frequent in tests.

@@ -20,7 +20,7 @@ export interface KeepOptions<T> {
   deps?: readonly string[];
   /** For lists of results; it is kept as it is. */
   label?: string;
-  /** A part of the key beside the others that may be told in other words, where the namespace compares texts. */
+  /** A further part of the key that may be in other words, if the namespace compares texts. */
   text?: string;
   /** Whether the result says that there is none; it is kept only as the namespace says. */
   negative?: (result: T) => boolean;

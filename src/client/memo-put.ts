@@ -7,7 +7,6 @@ import { encode } from './memo-values.ts';
 import type { MemoWire } from './memo-wire.ts';
 
 /** Timeout for storing, ms: no caller waits for it for long, and a full disk is slow. */
-/** Storing is awaited by nobody for long, and a full disk takes its time, ms. */
 const answerMs = 20_000;
 
 /**

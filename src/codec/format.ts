@@ -39,7 +39,7 @@ import { isNumberType, type NumberType } from './number-types.ts';
  *     delta4     the same for fp32, in four frames
  *
  * Differences may also be from bytes that begin behind `skip` bytes of that chunk and go on in the next ones, all of them stored by the
- * base. With a `type` these are numbers of another type, which are converted first (`number-types.ts`): what is fp32 rounded to fp16
+ * base. With a `type` these are numbers of another type, which are converted first (`number-types.ts`): fp32 rounded to fp16
  * takes next to nothing beside it, and the fp32 beside the fp16 only its lower bits. Then, and with `delta4`, `requires` has `numbers`.
  *
  * A difference counts the numbers between two values, in the order of their size, and has its sign in the lowest bit

@@ -68,7 +68,7 @@ export const multiplyLow32 = (a: Code, b: Code): Code => [...a, ...b, ...vector(
 
 /** Four integers of two bytes without sign, as four of four bytes. */
 export const load16To32 = (address: Code, offset = 0): Code => [...address, ...vector(0x04), 0, ...unsigned(offset)];
-/** Two vectors of four-byte lanes as one of two-byte lanes without sign; what is too large becomes the largest. */
+/** Two vectors of four-byte lanes as one of two-byte lanes without sign; too large ones become the largest. */
 export const narrow32 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x86)];
 /** Two vectors of two-byte lanes as one of bytes, with or without sign. */
 export const narrow16 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x66)];

@@ -61,7 +61,8 @@ export async function openStorage(config: Config, { pauses, onLost, onUnfit, ...
   await assertDirs();
   // On Windows a drive may turn out to be a share only after the start.
   opened.defer(onVolumesTold(() => void assertDirs().catch(onUnfit)));
-  const onSetAside = (path: string) => log.warn({ path }, 'the lock of the state directory was none, and is set aside');
+  const onSetAside = (path: string) =>
+    log.warn({ path }, 'a file or folder in the place of the lock of the state directory is set aside');
   opened.defer(lockDirectory(stateDir, 'state directory', { onSetAside, onLost }));
   closeDirectory(stateDir, 'all', keys.stateDir.name);
   if (group !== null) await shareState(stateDir, group);

@@ -22,7 +22,7 @@ export const farmKeys: { readonly [F in FarmField]: Key<Config[F]> } = {
     name: 'AUTOCACHE_FARM',
     default: 'off',
     meaning:
-      'off, or the Redis by which hosts share what they have read: redis://user:password@host:6379, rediss://, redis+cluster://a,b, redis+sentinel://a,b/name',
+      'off, or the Redis of the hosts that share the model files they read: redis://user:password@host:6379, rediss://, redis+cluster://a,b, redis+sentinel://a,b/name',
     live: false,
     parse: (text) => (text.toLowerCase() === 'off' ? null : parseRedis(text)),
   },
@@ -80,7 +80,7 @@ export const farmKeys: { readonly [F in FarmField]: Key<Config[F]> } = {
     name: 'AUTOCACHE_FARM_TRUST',
     default: 'members',
     meaning:
-      'what is taken from other hosts: members = all, checked against samples of the own source; published = only files whose SHA-256 was published; twice = also what two hosts have read from the origin (set it on all hosts)',
+      'which bytes are taken from other hosts: members = all, checked against samples of the own source; published = only files with a published SHA-256; twice = also chunks that two hosts have read from the origin (set it on all hosts)',
     live: false,
     ...choiceOf(farmTrusts),
   },

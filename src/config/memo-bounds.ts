@@ -21,7 +21,7 @@ export interface MemoBoundsDeps {
   held(): { items: number; bytes: number };
   /** The results that other limits would remove. */
   leavingUnder(bound: Bound): LeavingResults;
-  /** Removes what is over the limits. */
+  /** Removes results over the limits. */
   trim(): void;
   log: Log;
   /** Grace period of limits that were lowered between two runs, ms. */

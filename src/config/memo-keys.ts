@@ -56,7 +56,7 @@ export const memoKeys: { readonly [F in MemoField]: Key<Config[F]> } = {
   memoStaleMs: {
     name: 'AUTOCACHE_MEMO_STALE',
     default: '0',
-    meaning: 'how long it is served after that, while one program computes it anew',
+    meaning: 'time for which it is served after that, while one program computes it anew',
     live: true,
     parse: parseDuration,
   },
@@ -64,7 +64,7 @@ export const memoKeys: { readonly [F in MemoField]: Key<Config[F]> } = {
     name: 'AUTOCACHE_MEMO_COMFYUI',
     default: 'text',
     meaning:
-      "outputs of ComfyUI's nodes that are kept over its restarts: off, text (encodings of texts), results (latents, processed images, what was saved, too) or all (custom nodes that were seen to be repeatable and what paid services gave, too)",
+      "outputs of ComfyUI's nodes that are kept over its restarts: off, text (encodings of texts), results (also latents, processed images and saved files) or all (also repeatable custom nodes and answers of paid services)",
     live: true,
     ...choiceOf(comfyuiModes),
   },
@@ -72,14 +72,14 @@ export const memoKeys: { readonly [F in MemoField]: Key<Config[F]> } = {
     name: 'AUTOCACHE_MEMO_CODE',
     default: 'strict',
     meaning:
-      'what makes them computed again: strict = any change of the code of ComfyUI or of a custom node, version = another version',
+      'when they are computed again: strict = after any change of the code of ComfyUI or of a custom node, version = after a change of version',
     live: true,
     ...choiceOf(codeChecks),
   },
   memoAudit: {
     name: 'AUTOCACHE_MEMO_AUDIT',
     default: '200',
-    meaning: 'one in so many outputs that ComfyUI was given is computed again while it is idle, and compared; 0 = none',
+    meaning: 'one in this many outputs served to ComfyUI is computed again while it is idle, and compared; 0 = none',
     live: true,
     parse: wholeNumber(0, 1_000_000_000),
   },

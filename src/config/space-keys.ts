@@ -17,7 +17,7 @@ export const spaceKeys: { readonly [F in SpaceField]: Key<Config[F]> } = {
   maxAgeMs: {
     name: 'AUTOCACHE_MAX_AGE',
     default: 'none',
-    meaning: 'copies that no program has used for so long leave, such as 90d; none = they stay until room is needed',
+    meaning: 'idle time after which copies are evicted, such as 90d; none = they stay until room is needed',
     live: true,
     parse: moreThanZero(parseDuration, 'none'),
   },

@@ -1,4 +1,4 @@
-/** `JSON.rawJSON`, which TypeScript does not know yet: what it gives is printed as it was written. */
+/** `JSON.rawJSON`, which TypeScript does not know yet: its value is printed as it was written. */
 const { rawJSON } = JSON as typeof JSON & { rawJSON(text: string): unknown };
 
 /** JSON prints it with all its digits: seeds have 64 bits. */

@@ -30,7 +30,7 @@ export class Announcements implements AsyncDisposable {
 
   constructor(parts: AnnouncementsParts) {
     this.#parts = parts;
-    // A directory that is away is told everything when it is back.
+    // After an outage of the directory, everything is announced again.
     const onError = () => this.#said.clear();
     this.#rounds = new Periodic(() => this.#round(), { everyMs: parts.everyMs ?? beatMs, onError });
   }

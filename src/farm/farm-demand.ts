@@ -45,8 +45,8 @@ export class FarmDemand implements AsyncDisposable {
   }
 
   /**
-   * Mean decayed wishes of the other hosts for a file; 0 = none known. The more wishes of its own a host has, the less of the others' it is
-   * told: hosts of one farm may serve different people.
+   * Mean decayed wishes of the other hosts for a file; 0 = none known. The more wishes of its own a host has, the fewer of the others'
+   * it takes over: hosts of one farm may serve different people.
    * @param own wishes of all files on this host
    */
   of(file: Wanted, own: number): number {

@@ -64,7 +64,7 @@ class ContentFetch {
     this.#talk = new SwarmTalk({ ...parts, swarm: this.#swarm, proven: this.#proven });
     this.#originLost = origin
       ? null
-      : new CacheError('SOURCE_AWAY', 'the source is away, and no other host has what is missing');
+      : new CacheError('SOURCE_AWAY', 'the source is away, and no other host has the missing chunks');
   }
 
   async run(): Promise<Fetched> {

@@ -97,7 +97,8 @@ export class HostWarming {
   received(letters: readonly string[]): void {
     for (const sealed of letters) {
       const letter = this.#seal.open(sealed);
-      if (letter === null) this.#parts.log.warn('a letter in the Redis of the farm is of none of its hosts: it is left');
+      if (letter === null)
+        this.#parts.log.warn('a letter in the Redis of the farm was not written by one of its hosts, and is ignored');
       else if (letter.is === 'warm') void this.#follow(letter);
       else this.#note(letter);
     }

@@ -196,7 +196,7 @@ export class PeerConnection {
   }
 }
 
-/** @returns null for what is no answer with a length */
+/** @returns null unless it is an answer with a length */
 function answerIn(head: string): PeerAnswer | null {
   const [first = '', ...lines] = head.split('\r\n');
   const [, status] = /^HTTP\/1\.1 (\d{3})(?: |$)/.exec(first) ?? [];

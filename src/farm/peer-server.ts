@@ -59,7 +59,7 @@ const chunksPath = /^\/peer\/v1\/files\/([\da-f]{64})\/chunks\/(\d{1,7})-(\d{1,7
 
 /**
  * Gives chunks to the other hosts of the farm alone: TLS whose secret all hosts share proves both sides to each other
- * and encrypts, without a certificate. It reads only what `contentOf` names.
+ * and encrypts, without a certificate. It reads only files that `contentOf` names.
  */
 export class PeerServer implements AsyncDisposable {
   readonly #options: PeerServerOptions;

@@ -2,7 +2,7 @@ import type { ChunkSet } from './chunk-set.ts';
 import type { Run } from './directory.ts';
 import { Peer } from './peer.ts';
 
-/** The peers that have chunks of a content, and how many of those that may be asked have each chunk. */
+/** The peers that have chunks of a content, and for each chunk the number of usable peers that have it. */
 export class Peers {
   readonly #chunks: number;
   readonly #peers = new Map<string, Peer>();

@@ -188,7 +188,7 @@ export class Traffic implements FarmTraffic, Disposable {
     } else if (note.is === 'split') {
       log.warn(
         { path: file.path, why: note.why },
-        'what other hosts have under its name is not this source: it is read without them',
+        'other hosts have other bytes under its name: the source is read without them',
       );
       this.failed({ path });
     } else this.#count(note, file);

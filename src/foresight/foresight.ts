@@ -129,6 +129,6 @@ export class Foresight implements AsyncDisposable {
     this.#savedAt = clock.now();
     this.#changed = false;
     const value = { ...learned.saved, arrivals: foreseen.judged };
-    await write(() => store.save(value)).catch((err) => log.debug({ err }, 'what was learned is not kept'));
+    await write(() => store.save(value)).catch((err) => log.debug({ err }, 'learned facts are not saved'));
   }
 }

@@ -124,7 +124,7 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
   return app;
 }
 
-/** Routes parse with zod (`parse.ts`). Fastify's own validator is not loaded: it is a tenth of what a start loads. */
+/** Routes parse with zod (`parse.ts`). Fastify's own validator is not loaded: it is a tenth of the code that a start loads. */
 function noSchemas(): never {
   throw new Error('a route has a JSON schema; it must parse its requests with zod');
 }

@@ -55,7 +55,7 @@ export function addFarm(program: Command, run: Run): void {
     .action(run(leave));
   farm
     .command('status')
-    .description('the hosts, what each has read and given, what is on its way')
+    .description('the hosts, the bytes each has read and given, and copies under way')
     .addHelpText('after', examples.status)
     .action(run(status));
   farm

@@ -38,7 +38,7 @@ interface SaveFlags {
 export function addKv(program: Command, run: Run): void {
   const kv = program
     .command('kv')
-    .description('save and restore what llama.cpp has computed of a prompt')
+    .description("save and restore llama.cpp's computed state of a prompt")
     .addHelpText('after', notes);
 
   withServer(kv.command('save'))

@@ -131,7 +131,7 @@ export function addMemo(program: Command, run: Run): void {
   memo
     .command('warm')
     .description('store results that are missing, and bring others into memory')
-    .argument('<file>', 'JSON: a list of what POST /api/memo/put takes, or {ns, url}; without a value it is only looked for')
+    .argument('<file>', 'JSON: a list of bodies of POST /api/memo/put, or {ns, url}; an item without a value is only looked up')
     .action(
       run(async (session, file: string) => {
         const data = await (await memoOf(session)).warm(await itemsIn(resolve(session.cwd, file)));

@@ -42,7 +42,7 @@ export function addPreset(program: Command, run: Run): void {
   preset
     .command('cache')
     .description('show the table of compiled graphs')
-    .option('--size [number]', 'print how many it holds; with a number, hold at most so many', graphCount)
+    .option('--size [number]', 'print the number of graphs; with a number, set their maximum', graphCount)
     .option('--clear', 'empty it')
     .action(run(cache));
 }

@@ -70,7 +70,7 @@ export function addSimulate(program: Command, run: Run): void {
         coldTypes,
       ),
     )
-    .option('--ahead', 'what copying before the load saves, by each way of foreseeing it; with heat if no policy is given')
+    .option('--ahead', 'savings of copies made before the load, by each way of predicting it; with heat if no policy is given')
     .addHelpText('after', example)
     .action(
       run(async (session, files: string[], { sizes, policies, cold, fromCatalog, ahead }: Options, command: Command) => {

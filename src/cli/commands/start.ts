@@ -35,7 +35,7 @@ async function start(session: Session, { detach, ...options }: StartOptions & { 
   if (detach) return startedAnswer(await startDetached({ self, flags, cwd }));
 
   const loaded = loadConfig({ cwd, flags });
-  // Nothing that it makes may be changed by others. Members of the group that it is shared with read what is made for them, under whatever
+  // Other users may not change any file that it makes. Members of its group may read the files made for them, under any
   // umask: files with a secret have a mode of their own, and the directories around all are closed to everybody else.
   const kept = loaded.config.group === null ? 0o777 : 0o727;
   process.umask((process.umask() & kept) | 0o022);

@@ -58,12 +58,12 @@ export function addVariant(program: Command, run: Run): void {
     .action(run(make));
   variant
     .command('list')
-    .description('list the variants, what they take, and those on their way')
+    .description('list the variants, their sizes, and those being made')
     .addHelpText('after', examples.list)
     .action(run(list));
   variant
     .command('report')
-    .description('show what rounding cost each layer, the worst ones first')
+    .description('show the rounding error of each layer, the largest first')
     .argument('<name>', variantHelp)
     .option('--all', 'all layers, not only the worst five')
     .addHelpText('after', examples.report)

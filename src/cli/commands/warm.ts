@@ -59,7 +59,11 @@ export function addWarm(program: Command, run: Run): void {
     .option('--wait', 'wait until all are copied or have failed', true)
     .option('--no-wait', 'queue the copies and return at once')
     .option('--ram', 'also copy into the RAM tier; without one, read the copies once into the page cache')
-    .option('--hosts <number>', 'so many hosts of the farm are to have them, this one among them; all = every one', hostCount)
+    .option(
+      '--hosts <number>',
+      'number of hosts of the farm that should have them, this one included; all = every host',
+      hostCount,
+    )
     .addHelpText('after', examples)
     .action(run(warm));
 }

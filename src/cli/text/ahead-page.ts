@@ -36,7 +36,7 @@ export function aheadPage(results: readonly AheadResult[], look: Look): string {
   ];
   if (rows.some(({ ofBound }) => ofBound !== null)) {
     columns.push(right('BOUND', ({ ofBound }) => (ofBound === null ? '' : percent(ofBound))));
-    notes.push('BOUND: share of what no schedule without copies ahead can exceed.');
+    notes.push('BOUND: share of the saving that no schedule without copies ahead can exceed.');
   }
   return [table(rows, columns, look), '', ...notes.map((note) => look.paint('dim', note))].join('\n');
 }

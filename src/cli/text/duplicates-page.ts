@@ -22,7 +22,7 @@ export function duplicatesPage(survey: Survey, { paint, width }: Look): string {
   const share = (equalBytes + saved) / bytes;
   const advice =
     share >= worthwhile
-      ? 'AUTOCACHE_COMPRESS=cold uses both: copies that are used least are compressed, and stand on others where that is smaller.'
+      ? 'AUTOCACHE_COMPRESS=cold uses both: the least used copies are compressed, as differences from others where that is smaller.'
       : 'Sharing tensors would save little here.';
   return [
     ...lines.flatMap((line) => (line.startsWith(' ') ? [line] : wrap(line, columns).split('\n'))),

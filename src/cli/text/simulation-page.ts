@@ -44,7 +44,7 @@ export function simulationPage(results: readonly Result[], look: Look): string {
   ];
   if (isBounded)
     notes.push(
-      'BOUND: share of what no schedule can exceed, in the mean; a tenth of the results are below P10, none below WORST.',
+      'BOUND: mean share of the saving that no schedule can exceed; a tenth of the results are below P10, none below WORST.',
     );
   if (results.some(({ policy }) => policy === 'foresight'))
     notes.push('foresight knows the next reads: an upper bound for every policy.');

@@ -20,7 +20,7 @@ import { awayPage, signInPage } from './signed-out.js';
 import { followTheme } from './theme.js';
 import * as variants from './variants.js';
 
-/** Each has a title and `show(main, app)`, which returns what `app` calls: `refresh`, `event`, `close`; all may be left out. */
+/** Each has a title and `show(main, app)`, which returns functions that `app` calls: `refresh`, `event`, `close`; all may be left out. */
 const pages = { overview, library, copies, variants, results, prompts, folders, farm, events, settings };
 const pulseMs = 5000;
 const busyMs = 1000;

@@ -2,7 +2,7 @@ import { element } from '../../../comfyui/web/elements.js';
 
 const toastMs = 8000;
 
-/** Shows an element in front of the page until it is closed. @returns settles with what `close` was given; undefined for Escape */
+/** Shows an element in front of the page until it is closed. @returns settles with the argument of `close`; undefined for Escape */
 export function showDialog(title, make) {
   const { promise, resolve } = Promise.withResolvers();
   const dialog = element('dialog', { attributes: { 'aria-labelledby': 'dialog-title' } });

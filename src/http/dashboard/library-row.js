@@ -12,7 +12,7 @@ const tones = {
   'not-seen': 'bad',
 };
 
-/** The rows of the library. @param pick is told that a file is selected, or no longer @param explain shows all about one */
+/** The rows of the library. @param pick called when a file is selected or deselected @param explain shows all about one */
 export function libraryRow({ selected, pick, explain }) {
   return {
     keyOf: ({ path }) => path,

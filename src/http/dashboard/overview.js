@@ -118,9 +118,7 @@ function showWell({ figure, more }, troubles) {
   setText(figure, count === 0 ? 'All is well' : `${counted(count, 'thing')} to look at`);
   setText(
     more,
-    count === 0
-      ? 'Every folder answers, and every copy is in order.'
-      : (first.short ?? 'Below is what, and what to do about it.'),
+    count === 0 ? 'Every folder answers, and every copy is in order.' : (first.short ?? 'Listed below, each with its remedy.'),
   );
 }
 

@@ -7,7 +7,7 @@ import { errorCodes } from '../../core/errors.ts';
 import { media, priorities, reasons, tierNames } from '../../core/types.ts';
 import { jobStatuses, rootHealths, shownCopyStates } from '../../core/vocabulary.ts';
 
-/** Shapes that several answers share. Their types in `api/` say what each field means. */
+/** Shapes that several answers share. Their types in `api/` describe each field. */
 
 export const count = z.int().min(0);
 export const path = z.string();

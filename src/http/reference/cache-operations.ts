@@ -123,7 +123,7 @@ export const cacheOperations: readonly Operation[] = [
   {
     method: 'GET',
     url: '/api/loads/misses',
-    summary: 'What misses of the last 30 days would have cost with other sizes of the cache',
+    summary: 'Cost of the misses of the last 30 days with other sizes of the cache',
     answers: { 200: missesAnswer },
   },
   {
@@ -137,13 +137,13 @@ export const cacheOperations: readonly Operation[] = [
   {
     method: 'GET',
     url: '/api/cache/pins',
-    summary: 'Directories, globs and categories that are pinned with what comes later',
+    summary: 'Directories, globs and categories that are pinned, later files included',
     answers: { 200: pinnedAnswer },
   },
   {
     method: 'POST',
     url: '/api/cache/pin',
-    summary: 'Never evict these; of directories, globs and categories also what comes later',
+    summary: 'Never evict these, nor later files of these directories, globs and categories',
     body: pinBody,
     answers: { 200: pinAnswer },
     errors: ['NOT_FOUND'],
@@ -188,7 +188,7 @@ export const cacheOperations: readonly Operation[] = [
   {
     method: 'POST',
     url: '/api/cache/written',
-    summary: 'These files lie beside their sources by now; the answer has those that are left',
+    summary: 'Report files that were brought beside their sources; answers the remaining ones',
     body: broughtBackBody,
     answers: { 200: writtenAnswer },
   },

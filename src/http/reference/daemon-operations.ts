@@ -171,7 +171,7 @@ export const daemonOperations: readonly Operation[] = [
   {
     method: 'GET',
     url: '/api/remotes',
-    summary: 'Models in S3, on Hugging Face, Civitai and web servers: whether they answer, and what was read from them',
+    summary: 'Models in S3, on Hugging Face, Civitai and web servers: whether they answer, and the bytes read from them',
     answers: { 200: remotesAnswer },
   },
   {
@@ -191,7 +191,7 @@ export const daemonOperations: readonly Operation[] = [
   {
     method: 'GET',
     url: '/api/variants/report',
-    summary: 'What rounding cost each layer of a variant, the worst ones first',
+    summary: 'Rounding error of each layer of a variant, the largest first',
     query: variantName,
     answers: { 200: variantReport },
     errors: ['NOT_FOUND', 'CONFLICT'],

@@ -48,7 +48,7 @@ export const farmOperations: readonly Operation[] = [
   {
     method: 'GET',
     url: '/api/farm',
-    summary: 'The hosts of the farm, what they have, and what was read from where',
+    summary: 'The hosts of the farm, their contents, and the bytes read from each origin',
     answers: { 200: farmAnswer },
   },
   {

@@ -19,7 +19,7 @@ import {
 } from '../../api/memo.ts';
 import { count, path } from './answers.ts';
 
-/** Shapes of answers about results. Their types in `api/memo.ts` say what each field means. */
+/** Shapes of answers about results. Their types in `api/memo.ts` describe each field. */
 
 const value: z.ZodType<ConfigValue> = z.strictObject({
   key: z.string(),

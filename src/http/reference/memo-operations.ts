@@ -60,7 +60,7 @@ export const memoOperations: readonly Operation[] = [
   {
     method: 'POST',
     url: '/api/memo/take',
-    summary: 'Find a result, wait for the one who computes it, or be told to compute it',
+    summary: 'Find a result, wait for a computation of it, or get the lease to compute it',
     body: takeBody,
     answers: { 200: memoTaken },
   },
@@ -75,7 +75,7 @@ export const memoOperations: readonly Operation[] = [
   {
     method: 'POST',
     url: '/api/memo/renew',
-    summary: 'Go on computing',
+    summary: 'Renew the lease of a computation',
     body: renewBody,
     answers: { 200: z.strictObject({ leaseMs: z.number() }) },
     errors: ['LEASE_LOST'],
@@ -83,7 +83,7 @@ export const memoOperations: readonly Operation[] = [
   {
     method: 'POST',
     url: '/api/memo/release',
-    summary: 'Give up computing, with the error for those who wait',
+    summary: 'Give up a computation, with an error for its waiters',
     body: releaseBody,
     answers: { 200: ok },
     errors: ['LEASE_LOST'],
@@ -91,7 +91,7 @@ export const memoOperations: readonly Operation[] = [
   {
     method: 'POST',
     url: '/api/memo/similar',
-    summary: 'What was asked in similar words, the nearest first',
+    summary: 'Questions in similar words, the nearest first',
     body: similarBody,
     answers: { 200: similar },
     errors: ['UPSTREAM_AWAY', 'UPSTREAM_SILENT'],
@@ -191,7 +191,7 @@ export const memoOperations: readonly Operation[] = [
   {
     method: 'POST',
     url: '/api/memo/comfyui',
-    summary: 'What ComfyUI asks once for each prompt: what is kept, and which outputs of its nodes are known',
+    summary: "ComfyUI's request before each prompt: the outputs to keep, and the known outputs of its nodes",
     body: promptBody,
     answers: { 200: comfyui },
   },
@@ -212,7 +212,7 @@ export const memoOperations: readonly Operation[] = [
   {
     method: 'POST',
     url: '/api/memo/comfyui/seen',
-    summary: 'An output was computed; tells what is known of its class of nodes',
+    summary: 'Report a computed output; answers whether its class of nodes is repeatable, if known',
     body: seenBody,
     answers: { 200: z.strictObject({ known: z.enum(['repeatable', 'unrepeatable', 'unknown']) }) },
   },

@@ -174,7 +174,7 @@ export const promptOperations: readonly Operation[] = [
   {
     method: 'POST',
     url: '/api/hints',
-    summary: 'What the user has open: its models are copied where there is free room, so that they come next',
+    summary: 'The workflow that the user has open: its models are copied into free room, as the likely next loads',
     body: workflowBody,
     answers: { 200: hintAnswer },
   },
@@ -188,7 +188,7 @@ export const promptOperations: readonly Operation[] = [
   {
     method: 'POST',
     url: '/api/prompts/run',
-    summary: 'The result of an API prompt: kept from before, or ComfyUI runs it once for all who ask',
+    summary: 'The result of an API prompt: kept from before, or ComfyUI runs it once for all askers',
     body: promptBody,
     answers: { 200: [ran, watched], 202: ran },
     errors: runErrors,
