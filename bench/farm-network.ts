@@ -39,7 +39,7 @@ export class FarmNetwork implements Disposable {
     }
   }
 
-  /** Of a host, from 1; 0 = the origin. */
+  /** Address of a host, from 1; 0 = the origin. */
   address(member: number): string {
     return `10.77.0.${member + 1}`;
   }

@@ -114,7 +114,7 @@ export function changed(tensor: NamedTensor, change: number, seed: number): Name
   return { ...tensor, bytes: encoders[tensor.dtype as WeightType](sums) };
 }
 
-/** By seed; a shorter one is the beginning of a longer one. */
+/** Noise by seed; a shorter one is the beginning of a longer one. */
 const noises = new Map<number, Float32Array>();
 
 function noiseOf(seed: number, count: number): Float32Array {

@@ -7,7 +7,7 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { Client } from '../src/cli/client.ts';
 
-/** As the shim does when a program no longer uses its models. */
+/** Ends leases as the shim does when a program is done with its models. */
 export async function endLeases({ daemon }: Client, who: { app: string; pid: number }, process?: string): Promise<void> {
   const token = readFileSync(daemon.tokenFile, 'utf8').trim();
   const headers = {

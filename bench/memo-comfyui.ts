@@ -148,7 +148,7 @@ async function asked(client: Client): Promise<number> {
   return (await client.stats()).lookups;
 }
 
-/** Until no more outputs are stored. */
+/** Resolves when no more outputs are stored. */
 async function settled(client: Client): Promise<void> {
   for (let before = -1; ; await sleep(2000)) {
     const { current_items } = (await client.stats()).memo;

@@ -28,7 +28,7 @@ const seconds = 3;
 const MiB = 2 ** 20;
 /** Timeout of each program of a row, ms. */
 const longestMs = 90_000;
-/** Of 100 clients, by process. */
+/** Shares of 100 clients, by process. */
 const shares = [13, 13, 13, 13, 12, 12, 12, 12];
 const value = { width: 64, text: 'x'.repeat(200) };
 

@@ -28,7 +28,7 @@ import { withFiles } from './with-files.ts';
 const MiB = 2 ** 20;
 const size = Number(process.argv[2] ?? 2048) * MiB;
 const rounds = Number(process.argv[3] ?? 3);
-/** From the sources, a thread would first spend a fifth of a second of the processor on taking their types away. */
+/** The built worker: from its source, a thread would first spend a fifth of a processor second on removing the types. */
 const built = new URL('../dist/src/transfer/restore-worker.js', import.meta.url);
 
 interface Taken {

@@ -203,7 +203,7 @@ export interface WarmItem {
   size: number | null;
   job: JobView | null;
   message: string | null;
-  /** For `reason` in the present state: a file outside the queue is not called queued. */
+  /** The word for `reason` in the present state: a file outside the queue is not called queued. */
   word: string;
   why: string;
 }

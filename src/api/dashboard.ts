@@ -27,7 +27,7 @@ export interface ToldEvent {
   /** Counts the events of this daemon. */
   number: number;
   at: string;
-  /** Of the file or folder that it is about. */
+  /** Path of the file or folder concerned. */
   path: string | null;
   text: string;
   kind: string;
@@ -100,11 +100,11 @@ export interface LibraryShare {
 }
 
 export interface LibraryAnswer {
-  /** Of the files that fit the query: how many, and their bytes. */
+  /** Number of files that fit the query, and their bytes. */
   total: number;
   bytes: number;
   files: LibraryFile[];
-  /** Of the whole library. A file without a category counts under ''. */
+  /** Number of files in the whole library. A file without a category counts under ''. */
   all: number;
   categories: LibraryShare[];
   folders: LibraryShare[];

@@ -36,7 +36,7 @@ export interface MissesAnswer {
   /** The limit in force, bytes, and the policy. */
   limit: number;
   policy: string;
-  /** By size; one of them has the limit. Empty without loads. */
+  /** Points by size; one of them has the limit. Empty without loads. */
   points: MissPoint[];
   /** The larger limit that saves most per byte: its additional bytes, and seconds saved; null when none saves a tenth. */
   more: { bytes: number; seconds: number } | null;

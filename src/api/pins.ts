@@ -6,7 +6,7 @@ export interface PinAnswer {
   directories: string[];
   globs: string[];
   categories: string[];
-  /** Of `unpin`: files that the ended rules meant and that stay pinned, by name or by another rule. */
+  /** Answer of `unpin`: files that the ended rules meant and that stay pinned, by name or by another rule. */
   kept: EntryView[];
 }
 

@@ -61,12 +61,12 @@ export interface PresetFiles {
   family: string | null;
   /** Number of files that it loads. */
   files: number;
-  /** Those that are not here, in load order. */
+  /** The files that are not here, in load order. */
   absent: PresetModel[];
 }
 
 export interface PresetFilesAnswer {
-  /** By preset and family; those whose file cannot be used are left out. */
+  /** Files by preset and family; presets whose file cannot be used are left out. */
   presets: PresetFiles[];
 }
 
@@ -74,9 +74,9 @@ export interface PresetFilesAnswer {
 export interface CompiledAnswer {
   name: string;
   family: string | null;
-  /** For ComfyUI's `POST /prompt`. */
+  /** The prompt for ComfyUI's `POST /prompt`. */
   prompt: Record<string, { class_type: string; inputs: Record<string, unknown> }>;
-  /** In load order. */
+  /** The models in load order. */
   models: PresetModel[];
   missing: number;
   /** Nodes that ComfyUI does not have; empty while its nodes are unknown. */

@@ -48,7 +48,7 @@ export interface PromptAnswer {
   /** True when the result is kept. */
   stored: boolean;
   key: string | null;
-  /** Of the run, in ComfyUI; null when there was none. */
+  /** ComfyUI's id of the run; null when there was none. */
   promptId: string | null;
   /** Since it was computed. */
   ageMs: number;
@@ -76,7 +76,7 @@ export interface PromptRunProgress {
 
 /** A run in progress. */
 export interface PromptRunView extends PromptRunProgress {
-  /** Of its result; null when none is kept. */
+  /** Key of its result; null when none is kept. */
   key: string | null;
   /** Its preset, or its output nodes. */
   label: string;

@@ -8,7 +8,7 @@ export interface RemoteView {
   driver: 's3' | 'http';
   /** The directory of its placeholders. */
   path: string;
-  /** Of all its files; null = the first folder names it. */
+  /** Category of all its files; null = the first folder names it. */
   category: string | null;
   health: RootHealth;
   why: string | null;
@@ -36,7 +36,7 @@ export interface RemotesAnswer {
 /** The header of a safetensors file on a remote. */
 export interface RemoteHeaderAnswer {
   path: string;
-  /** Of the whole file, bytes. */
+  /** Size of the whole file, bytes. */
   size: number;
   header: Record<string, unknown>;
 }

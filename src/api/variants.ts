@@ -23,7 +23,7 @@ export interface VariantView {
   source: string | null;
   /** The part of its recipe that its name states: `fp8`, `auto8-trimmed`. */
   form: string;
-  /** `waiting`: for its source's copy, or as `why` says; `stale`: its source has changed. One being remade stays until the new one is whole. */
+  /** `waiting`: for its source's copy, or as `why` says; `stale`: its source has changed. A remade one stays until the new one is whole. */
   state: 'waiting' | 'making' | 'ready' | 'stale' | 'failed';
   /** Why it waits, failed or is stale, or which file is gone. */
   why: string | null;
@@ -65,7 +65,7 @@ export interface VariantStory extends Pick<VariantView, 'path' | 'name' | 'categ
 
 export interface VariantLayer {
   name: string;
-  /** As safetensors name it: `I8`, `F8_E4M3`, `F16`, `BF16`, or that of the source where it stayed. */
+  /** Format by its name in safetensors: `I8`, `F8_E4M3`, `F16`, `BF16`, or that of the source if it stayed. */
   format: string;
   /** dB; null = no error. */
   sqnr: number | null;

@@ -108,7 +108,7 @@ export class Copies {
     });
   }
 
-  /** Those of these paths at which no copy is known, finished or leaving. */
+  /** The given paths at which no copy is known, finished or leaving. */
   unknown(paths: readonly string[]): string[] {
     // SQLite replaces invalid Unicode in a name in the same way as in a value.
     const all = JSON.stringify(paths.map((path) => path.toWellFormed()));

@@ -250,7 +250,7 @@ function rangeBelow(directory: string): { first: string; last: string } {
   const first = prefixOf(directory);
   return { first, last: first.slice(0, -1) + String.fromCharCode(sep.charCodeAt(0) + 1) };
 }
-/** After every other one in the order of the index. */
+/** Sorts after every other character in the order of the index. */
 const lastCharacter = '\u{10FFFF}';
 
 function prefixOf(directory: string): string {

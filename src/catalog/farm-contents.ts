@@ -5,7 +5,7 @@ import type { Database } from '../sqlite/database.ts';
 
 /** Origins of the bytes of a copy. */
 export interface FarmOrigins {
-  /** From the source itself. */
+  /** Bytes from the source itself. */
   originBytes: number;
   /** Host of the farm -> bytes that it gave. */
   peers: Record<string, number>;
@@ -15,7 +15,7 @@ export interface FarmOrigins {
 export interface FarmContent {
   /** 64 hexadecimal digits. */
   id: string;
-  /** Of the last copy that was made with the help of the farm; null = of none. */
+  /** Origins of the last copy that was made with the help of the farm; null = there was none. */
   from: FarmOrigins | null;
 }
 

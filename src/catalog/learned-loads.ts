@@ -15,7 +15,7 @@ export class SavedLoads {
     this.#db = db;
   }
 
-  /** In the order in which they were saved. */
+  /** All loads in the order in which they were saved. */
   all(): Load[] {
     const sql = 'SELECT class_type, inputs, files FROM learned_loads ORDER BY id';
     const rows = this.#db.all<{ class_type: string; inputs: string; files: string }>(sql);

@@ -20,7 +20,7 @@ export interface LibraryRow {
   tiers: TierName[];
   /** There is a copy of an older source. */
   stale: boolean;
-  /** Of the copies; bytes with several names count for the first of them. */
+  /** Bytes of the copies; bytes with several names count for the first of them. */
   cachedBytes: number;
 }
 

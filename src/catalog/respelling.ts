@@ -72,7 +72,7 @@ export class Respelling {
     this.#db.run('DELETE FROM entries WHERE id = ?', from.id);
   }
 
-  /** Of two copies in service in one tier the later one stays. */
+  /** Keeps the later one of two copies in service in one tier. */
   #joinCopies(from: Entry, into: Entry): void {
     const later = [...this.#copies.readyOf(from.id), ...this.#copies.readyOf(into.id)].sort((a, b) => b.id - a.id);
     for (const copy of later) {

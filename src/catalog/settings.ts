@@ -28,7 +28,7 @@ export class Settings {
     this.#db.run('INSERT OR REPLACE INTO roots VALUES (?, ?, ?, ?)', root.path, root.category ?? '', root.kind, root.origin);
   }
 
-  /** In all its categories. */
+  /** Forgets the root in all its categories. */
   forgetRoot(path: string): void {
     this.#db.run('DELETE FROM roots WHERE path = ?', path);
   }

@@ -29,8 +29,8 @@ const zero: Totals = {
 };
 
 /**
- * Frequent facts (uses, loads, daily totals, those of tiers, job states and leases) gathered in memory and written in one transaction by `flush`, so that
- * an answer never waits for the disk. A crash loses the facts since the last flush, which are only statistics.
+ * Frequent facts (uses, loads, daily totals, those of tiers, job states and leases) gathered in memory and written in one transaction
+ * by `flush`, so that an answer never waits for the disk. A crash loses the facts since the last flush, which are only statistics.
  */
 export class Usage {
   readonly #db: Database;
@@ -41,7 +41,7 @@ export class Usage {
   #uses = new Map<string, Use>();
   #today: Totals = { ...zero };
   #jobs = new Map<number, JobView>();
-  /** By copy and client. */
+  /** Changes by copy and client. */
   #leases = new Map<string, LeaseChange>();
   readonly tiers: TierUses;
 

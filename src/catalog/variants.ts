@@ -16,11 +16,11 @@ export interface VariantRow {
   path: string;
   /** The path of the model that it is made of; null where only the variant's file tells of it. */
   source: string | null;
-  /** Of the source when it was made. */
+  /** Fingerprint of the source when it was made. */
   fingerprint: Fingerprint;
   /** JSON. */
   recipe: string;
-  /** Of the file. */
+  /** Bytes of the file. */
   bytes: number;
   facts: VariantFacts;
   /** Wall-clock ms. */

@@ -30,7 +30,7 @@ export class WrittenCopies {
     this.#db = db;
   }
 
-  /** From here on the file of this copy is the program's: the copy goes, the file stays. Its proof is the caller's to drop. */
+  /** Gives the file of this copy to the user: the copy goes, the file stays. The caller drops its proof. */
   disown({ id, path, source }: { id: number; path: string; source: Fingerprint }): void {
     this.#db.transaction(() => {
       const sql = `INSERT OR REPLACE INTO written_copies (path, source_size, source_mtime_ns, source_ctime_ns, source_ino)

@@ -112,7 +112,7 @@ function configOf({ cwd, stateFlag }: Session): LoadedConfig {
   return loadConfig({ cwd, flags: stateFlag === undefined ? {} : { AUTOCACHE_STATE: stateFlag } });
 }
 
-/** Before anything is written. @throws CacheError BAD_REQUEST */
+/** Checks the settings before anything is written. @throws CacheError BAD_REQUEST */
 function assertSettings({ redis }: FarmOptions): void {
   if (redis === undefined) return;
   try {

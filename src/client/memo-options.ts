@@ -18,7 +18,7 @@ export interface KeepOptions<T> {
   tags?: readonly string[];
   /** Files that it came from: when one is replaced, the result is gone. Absolute paths. */
   deps?: readonly string[];
-  /** For lists of results; it is kept as it is. */
+  /** A label for lists of results; it is kept as it is. */
   label?: string;
   /** A further part of the key that may be in other words, if the namespace compares texts. */
   text?: string;

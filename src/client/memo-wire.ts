@@ -19,7 +19,7 @@ export interface MemoWireOptions {
 }
 
 interface Asked extends Partial<Pick<Call, 'answerMs' | 'signal'>> {
-  /** As in a call, or made for the daemon that is asked. */
+  /** The body as in a call, or a function that makes it for the daemon that is asked. */
   body?: unknown;
 }
 

@@ -90,7 +90,7 @@ export class BaseFile implements Disposable {
     return this.#file.chunk(index);
   }
 
-  /** Those of numbers, valid until the next call. */
+  /** The bytes of numbers, valid until the next call. */
   numbers({ chunk, skip = 0, length }: NearNumbers): Promise<Uint8Array> {
     return this.#file.stored(chunk, skip, length);
   }

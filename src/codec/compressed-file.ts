@@ -10,7 +10,7 @@ import { bestZstd, compressedBound } from './zstd.ts';
 
 interface PlacedChunk {
   chunk: Chunk;
-  /** Of its first byte in the original. */
+  /** Position of its first byte in the original. */
   begin: number;
   frames: FramePlace[];
 }

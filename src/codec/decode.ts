@@ -12,7 +12,7 @@ export interface DecodeOptions extends CodecHooks {
    * caller that hashes in `onBytes` itself. Both check the CRC-32 of every chunk.
    */
   check?: 'whole' | 'chunks';
-  /** Of the compressed file; needed where it stands on others. */
+  /** Path of the compressed file; needed if it stands on others. */
   path?: string;
 }
 

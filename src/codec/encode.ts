@@ -15,7 +15,7 @@ export interface Encoded {
   /** Bytes of the original and of its compressed form. */
   size: number;
   storedSize: number;
-  /** Of the original, hexadecimal. */
+  /** SHA-256 of the original, hexadecimal. */
   sha256: string;
   /** The files that it stands on, where there are any. */
   bases?: Base[];

@@ -75,7 +75,7 @@ export const elementsPerEscape = 512;
 export const escapeBytes = 5;
 
 export const transforms = ['plain', 'nibbles', 'planes2', 'planes2r', 'planes4r'] as const;
-/** Of chunks that are made of a base's chunk. */
+/** Transforms of chunks that are made of a base's chunk. */
 const derivedTransforms = ['same', 'delta2', 'delta2r', 'delta4'] as const;
 export type DerivedTransform = (typeof derivedTransforms)[number];
 export type Transform = (typeof transforms)[number] | DerivedTransform;
@@ -126,7 +126,7 @@ export interface BaseChunk {
 export interface Base {
   /** Its path from the directory of the tier, with forward slashes. */
   file: string;
-  /** Of its original. */
+  /** Size of its original, and the hash. */
   size: number;
   sha256: string;
 }
@@ -138,7 +138,7 @@ export const mostBases = 4;
 export interface Metadata {
   format: typeof formatName;
   version: typeof formatVersion;
-  /** Of `features`, those that a reader must support. */
+  /** The `features` that a reader must support. */
   requires: string[];
   /** Bytes of the original file, and their hash in hexadecimal. */
   size: number;

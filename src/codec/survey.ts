@@ -13,7 +13,7 @@ const leastTensor = 64 * 1024;
 const sampleBytes = 4096;
 /** Number of chunks tried to estimate the saving of differences between two files. */
 const triedChunks = 8;
-/** As when copies are compressed. */
+/** The same as for compressing copies. */
 const leastGain = 1.3;
 const pieceBytes = 1024 * 1024;
 

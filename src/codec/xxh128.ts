@@ -46,7 +46,7 @@ const [prime64_4, prime64_5] = [0x85ebca77c2b2ae63n, 0x27d4eb2f165667c5n];
 const start = [prime32_3, prime64_1, prime64_2, prime64_3, prime64_4, prime32_2, prime64_5, prime32_1];
 
 class Xxh128 implements StreamHash {
-  /** For streams of at most one block, which follow other rules. Their cost is negligible. */
+  /** The hasher for streams of at most one block, which follow other rules. Their cost is negligible. */
   readonly #short: StreamHash;
   readonly #staging: Xxh3Memory;
   readonly #lanes = BigUint64Array.from(start);

@@ -23,7 +23,7 @@ export interface ComfyuiOptions extends Partial<PathVariables> {
   readText?: (path: string) => Promise<string | null>;
 }
 
-/** In the directory of ComfyUI, by precedence. */
+/** Files in the directory of ComfyUI, by precedence. */
 export const pathFiles = ['extra_paths.yaml', 'extra_model_paths.yaml'] as const;
 
 const saved = ['checkpoints', 'clip', 'vae', 'diffusion_models', 'loras'];

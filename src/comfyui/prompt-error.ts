@@ -20,7 +20,7 @@ interface Told {
   details?: unknown;
 }
 
-/** For an answer to `POST /prompt` that queues nothing. */
+/** The error for an answer to `POST /prompt` that queues nothing. */
 export function refusal({ status, body }: { status: number; body: unknown }): PromptError {
   const { error, node_errors: nodes } = (body ?? {}) as { error?: unknown; node_errors?: unknown };
   const told = typeof error === 'object' && error !== null ? (error as Told) : { message: error };
@@ -28,7 +28,7 @@ export function refusal({ status, body }: { status: number; body: unknown }): Pr
   return new PromptError('PROMPT_REFUSED', `ComfyUI refuses the prompt: ${why}`, { comfyui: body ?? null });
 }
 
-/** For the messages in the history of a prompt that did not succeed. */
+/** The error for the messages in the history of a prompt that did not succeed. */
 export function failure(messages: unknown): PromptError {
   const told = new Map((Array.isArray(messages) ? messages : []) as [string, Record<string, unknown>][]);
   const interrupted = told.get('execution_interrupted');

@@ -3,7 +3,7 @@ import { type ComfyuiServer, usualLimits } from './server.ts';
 /** ComfyUI's queue, each item as it has it: number, id, prompt, extra data, outputs. */
 export interface QueueState {
   running: unknown[][];
-  /** In the order of execution. */
+  /** Waiting prompts in the order of execution. */
   pending: unknown[][];
 }
 

@@ -58,7 +58,7 @@ function absolute(path: string): string | null {
   return isAbsolute(path) ? path : null;
 }
 
-/** By name without dashes, with their values. */
+/** Flags by name without dashes, with their values. */
 function flagsIn(words: readonly string[]): Map<string, string[]> {
   const flags = new Map<string, string[]>();
   let values: string[] = [];

@@ -11,7 +11,7 @@ import type { PosixTier } from '../tiers/tier.ts';
 
 /** The catalog's record of a tier's directory, to recognise it. */
 interface KnownDir {
-  /** As the settings name it. */
+  /** The path in the settings. */
   given: string;
   /** Without links. */
   dir: string;
@@ -39,7 +39,7 @@ export async function openCacheDir(name: TierName, dir: string, catalog: Catalog
   return tier;
 }
 
-/** Whether it is the same directory, which may be spelt in another way, by a link. */
+/** Whether it is the same directory, possibly in another spelling or by a link. */
 async function isSamePlace(given: string, known: KnownDir): Promise<boolean> {
   return given === known.given || (await withoutLinks(given)) === known.dir;
 }

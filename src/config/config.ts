@@ -17,17 +17,17 @@ const leastLimit = 100_000;
 
 export interface LoadedConfig {
   config: Config;
-  /** In the order of the table. */
+  /** The settings in the order of the table. */
   settings: Setting[];
   /** Logged once at start: understood aliases, values without effect here. */
   notices: string[];
   /** The environment at reading, for files of others that name variables. */
   environment: NodeJS.ProcessEnv;
-  /** For values outside any file, where a relative path has no base. */
+  /** The context of values outside any file, where a relative path has no base. */
   context: PathContext;
   /** The files it was read from, existing or not. */
   files: string[];
-  /** To read it again. */
+  /** The options for reading it again. */
   options: LoadOptions;
 }
 

@@ -15,7 +15,7 @@ import { parseRemote, type Remote } from './remote.ts';
 export interface LoadOptions {
   env?: NodeJS.ProcessEnv;
   cwd?: string;
-  /** By full key, such as `AUTOCACHE_DIR`. */
+  /** Flags by full key, such as `AUTOCACHE_DIR`. */
   flags?: Record<string, string>;
   platform?: NodeJS.Platform;
   home?: string;

@@ -3,7 +3,7 @@ import type { PathContext } from './paths.ts';
 /** One key of the configuration. */
 export interface Key<V> {
   name: string;
-  /** As a user writes it. An empty value means the default. */
+  /** The default as a user writes it. An empty value means the default. */
   default: string;
   /** One line. */
   meaning: string;

@@ -4,7 +4,7 @@ import type { RedisServers } from '../core/redis-servers.ts';
 /** TLS, kind, user and password, servers, path. */
 const form = /^(?:redis|valkey)(s?)(?:\+(cluster|sentinel))?:\/\/(?:([^/\s]*)@)?([^/\s@?#]+)\/?([\w./-]*)$/i;
 const hostForm = /^(?:\[([\da-f:.]+)\]|([\w.-]+))(?::(\d{1,5}))?$/i;
-/** Of addresses that each begin with a scheme. */
+/** Separator of addresses that each begin with a scheme. */
 const separator = /,(?=(?:redis|valkey)s?:\/\/)/i;
 const usualPorts = { single: 6379, cluster: 6379, sentinel: 26_379 };
 

@@ -15,7 +15,7 @@ export interface TierBoundsDeps {
   saved: Pick<SavedSettings, 'get' | 'set'>;
   /** Size and free bytes of the SSD's volume, and the bytes that the tiers under its limit hold. */
   volume(): { size: number; free: number; used: number };
-  /** Of the RAM tier; null = there is none. */
+  /** Bound of the RAM tier; null = there is none. */
   ram: Bound | null;
   log: Log;
 }
@@ -62,7 +62,7 @@ export class TierBounds {
     return warningOf(this.#lastRun.changed(), leaving, graceMs);
   }
 
-  /** From now on the settings count. */
+  /** Puts the settings into force. */
   settle(): void {
     this.#lastRun.settle();
   }

@@ -1,7 +1,7 @@
 const dayMs = 24 * 3600 * 1000;
 /** Half-lives of the counts, days. Each is twice the one before it, so that one power gives the decay of all (see `sum`). */
 const halfLifeDays = [1, 2, 4, 8, 16, 32] as const;
-/** Of the longest one, per ms, for `Math.exp`, which is three times as fast as a power of two. */
+/** Decay of the longest one, per ms, for `Math.exp`, which is three times as fast as a power of two. */
 const fading = Math.LN2 / (32 * dayMs);
 /** The count that others are scaled to: with a half-life of four days. */
 const usual = 2;
@@ -45,7 +45,7 @@ export interface Habits {
   shares: readonly number[];
 }
 
-/** Before any wish. */
+/** The habits before any wish. */
 export function noHabits(now: number): Habits {
   return { at: now, totals: halfLifeDays.map(() => 0), shares: halfLifeDays.map(() => 1 / halfLifeDays.length) };
 }
@@ -159,7 +159,7 @@ function judge(
   return gained.map((part) => ((1 - mixing) * part) / whole + mixing / shares.length);
 }
 
-/** Nothing grows when the clock is set back. */
+/** Decayed counts; a clock that was set back lets none of them grow. */
 function decayed(counts: readonly number[], ms: number): number[] {
   const decays = counts.slice();
   let decay = Math.exp(-Math.max(0, ms) * fading);

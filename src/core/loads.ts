@@ -1,6 +1,6 @@
 import type { Medium, Reason, TierName } from './types.ts';
 
-/** By which loads of long ago are joined, ms; days begin at midnight UTC. */
+/** Span by which old loads are summed, ms; days begin at midnight UTC. */
 export const dayMs = 24 * 3600 * 1000;
 
 /** One load of a model by a program. */

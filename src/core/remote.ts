@@ -35,11 +35,11 @@ export interface S3Remote extends RemoteFacts {
   bucket: string;
   /** Keys begin with it and a slash; without slashes at its ends, empty = the whole bucket. */
   prefix: string;
-  /** Of an engine other than AWS; null = AWS. Without a slash at its end. */
+  /** Address of an engine other than AWS; null = AWS. Without a slash at its end. */
   endpoint: string | null;
   /** Null = as the SDK finds it, `auto` with an endpoint. */
   region: string | null;
-  /** Of the SDK's shared configuration; null = the default one. */
+  /** Profile of the SDK's shared configuration; null = the default one. */
   profile: string | null;
   /** Whether the bucket is a part of the path, or of the host name. */
   style: 'path' | 'virtual';
@@ -75,7 +75,7 @@ export interface HuggingFaceRemote extends RemoteFacts {
 export interface CivitaiRemote extends RemoteFacts {
   driver: 'http';
   scheme: 'civitai';
-  /** Of a model version, decimal. */
+  /** Id of a model version, decimal. */
   id: string;
 }
 

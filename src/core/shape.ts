@@ -23,7 +23,7 @@ export function isNullOr<T>(check: Check<T>): Check<T | null> {
   return (value): value is T | null => value === null || check(value);
 }
 
-/** For a field that may be left out. */
+/** The check for a field that may be left out. */
 export function isOptional<T>(check: Check<T>): Check<T> {
   return (value): value is T => value === undefined || check(value);
 }

@@ -161,7 +161,7 @@ export interface Copy {
   createdAt: number | null;
   /** Null until published. */
   seal: Seal | null;
-  /** Of the content; null until published. */
+  /** Hash of the content; null until published. */
   hash: string | null;
   /** SHA-256 of the content, hex; null until computed from this copy's own bytes. */
   sha256: string | null;

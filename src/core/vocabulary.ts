@@ -109,7 +109,7 @@ export const unresolvedTerms: Readonly<Record<UnresolvedReason, Term>> = {
   OWN_LOADER: { word: 'opened by itself', says: 'its node opens the file past autocached; a copy would not be used' },
 };
 
-/** For a model that a prompt names and will not load. */
+/** The term for a model that a prompt names and will not load. */
 export const notNeededTerm: Term = {
   word: 'not needed',
   says: 'what is made with it is kept from an earlier run; no copy is made',

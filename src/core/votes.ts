@@ -20,7 +20,7 @@ export function votesAt({ votes, votedAt }: Votes, now: number): number {
   return votedAt === null ? 0 : votes * 2 ** (-Math.max(0, now - votedAt) / halfLifeMs);
 }
 
-/** After a use at `now`. */
+/** Votes after a use at `now`. */
 export function withUse(before: Votes, now: number): Votes {
   const { votedAt } = before;
   // A vote far ahead comes from a wrong clock.

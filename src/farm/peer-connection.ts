@@ -6,7 +6,7 @@ import * as wire from './peer-wire.ts';
 export interface PeerTimes {
   /** Short: the system accepts a connection, however busy its programs are. */
   connect: number;
-  /** For the proof of the secret, and the begin of the answer: a program does both, and other programs may come first. */
+  /** Timeout for the proof of the secret and the begin of the answer: a program does both, and other programs may come first. */
   firstByte: number;
   stall: number;
 }

@@ -31,7 +31,7 @@ export interface PeerServerOptions {
   /** The secret of the farm. */
   key: Buffer;
   listen: { host: string; port: number };
-  /** By the content's name. */
+  /** Finds a content by its name. */
   contentOf(name: string): SharedContent | undefined;
   /** Resolves when this number of bytes may leave. @param isAwaited whether a program of the asker waits for them */
   turn(bytes: number, isAwaited: boolean): Promise<void>;

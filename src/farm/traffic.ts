@@ -68,7 +68,7 @@ const leaving: readonly (keyof EventMap)[] = ['entry-evicted', 'copy-stale', 'co
 export class Traffic implements FarmTraffic, Disposable {
   readonly #parts: TrafficParts;
   readonly #unsubscribe: () => void;
-  /** By the path of the copy. */
+  /** Contents by the path of their copy. */
   readonly #own = new Map<string, Own>();
   readonly #giving: Giving | null;
   /** Runs while a program loads a copy. */

@@ -33,7 +33,7 @@ export class LibraryIndex {
     this.#services = services;
   }
 
-  /** In the order of their paths. The same array until something has changed. */
+  /** The files in the order of their paths. The same array until something has changed. */
   async files(): Promise<readonly IndexedFile[]> {
     const { catalog, clock } = this.#services;
     catalog.usage.flush();

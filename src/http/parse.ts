@@ -50,7 +50,7 @@ export const pattern = z.string().min(1).max(1024);
 export const absolutePath = text
   .refine((value) => isAbsolute(value), 'must be an absolute path')
   .meta({ pattern: sep === '/' ? '^/[^\\u0000]*$' : '^(?:[A-Za-z]:)?[\\\\/][^\\u0000]*$' });
-/** In decimal: a JSON number keeps fewer digits. */
+/** Nanoseconds in decimal: a JSON number keeps fewer digits. */
 export const nanoseconds = z.string().regex(/^-?\d{1,20}$/, 'must be nanoseconds in decimal');
 /** The client of a body, with the process that its header names. */
 export function clientOf<T extends ClientInfo | null>(client: T, { headers }: Pick<FastifyRequest, 'headers'>): T {

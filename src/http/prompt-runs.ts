@@ -34,7 +34,7 @@ const mostInAnswer = 32 * 2 ** 20;
 
 export interface PromptToRun {
   prompt: AskedPrompt['prompt'];
-  /** As it was written. */
+  /** The prompt as it was written. */
   text: string;
   /** Its preset; null = none. */
   preset: string | null;

@@ -135,7 +135,7 @@ export interface Services {
     version: string;
     /** See `StatsAnswer`. */
     command: string;
-    /** By the monotonic clock, ms. */
+    /** Start by the monotonic clock, ms. */
     startedAt: number;
     cacheDir: string;
     stop(): void;

@@ -8,7 +8,7 @@ import { type Answer, exitCodes } from '../print.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
 import { farmPage, initPage, joinPage, leavingPage, locatePage } from '../text/farm-page.ts';
 
-/** By command. */
+/** Examples by command. */
 const examples = {
   init: `
 The hosts of a farm read the origin once, and give each other what they have

@@ -13,7 +13,7 @@ Credentials are never part of an address. They come from where each service
 keeps them; docs/REMOTES.md tells where.
 `;
 
-/** By command. */
+/** Examples by command. */
 const examples = {
   ls: '\nExamples:\n  autocached remote ls --json',
   add: `${notes}

@@ -68,7 +68,7 @@ async function answerOf(daemon: Daemon, notices: string[]): Promise<Answer> {
   return { data, page: (look) => startPage({ ...facts, stop: stopText(config.stateDir) }, look) };
 }
 
-/** In the background there is no keyboard. */
+/** The way to stop it: in the background there is no keyboard. */
 function stopText(stateDir: string): string {
   const logPath = join(stateDir, daemonLogName);
   return isOpenAs(logPath, 1) ? `autocached stop ends it; its log: ${logPath}` : 'Ctrl-C stops it';

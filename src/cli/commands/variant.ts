@@ -25,7 +25,7 @@ interface MakeOptions {
 const askEveryMs = 500;
 const worstLayers = 5;
 
-/** By command. */
+/** Examples by command. */
 const examples = {
   make: `
 A variant is a file of its own: it is used where a workflow names it, and never

@@ -15,7 +15,7 @@ const bySignal = 128;
 const forwarded = ['SIGTERM', 'SIGHUP'] as const;
 
 export interface Ran {
-  /** As from a shell. */
+  /** The exit code as a shell gives it. */
   exitCode: number;
   /** Whether its whole output was captured. */
   captured: boolean;

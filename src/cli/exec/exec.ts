@@ -15,7 +15,7 @@ import { type CommandResult, replay, resultOf } from './result.ts';
 
 export interface ExecOptions {
   ns: string;
-  /** In place of the command line and the working directory. */
+  /** A key in place of the command line and the working directory. */
   key?: string;
   file?: string[];
   env?: string[];

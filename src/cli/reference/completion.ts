@@ -34,7 +34,7 @@ function tablesOf(program: CommandFacts): { commands: { path: string; words: Wor
   return { commands: all.map((one) => ({ path: one.path, words: wordsOf(one, program) })), values: [...choices] };
 }
 
-/** In single quotes, for bash, zsh and fish. */
+/** The text in single quotes, for bash, zsh and fish. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -15,7 +15,7 @@ export interface CommandFacts {
 }
 
 export interface OptionFacts {
-  /** As help shows it: `-y, --yes`. */
+  /** Flags as help shows them: `-y, --yes`. */
   flags: string;
   long: string;
   short: string | null;

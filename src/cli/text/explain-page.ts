@@ -56,7 +56,7 @@ export function explainPage(answer: ExplainAnswer, look: Look): string {
   return `${lines.join('\n')}\n${rows}`;
 }
 
-/** In the words of lookups, unless a load must come first. */
+/** The answer in the words of lookups, unless a load must come first. */
 function nowText({ reason, word, why }: ExplainAnswer['now']): string {
   const told = reasonTerm(reason, true);
   return plain(word === undefined || word === told.word ? `${reason}: ${why ?? told.says}` : `${word}: ${why}`);

@@ -9,7 +9,7 @@ import { table } from './table.ts';
 const alone = 'this host is in no farm\n  autocached farm init begins one, autocached farm join CODE enters one';
 const restart = '  autocached restart      takes it up\n  autocached farm status  shows the hosts';
 
-/** After `farm init`. */
+/** The page after `farm init`. */
 export function initPage({ file, made, join, redis }: FarmEntry): string {
   const key = made ? `The key of the farm is in ${file}.` : `This host has the key of a farm: ${file}.`;
   if (join === null) {
@@ -26,14 +26,14 @@ export function initPage({ file, made, join, redis }: FarmEntry): string {
   ].join('\n');
 }
 
-/** After `farm join`. */
+/** The page after `farm join`. */
 export function joinPage({ file, made, name, redis }: FarmEntry): string {
   const key = made ? `The key of the farm is stored in ${file}.` : `This host has this key already: ${file}.`;
   if (redis === null) return `${key}\nThe Redis of the farm is not set: autocached farm join CODE --redis redis://HOST:6379`;
   return [`${key} Farm ${name}, Redis ${redis}.`, restart].join('\n');
 }
 
-/** Before `farm leave`. */
+/** The page before `farm leave`. */
 export function leavingPage({ file, redis }: FarmLeaving): string {
   const lines = [
     ...(file === null ? [] : [`  the key ${file}; the code is needed to join again`]),

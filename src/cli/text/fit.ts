@@ -32,7 +32,7 @@ export function shortenAll(texts: readonly string[], width: number): string[] {
   });
 }
 
-/** In lines of at most `width` columns, broken between words where that can be. @param whole for paths to be copied: words stay whole */
+/** The text in lines of at most `width` columns, broken between words if possible. @param whole for paths to be copied: words stay whole */
 export function wrap(text: string, width: number, { whole = false } = {}): string {
   const lines = [''];
   for (const word of text.split(' ').flatMap((long) => (whole ? [long] : pieces(long, width)))) {

@@ -1,6 +1,6 @@
 /** The way this copy of the program was installed, and so the way a newer one replaces it. */
 export interface Way {
-  /** For people: `npm, in /usr/local`. */
+  /** The way for people: `npm, in /usr/local`. */
   says: string;
   /** @throws CacheError when it cannot be found */
   newest(): Promise<Newest>;

@@ -5,7 +5,7 @@ import { colorOf } from './theme.js';
 import uPlot from './uplot.js';
 
 const height = 150;
-/** In seconds: bars have their whole width at the edges too. */
+/** Half a day, s: bars have their whole width at the edges too. */
 const halfDay = 43_200;
 /** Distances of the lines of charts, s and bytes. */
 export const timeSteps = [

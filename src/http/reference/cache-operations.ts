@@ -35,7 +35,7 @@ import {
 import { memoConfigAnswer, memoEntries, memoRemoval, memoStats, memoWarmAnswer } from './memo-answers.ts';
 import type { Operation } from './operation.ts';
 
-/** As a query has it. */
+/** A flag in a query. */
 const flag = z.enum(['true', 'false']).optional();
 
 /** The plane of a request; left out = models. */

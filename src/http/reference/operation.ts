@@ -5,7 +5,7 @@ import type { ErrorCode } from '../../core/errors.ts';
 export interface OtherBody {
   type: string;
   meaning: string;
-  /** Of one event of a stream; text by default. */
+  /** Schema of one event of a stream; text by default. */
   schema?: z.ZodType;
 }
 
@@ -24,14 +24,14 @@ export type Body = z.ZodType | OtherBody;
 /** One request that the daemon answers, for the reference of the API. */
 export interface Operation {
   method: 'GET' | 'PUT' | 'POST' | 'DELETE' | 'HEAD';
-  /** As the route has it, such as `/api/jobs/:id`. */
+  /** The URL of the route, such as `/api/jobs/:id`. */
   url: string;
   /** One line. */
   summary: string;
   params?: z.ZodType;
   query?: z.ZodType;
   body?: Body;
-  /** By status; null = without a body, several = of several media types. */
+  /** Answers by status; null = without a body, several = of several media types. */
   answers: Record<number, Body | readonly Body[] | null>;
   /** Errors of its own, in addition to those of every request. */
   errors?: readonly ErrorCode[];
