@@ -5,7 +5,7 @@
  *
  * DIRECTORY as for `replay`; traces are called PROFILE-SEED. One constant is changed at a time. Scores are seconds saved as a share of what
  * no schedule can exceed. The first table has each variant's mean, and its gain over the present constants with an interval of nine in ten:
- * the gains of the traces, drawn anew a thousand times. The second has each profile with the constants that are best on all others, as
+ * the gains of the traces, redrawn a thousand times. The second has each profile with the constants that are best on all others, as
  * a gain or loss against the present ones. The third has the gain where a third of the sessions, drawn at random, never
  * happened, as a share of the seconds that the present constants save: no constant was chosen on these loads.
  */

@@ -53,7 +53,7 @@ if (major > 22 || (major === 22 && minor >= 22)) {
 
 /**
  * Lets the threads of the daemon reuse memory that one of them has freed: some 10 MiB less with glibc. It reads the variable before
- * Node runs, so this very process executes the program anew. A service's unit and the Docker image set it from the start.
+ * Node runs, so this very process executes the program again. A service's unit and the Docker image set it from the start.
  */
 function shareArenas(): void {
   const { argv, env, execArgv, execPath, platform } = process;

@@ -7,7 +7,7 @@ export interface ExplainAnswer {
   path: string;
   entry: EntryView | null;
   root: RootView | null;
-  /** The remote that it lies on; left out for other files. */
+  /** Its remote; left out for other files. */
   remote?: RemoteView;
   /** Its content as the farm names it, and where the last copy's bytes came from; left out while the farm knows nothing of it. */
   farm?: FarmSourceView;
@@ -20,7 +20,7 @@ export interface ExplainAnswer {
   leases: { client: string; expiresInMs: number }[];
   decisions: { at: string; reason: Reason; purpose: Purpose; app: string | null }[];
   score: number | null;
-  /** How likely a workflow with it comes next; left out where it is not foreseen. */
+  /** Probability that a workflow with it comes next; left out if it is not foreseen. */
   foreseen?: Foreseen;
   /** SHA-256 of the copy, hex, as published by model sites; null without a copy, and until computed (by copying or re-reading). */
   sha256: string | null;

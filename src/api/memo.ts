@@ -34,7 +34,7 @@ export interface MemoFile {
 
 export type MemoBlob = Pick<MemoFile, 'sha256' | 'size' | 'path'>;
 
-/** Outcome of a search: a `stale` result is served while a program computes it anew. */
+/** Outcome of a search: a `stale` result is served while a program computes it again. */
 export interface MemoFound {
   state: 'hit' | 'stale' | 'miss';
   key: string;
@@ -284,7 +284,7 @@ export interface MemoVerifyAnswer {
 
 /** Answer of `POST /api/memo/take`. */
 export type MemoTaken =
-  | (MemoFound & { state: 'hit' | 'stale' /** Lease for computing it anew. */; refresh?: string })
+  | (MemoFound & { state: 'hit' | 'stale' /** Lease for computing it again. */; refresh?: string })
   | { state: 'compute'; lease: string; leaseMs: number; fence: number }
   | { state: 'timeout' }
   | { state: 'error'; error: string };

@@ -179,7 +179,7 @@ export class Copies {
     return copy;
   }
 
-  /** Whether the row of this copy is still its own: ids begin anew in a catalog that replaced a damaged one. */
+  /** Whether the row of this copy is still its own: ids start over in a catalog that replaced a damaged one. */
   isCurrent({ id, path }: Copy): boolean {
     return this.byId(id)?.path === path;
   }

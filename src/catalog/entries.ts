@@ -187,7 +187,7 @@ export class Entries {
     return this.#db.all<EntryRow>(sql, prefix, prefix + lastCharacter).map(entryOf);
   }
 
-  /** Every root that an entry lies below. */
+  /** The roots of all entries. */
   roots(): string[] {
     return this.#db.all<{ root: string }>('SELECT DISTINCT root FROM entries').map(({ root }) => root);
   }
@@ -245,7 +245,7 @@ function filtersOf({ category, root, pinned, cached, tier }: EntriesQuery) {
   };
 }
 
-/** All paths below a directory lie between these two, in the order of their bytes, and no others. */
+/** All paths below a directory are between these two, in the order of their bytes, and no others. */
 function rangeBelow(directory: string): { first: string; last: string } {
   const first = prefixOf(directory);
   return { first, last: first.slice(0, -1) + String.fromCharCode(sep.charCodeAt(0) + 1) };

@@ -39,7 +39,7 @@ export class SharedObjects {
     return this.#db.get('SELECT 1 FROM shared_copies WHERE entry_id = ?', entryId) !== undefined;
   }
 
-  /** Number and bytes of the contents that are there. */
+  /** Number and bytes of the present contents. */
   total(): { files: number; bytes: number } {
     const sql = `SELECT count(*) AS files, coalesce(sum(bytes), 0) AS bytes FROM shared_objects WHERE state = 'there'`;
     return this.#db.get<{ files: number; bytes: number }>(sql) ?? { files: 0, bytes: 0 };

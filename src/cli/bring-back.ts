@@ -11,7 +11,7 @@ import { meaningOf } from '../runtime/errnos.ts';
 
 /**
  * Outcome of bringing a file beside its source. `add`: no file has that name. `replace`: the present file is the one whose copy the program
- * wrote to. `same`: the file is there already. `changed`: another file is there by now, or that one has changed meanwhile.
+ * wrote to. `same`: the file is beside it already. `changed`: another file is there, or that one has changed.
  * `away`: its folder does not exist.
  */
 export type BringBackStep = 'add' | 'replace' | 'same' | 'changed' | 'away';

@@ -12,7 +12,7 @@ const clearBelow = '\x1b[J';
 const endKeys: ReadonlySet<string> = new Set(['q', 'Q', '\x03', '\x04']);
 
 /**
- * Shows the answer repeatedly until q, Ctrl-C, or the reader of the output is gone: on a terminal in place and anew when its size
+ * Shows the answer repeatedly until q, Ctrl-C, or the reader of the output is gone: on a terminal in place and again when its size
  * changes, as JSON in one line each. Nothing is cleared before it is written over, so only changes are visible.
  */
 export async function watch(session: Session, show: () => Promise<Answer>, everyMs: number): Promise<undefined> {

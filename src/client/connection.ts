@@ -29,7 +29,7 @@ export interface Request {
   process?: string;
 }
 
-/** Bytes to be sent, with their known hash. They are opened anew for each attempt. */
+/** Bytes to be sent, with their known hash. They are opened again for each attempt. */
 export class BlobBody {
   readonly sha256: string;
   readonly size: number;

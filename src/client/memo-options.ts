@@ -11,9 +11,9 @@ export interface MemoOptions extends MemoWireOptions {
 
 /** How a result is kept. Times are ms, or `"10m"`. */
 export interface KeepOptions<T> {
-  /** How long it is fresh; `"none"` = without end. It may depend on the result. Default: as in the namespace. */
+  /** Time for which it is fresh; `"none"` = without end. It may depend on the result. Default: as in the namespace. */
   ttl?: number | string | ((result: T) => number | string);
-  /** How long it is served after that, while one program computes it anew. */
+  /** Time for which it is served after that, while one program computes it again. */
   stale?: number | string;
   tags?: readonly string[];
   /** Files that it came from: when one is replaced, the result is gone. Absolute paths. */

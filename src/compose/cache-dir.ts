@@ -22,7 +22,7 @@ interface KnownDir {
 }
 
 /**
- * Opens the directory of a tier that lasts. One that was used before, and whose volume is not mounted now, is not made anew on the
+ * Opens the directory of a tier that lasts. One that was used before, and whose volume is not mounted now, is not created again on the
  * disk below: it stays away until its volume is back.
  * @throws CacheError BAD_CONFIG when it holds files but not autocached's marker
  */

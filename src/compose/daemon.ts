@@ -214,7 +214,7 @@ async function compose(
   });
   // While the daemon closes, the accounts must not become complete, nor the work above start.
   opened.defer(() => accounts[Symbol.asyncDispose]());
-  // Resumes the unfinished copies of the last run; the sources are checked anew.
+  // Resumes the unfinished copies of the last run; the sources are checked again.
   void answering.warmer.warm({ paths: catalog.usage.takeUnfinishedJobs() });
   const { workflows } = answering;
   if (config.comfyuiUrl !== null) {

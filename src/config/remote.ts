@@ -47,7 +47,7 @@ export function fromDaemon({ pathMap }: Pick<Remote, 'pathMap'>, path: string): 
   return pair ? join(pair.here, relative(pair.daemon, path)) : path;
 }
 
-/** True when the path, in which nothing leads up, is the directory or lies in it. */
+/** True when the path is normalised (no `..`), and is the directory or inside it. */
 export function isWithin(path: string, directory: string): boolean {
   const below = directory.endsWith(sep) ? directory : directory + sep;
   return normalize(path) === path && (path === directory || path.startsWith(below));

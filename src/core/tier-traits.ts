@@ -1,6 +1,6 @@
 import { type Form, type TierName, tierNames } from './types.ts';
 
-/** Tiers of one quota lie on one volume and share one limit. */
+/** Tiers of one quota are on one volume and share one limit. */
 interface Quota {
   /** The resource that a full quota lacks; also the reason of the eviction, in events and in the log. */
   resource: 'memory' | 'space';

@@ -104,7 +104,7 @@ export type SourceState =
 export interface SourceFile {
   /** Absolute path of the source. */
   path: string;
-  /** Absolute path of the root that the source lies below. */
+  /** Absolute path of the source's root. */
   root: string;
   /** Path below the root, with the platform's separators. */
   rel: string;

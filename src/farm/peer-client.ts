@@ -11,7 +11,7 @@ import type { RequestEnd } from './swarm.ts';
 const usualTimes: PeerTimes = { connect: 500, firstByte: 1500, stall: 2000 };
 /** Maximum size of a description, bytes. */
 const mostTalk = 64 * 1024 * 1024;
-/** Idle time after which a connection is opened anew, ms: the other side closes it after twice that. */
+/** Idle time after which a connection is opened again, ms: the other side closes it after twice that. */
 const idleMs = 15_000;
 
 export interface PeerQuestion {

@@ -227,7 +227,7 @@ class Patience {
     }, ms);
   }
 
-  /** The host was heard: the timeout begins anew. */
+  /** The host was heard: the timeout starts over. */
   goOn(): void {
     clearImmediate(this.#lastLook);
     this.#timer?.refresh();

@@ -28,7 +28,7 @@ export class LearnedWorkflows {
   #guessed: string | null = null;
   #current: string | null = null;
 
-  /** @param value of `saved`; anything else begins anew */
+  /** @param value of `saved`; anything else starts over */
   constructor(value: unknown) {
     const { data } = saved.safeParse(value);
     this.#next = new NextWorkflow(data?.numbers);

@@ -137,7 +137,7 @@ function setting(gauge: Gauge): Setter {
   return (labels, value) => gauge.set(labels, value);
 }
 
-/** Adds the growth of a sum. A sum that shrinks (its catalog was lost) begins anew; the counter stays where it is. */
+/** Adds the growth of a sum. A sum that shrinks (its catalog was lost) starts over; the counter stays where it is. */
 function following(counter: Counter): Setter {
   const seen = new Map<string, number>();
   return (labels, value) => {

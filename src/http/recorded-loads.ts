@@ -14,7 +14,7 @@ export type RecordedServices = Pick<Services, 'catalog' | 'settings' | 'tiers' |
 
 /** The counted time, and the time of replayed loads, ms. */
 const [countedMs, replayedMs] = [30 * dayMs, 365 * dayMs];
-/** Age at which a curve is made anew, ms; it also is when limit or policy have changed. */
+/** Age at which a curve is made again, ms; it also is when limit or policy have changed. */
 const keptMs = 10 * 60_000;
 /** Sizes as multiples of the limit. */
 const parts = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];

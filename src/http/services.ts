@@ -77,7 +77,7 @@ interface ListedSource extends KnownFile {
 
 interface LocatedFile extends Omit<SourceFile, 'fingerprint'> {
   medium: Medium;
-  /** True when it lies on a remote only. */
+  /** True when it is on a remote only. */
   isRemote?: boolean;
 }
 

@@ -60,7 +60,7 @@ function noLog(path: string): never {
   });
 }
 
-/** Reads new text from `end` on; a log that is shorter than before has begun anew. */
+/** Reads new text from `end` on; a log that is shorter than before has started over. */
 async function followFrom(
   path: string,
   end: number,

@@ -7,7 +7,7 @@ import { type SavedSlot, SavedSlots } from './saved-slots.ts';
 // Loaded together, on demand.
 export { LlamaServer, SavedSlots };
 
-/** Minimum share of the restored tokens that counts as reused; a server computes the last ones anew. */
+/** Minimum share of the restored tokens that counts as reused; a server computes the last ones again. */
 const leastShare = 0.9;
 
 export interface Saved {

@@ -37,7 +37,7 @@ let trouble = '';
 const app = {
   live: new Live((isLive, error) => (isLive ? found() : lose(error))),
   query: new URLSearchParams(),
-  /** Shows the page anew, at once. */
+  /** Shows the page again, at once. */
   refresh: () => void pulse(),
   /** Puts the choices of a page into the address, where they outlive the visit. */
   remember(query) {

@@ -126,7 +126,7 @@ function choices(title, { onChange, signal }) {
       for (const box of list.querySelectorAll('input')) box.checked = chosen.includes(box.value);
       showCount();
     },
-    /** Made anew only when the choices differ: a tick keeps the keyboard focus. */
+    /** Made again only when the choices differ: a tick keeps the keyboard focus. */
     show(items) {
       const text = JSON.stringify(items);
       if (text === shown || (whole.open && list.childElementCount === items.length)) return;

@@ -2,7 +2,7 @@ import { element } from '../../../comfyui/web/elements.js';
 
 /** Tables whose rows are kept from look to look. */
 
-/** A row is made anew when its content differs; the keyboard focus stays on its button. */
+/** A row is made again when its content differs; the keyboard focus stays on its button. */
 export function rowsBy(keyOf, make) {
   return {
     keyOf,

@@ -111,7 +111,7 @@ export function windowedTable({ head, load, keyOf, make, update, onTrouble }) {
   new ResizeObserver(draw).observe(view);
   return {
     element: view,
-    /** After a change: visible rows are requested anew, and stay where they are. */
+    /** After a change: visible rows are requested again, and stay where they are. */
     refresh: () => fetchSeen(true),
     /** Other files: from the top. */
     restart() {
