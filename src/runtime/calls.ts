@@ -21,7 +21,7 @@ type ArgumentsOf<F> = F extends (...args: infer Args) => unknown ? Args : never;
 type Called<F> = F extends (...args: infer Args) => infer Result ? (...args: Args) => Promise<Awaited<Result>> : never;
 
 interface Message {
-  /** `q` is a question, `s` an answer. */
+  /** `q` is a request, `s` an answer. */
   t: 'q' | 's';
   /** The error of a call that failed. */
   e?: unknown;

@@ -1,6 +1,6 @@
 /** Time comes from outside, so that tests can control it. */
 export interface Clock {
-  /** Wall clock, ms since the epoch: for people only, never for ordering. */
+  /** Wall clock, ms since the epoch: for display only, never for ordering. */
   now(): number;
   /** Monotonic ms: for deadlines, leases and speeds. */
   monotonic(): number;

@@ -3,9 +3,9 @@ import { utimes } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 
 /**
- * Copies a file that a user made to a new name, with its mtime in whole µs, all that Node can set, and flushes it. Node's own
- * call for it reports success for a source that cannot be read whole.
- * @throws what the file system says; EEXIST when there is something of that name
+ * Copies a user's file to a new name, with its mtime in whole µs, the precision of Node, and flushes it. Node's own call for it
+ * reports success for a source that cannot be read whole.
+ * @throws the file system's error; EEXIST when the name exists
  */
 export async function copyToNew(path: string, to: string, mtimeNs: string): Promise<void> {
   await pipeline(createReadStream(path), createWriteStream(to, { flags: 'wx', mode: 0o644, flush: true }));

@@ -7,8 +7,8 @@ import type { Log } from './log.ts';
 const folderName = 'elsewhere';
 
 /**
- * Notes in the user's usual state directory that a daemon has its state in another one, so that commands find it from any place.
- * @returns removes the note
+ * Notes in the user's usual state directory that a daemon has its state in another one, so that commands find it from any directory.
+ * @returns a function that removes the note
  */
 export function noteElsewhere(stateDir: string, usual: string, log: Log): () => void {
   if (stateDir === usual) return () => {};
@@ -22,7 +22,7 @@ export function noteElsewhere(stateDir: string, usual: string, log: Log): () => 
   return () => rmSync(note, { force: true });
 }
 
-/** Other state directories of daemons that run, or ran when they were last heard of. */
+/** Other state directories of running daemons, as last noted. */
 export function statesElsewhere(usual: string): string[] {
   const folder = join(usual, folderName);
   try {

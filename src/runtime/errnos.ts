@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 export type ErrnoMeaning =
   /** No such file or directory. */
   | 'missing'
-  /** The volume or the server behind it does not answer: nothing is known of the file. */
+  /** The volume or the server behind it does not answer: the state of the file is unknown. */
   | 'away'
   | 'denied'
   /** A read or write failed: for a file a bad sector, for a whole share as likely an outage. */
@@ -12,9 +12,9 @@ export type ErrnoMeaning =
   /** The disk is full, or this user's quota. */
   | 'full'
   | 'read-only'
-  /** Another program holds it, for the time being. */
+  /** Another program holds it at present. */
   | 'in-use'
-  /** No file can have that name there. */
+  /** The file system does not allow that name. */
   | 'bad-name'
   /** This file system cannot do that, or not with this file. */
   | 'unsupported';
@@ -59,7 +59,7 @@ const byNumber = new Map([
     : []),
 ]);
 
-/** The name of a system error (`ENOENT`, `ESTALE`, …), or Node's code of any other; undefined where there is none. */
+/** The name of a system error (`ENOENT`, `ESTALE`, …), or Node's code of any other; undefined without one. */
 export function errnoOf(thrown: unknown): string | undefined {
   if (!(thrown instanceof Error)) return undefined;
   const { code, errno } = thrown as NodeJS.ErrnoException;

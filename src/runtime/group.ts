@@ -7,8 +7,8 @@ import { CacheError, sentenceOf } from '../core/errors.ts';
 const setting = 'AUTOCACHE_GROUP';
 
 /**
- * The number of a group that is given by its name or its number.
- * @throws CacheError BAD_CONFIG when there is no such group, or the system has none
+ * The number of a group given by its name or its number.
+ * @throws CacheError BAD_CONFIG when the group does not exist, or the system has no groups
  */
 export function groupId(given: string): number {
   if (process.geteuid === undefined) throw bad('groups of users are not known on this system');
@@ -23,7 +23,7 @@ export function groupId(given: string): number {
 }
 
 /**
- * Opens a directory to a group: its members may read what is in it, and what is made in it belongs to the group.
+ * Opens a directory to a group: its members may read its contents, and new files in it belong to the group.
  * @throws CacheError BAD_CONFIG when this user is not in the group
  */
 export function shareWithGroup(dir: string, group: number): void {
@@ -39,7 +39,7 @@ function shareAs(path: string, group: number, mode: number): void {
   }
 }
 
-/** The same for all directories in it: those that were made before it was shared are closed to the group. */
+/** The same for all directories in it, because those made before it was shared are closed to the group. */
 export async function shareBelow(dir: string, group: number): Promise<void> {
   if (!existsSync(dir)) return;
   shareWithGroup(dir, group);
@@ -48,7 +48,7 @@ export async function shareBelow(dir: string, group: number): Promise<void> {
   }
 }
 
-/** Opens a file of this user to a group, if there is one. @throws as `shareWithGroup` */
+/** Opens a file of this user, if it exists, to a group. @throws as `shareWithGroup` */
 export function shareFile(file: string, group: number): void {
   if (existsSync(file)) shareAs(file, group, 0o640);
 }

@@ -1,12 +1,12 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** What may gather beside what is alive before it is collected, percent. */
+/** Garbage relative to live memory at which the heap is collected, percent. */
 const garbagePercent = 25;
 
 /**
- * Keeps the old generation of the heap near what is alive, from here on. V8 bounds it by what outlived its last full collection, and
- * begins without a bound: until a first one is due, tens of MiB of garbage stay. Takes the time of a full collection.
+ * Keeps the old generation of the heap near the size of live objects from here on. V8 limits it by the survivors of its last full
+ * collection, and begins without a limit: until the first one, tens of MiB of garbage stay. Takes the time of a full collection.
  */
 export function boundOldGeneration(): void {
   setFlagsFromString(`--heap-growing-percent=${garbagePercent}`);

@@ -1,4 +1,4 @@
-/** Work under way, by key: concurrent callers with the same key share one run and its outcome. */
+/** Work in flight, by key: concurrent callers with the same key share one run and its outcome. */
 export class InFlight<Key, Result> {
   #running = new Map<Key, Promise<Result>>();
 
@@ -10,7 +10,7 @@ export class InFlight<Key, Result> {
     return begun;
   }
 
-  /** The work under way for this key. */
+  /** The work in flight for this key. */
   get(key: Key): Promise<Result> | undefined {
     return this.#running.get(key);
   }

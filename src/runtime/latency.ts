@@ -2,7 +2,7 @@ import type { Percentiles } from '../api/stats.ts';
 
 const kept = 4096;
 
-/** How long answers took: percentiles of the last ones, count and sum of all. Bounded memory. Times in ms. */
+/** Durations of answers: percentiles of the last ones, count and sum of all. Bounded memory. Times in ms. */
 export class Latency {
   readonly #values = new Float64Array(kept);
   #count = 0;

@@ -6,12 +6,12 @@ import { isZombie } from './processes.ts';
 export const lockName = 'autocached.lock';
 const pidName = 'autocached.pid';
 
-/** Notes who holds the lock of a directory, where the system does not tell it. */
+/** Notes this process as the holder of a directory's lock, if the system does not report holders. */
 export function noteHolder(dir: string): void {
   if (process.platform !== 'linux') writeFileSync(join(dir, pidName), `${process.pid}\n`);
 }
 
-/** The process that holds the lock of a directory; null when none does, as far as can be told. */
+/** The process that holds the lock of a directory; null = none known. */
 export function lockHolder(dir: string): number | null {
   try {
     const pids = process.platform === 'linux' ? lockersOf(join(dir, lockName)) : [notedIn(dir)];
@@ -39,8 +39,8 @@ function kernelLocks(): { pid: string; inode: string }[] {
 }
 
 /**
- * A process of this machine that holds a lock by one of these files, which were removed while it had them open. Null when there is
- * none, and where the system does not tell (Windows removes no open file).
+ * A process of this machine that holds a lock on one of these files, which were removed while it had them open. Null when there is
+ * none, and on systems that do not report it (Windows removes no open file).
  */
 export function holderOfRemoved(files: readonly string[]): number | null {
   if (process.platform !== 'linux') return null;
@@ -58,7 +58,7 @@ function lockers(): Iterable<string> {
   }
 }
 
-/** Those of other users' processes are not shown. */
+/** The open files of a process; none for those of other users. */
 function openFiles(pid: string): string[] {
   try {
     return readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`));
@@ -83,7 +83,7 @@ function notedIn(dir: string): number {
   return Number(readFileSync(join(dir, pidName), 'utf8'));
 }
 
-/** Also of another user. 0 stands for a process that is not of this machine. */
+/** Whether a process, also of another user, runs. 0 means a process on another machine. */
 export function isAlive(pid: number): boolean {
   if (pid === 0) return false;
   try {

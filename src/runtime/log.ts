@@ -15,7 +15,7 @@ export const daemonLogName = 'daemon.log';
 
 const names: Record<number, string> = { 10: 'trace', 20: 'debug', 30: 'info', 40: 'WARN', 50: 'ERROR', 60: 'FATAL' };
 
-/** `pretty` prints one line a message for people; `json` one object a line for programs. */
+/** `pretty` prints one readable line per message; `json` one object per line for programs. */
 export interface LogOptions {
   level: LogLevel;
   form: LogForm;
@@ -34,7 +34,7 @@ export function createLog(options: LogOptions, out: NodeJS.WritableStream = proc
 
 const heard = new WeakSet<NodeJS.WritableStream>();
 
-/** A log that cannot be written, as on a full disk, must not end the daemon. */
+/** Ignores errors of the log: an unwritable log, as on a full disk, must not end the daemon. */
 function hearErrors(out: NodeJS.WritableStream): void {
   if (heard.has(out)) return;
   heard.add(out);
@@ -55,7 +55,7 @@ export function isOpenAs(file: string, fd: number): boolean {
     const open = fstatSync(fd, { bigint: true });
     return there.ino === open.ino && there.dev === open.dev;
   } catch (error) {
-    // Windows starts some processes with an output that they may write to and not ask about.
+    // Windows starts some processes with an output that they may write to but not stat.
     if (errnoOf(error) === 'EBADF') return false;
     throw error;
   }

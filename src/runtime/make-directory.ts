@@ -4,7 +4,7 @@ import { CacheError, sentenceOf } from '../core/errors.ts';
 import { errnoOf } from './errnos.ts';
 
 /**
- * Creates a directory named by a setting, with its missing parents. Node's own recursive `mkdir` never returns where a file system
+ * Creates a directory named by a setting, with its missing parents. Node's own recursive `mkdir` never returns if a file system
  * has a directory but reports new names in it as missing (`/proc`).
  * @param setting the key that names it, for the message
  * @throws CacheError BAD_CONFIG

@@ -31,7 +31,7 @@ export function isNonce(text: string): boolean {
   return noncePattern.test(text);
 }
 
-/** By which the daemon shows, before a client has said anything but its nonce, that it knows the token. */
+/** The daemon's proof that it knows the token, given when the client has sent only its nonce. */
 export function daemonProof(exchange: Exchange): string {
   return mac(keyOf(exchange.token), ['daemon', exchange.host, exchange.clientNonce, exchange.daemonNonce]);
 }
@@ -41,7 +41,7 @@ export function digestOf(body: string): string {
   return hash('sha256', body);
 }
 
-/** Takes equally long wherever the difference is. */
+/** Compares in constant time. */
 export function isSame(given: string, expected: string): boolean {
   const [a, b] = [Buffer.from(given), Buffer.from(expected)];
   return a.length === b.length && timingSafeEqual(a, b);
@@ -68,7 +68,7 @@ export class ProvenSession {
     return mac(this.#key, ['request', String(number), method, url, bodyDigest]);
   }
 
-  /** Of a whole answer, or of the head of one that streams. */
+  /** The proof of a whole answer, or of the head of a stream. */
   answerProof(number: number, status: number, body: string | { stream: true }): string {
     const [kind, text] = typeof body === 'string' ? ['whole', body] : ['stream', ''];
     return mac(this.#key, ['answer', String(number), String(status), kind, text]);
@@ -80,7 +80,7 @@ function mac(key: KeyObject, words: readonly string[]): string {
   return createHmac('sha256', key).update(words.join('\n')).digest('hex');
 }
 
-/** Made once: to make it of bytes for each MAC takes six times as long as the MAC. */
+/** The key object, made once: making it from bytes for each MAC takes six times as long as the MAC. */
 function keyOf(secret: string | Buffer): KeyObject {
   return createSecretKey(typeof secret === 'string' ? Buffer.from(secret) : secret);
 }

@@ -1,6 +1,6 @@
-/** No name is longer; of a longer word only the beginning is compared. */
+/** Maximum number of compared characters of a word; no name is longer. */
 const longestWord = 255;
-/** Most steps of one search, about 20 ms: a suggestion is worth no more. */
+/** Maximum number of steps of one search, about 20 ms. */
 const mostSteps = 2_000_000;
 /** Characters are counted by the last bits of their codes. */
 const counters = 128;
@@ -10,7 +10,7 @@ interface Candidate {
   index: number;
   /** The length of the longer word. */
   longer: number;
-  /** At least this part of its letters differs. */
+  /** Minimum share of its letters that differ. */
   least: number;
 }
 
@@ -54,7 +54,7 @@ export function nearestWithin(word: string, known: readonly string[], most: numb
   return best?.word ?? null;
 }
 
-/** Those that may be near enough by their letters, whatever the order of these: the likeliest first. */
+/** The words that may be near enough by their letters in any order, the likeliest first. */
 function candidatesFor(wanted: string, known: readonly string[], most: number): Candidate[] {
   const letters = new Int32Array(counters);
   for (let at = 0; at < wanted.length; at += 1) count(letters, wanted, at, 1);
@@ -68,7 +68,7 @@ function candidatesFor(wanted: string, known: readonly string[], most: number): 
   return candidates.sort((a, b) => a.least - b.least);
 }
 
-/** Letters that one of two words has more than the other: fewer edits do not do. */
+/** Number of letters that one of two words has more than the other: a lower bound of the edits. */
 function lettersApart(letters: Int32Array, word: string): number {
   const left = letters.slice();
   for (let at = 0; at < word.length; at += 1) count(left, word, at, -1);
@@ -85,7 +85,7 @@ function count(letters: Int32Array, word: string, at: number, by: 1 | -1): void 
   letters[index] = (letters[index] ?? 0) + by;
 }
 
-/** More edits than there can be. */
+/** More than the possible number of edits. */
 const far = 4 * longestWord;
 
 /**

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** Work may keep the event loop for at most this time before a lookup would notice, ms. */
+/** Maximum time for which work may block the event loop, ms: a lookup would notice more. */
 const workMs = 5;
 
-/** The items that fit; with pauses, for there may be many and a look at each may take its time. */
+/** The items that fit; with pauses, because there may be many and each check may take time. */
 export async function filterInTurns<T>(items: Iterable<T>, fits: (item: T) => boolean): Promise<T[]> {
   const pauses = new Pauses();
   const found: T[] = [];
@@ -14,13 +14,13 @@ export async function filterInTurns<T>(items: Iterable<T>, fits: (item: T) => bo
   return found;
 }
 
-/** What `map` makes of each, begun with pauses: there may be thousands, and each takes some time on the daemon's own thread. */
+/** The results of `map`, begun with pauses, because there may be thousands and each takes time on the daemon's own thread. */
 export async function mapInTurns<T, R>(items: readonly T[], map: (item: T) => Promise<R>): Promise<R[]> {
   const pauses = new Pauses();
   const begun: Promise<R>[] = [];
   for (const item of items) {
     const one = map(item);
-    // One that fails while others are begun is told at the end.
+    // A failure while others are begun is reported at the end.
     one.catch(() => {});
     begun.push(one);
     await pauses.take();

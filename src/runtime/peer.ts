@@ -6,7 +6,7 @@ import { type Calls, callsOver, type Port } from './calls.ts';
 /** A module that runs beside this one, in a separate thread or process. */
 export interface Peer<Remote extends object> extends Pick<Calls<Remote>, 'call' | 'tell'> {
   /**
-   * Ends the module without waiting: a process that hangs on a dead mount may outlive this by hours. Calls under way fail with
+   * Ends the module without waiting: a process that hangs on a dead mount may outlive this by hours. Calls in flight fail with
    * `error`; afterwards only `onExit` is called.
    */
   kill(error: CacheError): void;
@@ -102,7 +102,7 @@ function startThread(module: URL, { onExit, youngGenerationMb, unref }: StartOpt
   };
 }
 
-/** With the little that V8 begins with, its heap is collected as a whole several times while the modules load, MiB. */
+/** Initial size of the heap, MiB: with V8's default it is fully collected several times while the modules load. */
 const startGenerationMb = 64;
 
 function startProcess(module: URL, { onExit, env, youngGenerationMb, unref }: StartOptions): PeerPort {

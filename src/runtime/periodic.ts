@@ -1,7 +1,7 @@
 export interface PeriodicOptions {
   /** Pause between the end of a round and the next one, ms; a function is called after every round. */
   everyMs: number | (() => number);
-  /** A round failed; the next one still comes. Not called after the end. */
+  /** Called when a round failed; the next one still follows. Not called after the end. */
   onError(error: unknown): void;
 }
 
@@ -11,7 +11,7 @@ export class Periodic implements AsyncDisposable {
   readonly #options: PeriodicOptions;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | null = null;
-  /** Another round is requested. */
+  /** Whether another round is requested. */
   #again = false;
   #ended = false;
 
@@ -33,7 +33,7 @@ export class Periodic implements AsyncDisposable {
     return this.#running;
   }
 
-  /** Begins the rounds with a pause. A pause under way begins anew, with the present `everyMs`. */
+  /** Begins the rounds with a pause. A running pause restarts, with the present `everyMs`. */
   later(): void {
     if (this.#ended || this.#running) return;
     const { everyMs } = this.#options;
@@ -41,7 +41,7 @@ export class Periodic implements AsyncDisposable {
     this.#timer = setTimeout(() => void this.now(), typeof everyMs === 'number' ? everyMs : everyMs()).unref();
   }
 
-  /** Restarts a pause under way; without one, does nothing. */
+  /** Restarts a running pause; without one, does nothing. */
   rearm(): void {
     if (this.#timer) this.later();
   }

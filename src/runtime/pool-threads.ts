@@ -20,7 +20,7 @@ function isOfPool(thread: string): boolean {
   try {
     return readFileSync(`${tasks}/${thread}/comm`, 'utf8').trim() === 'libuv-worker';
   } catch {
-    // It has ended meanwhile.
+    // The thread has ended meanwhile.
     return false;
   }
 }

@@ -14,12 +14,12 @@ import {
 } from 'node:fs';
 import { CacheError } from '../core/errors.ts';
 
-/** What only this user may know or say: the token, the daemon's address, its directories. */
+/** Maximum size of a private file, bytes: the token, the daemon's address, its directories. */
 const largest = 64 * 1024;
 
 /**
- * Puts `text` in the place of `file`, readable by this user only unless `mode` says otherwise. It is first written under an
- * unguessable name, where no link can have been planted.
+ * Replaces `file` by `text`, readable by this user only unless `mode` allows more. It is first written under an unguessable name,
+ * where no link can have been planted.
  */
 export function writePrivately(file: string, text: string | Buffer, mode = 0o600): void {
   const next = `${file}.${randomUUID()}.new`;
@@ -53,7 +53,7 @@ export function readPrivately(file: string, rule: keyof typeof rules, group: num
 
 /** The bytes of such a file; as `readPrivately`. */
 export function readPrivateBytes(file: string, rule: keyof typeof rules, group: number | null = null): Buffer {
-  // Opening a pipe or a device must not wait. A secret that a container is given may be a link.
+  // Opening a pipe or a device must not wait. The secret of a container may be a link.
   const follow = rule === 'any' ? 0 : (constants.O_NOFOLLOW ?? 0);
   const fd = openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | follow);
   try {
@@ -89,7 +89,7 @@ export function closeDirectory(dir: string, to: keyof typeof closedTo, key: stri
   try {
     chmodSync(dir, mode & 0o7777 & ~closedTo[to]);
   } catch {
-    // A file system without modes shows what its mount says: that is looked at now.
+    // A file system without modes shows the mode of its mount, which is checked next.
   }
   if ((statSync(dir).mode & closedTo.writers) === 0) return;
   throw new CacheError('BAD_CONFIG', `${key}: others may write to ${dir}`, {
@@ -98,8 +98,8 @@ export function closeDirectory(dir: string, to: keyof typeof closedTo, key: stri
 }
 
 /**
- * Why a file may say what this user never said; null without a reason. A file that its own group can write to is common where each
- * user has a group of their own.
+ * Why a file may have contents of other users; null without a reason. A file that its own group can write to is common on systems
+ * where each user has a private group.
  */
 export function writtenByOthers(file: string): string | null {
   const stat = statSync(file);
@@ -109,7 +109,7 @@ export function writtenByOthers(file: string): string | null {
 /**
  * Why this user cannot trust files stored there; null without a reason.
  * @param forbidden bits of the mode that must not be set
- * @param group this user relies on what somebody shares with this group, if its members can only read it and others cannot even that
+ * @param group files shared with this group are trusted, if its members can only read them and others cannot even that
  */
 export function troubleWith(
   { uid, gid, mode }: Pick<Stats, 'uid' | 'mode'> & { gid?: number },

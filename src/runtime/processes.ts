@@ -1,22 +1,21 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 
 /**
- * A process in a way that no other one has ever: its kernel's boot id, its numbering of processes (a container has one of its own),
- * and when it started, as `boot/namespace/start`. Where the system does not tell (it is not Linux) programs make up one of that
- * form.
+ * The unique name of a process: its kernel's boot id, its pid namespace (a container has its own), and its start, as
+ * `boot/namespace/start`. On systems other than Linux programs generate a name of that form.
  */
 export const processForm = /^[\w-]{1,64}\/[\w-]{1,64}\/[\w-]{1,64}$/;
 
-/** The first two of a process that is seen from here; null where the system does not tell. */
+/** The first two parts for visible processes; null when the system does not report them. */
 const here = readHere();
 
-/** The process that has this pid here now; null where that cannot be told, and for one that has ended. */
+/** The process that has this pid here now; null when unknown, and for one that has ended. */
 export function processAt(pid: number): string | null {
   const start = here === null ? null : startOf(pid);
   return start === null ? null : `${here}/${start}`;
 }
 
-/** No pid is given to another process this soon, ms. */
+/** Minimum time until a pid is reused, ms. */
 const recentMs = 1000;
 const recent = new Map<number, { process: string | null; until: number }>();
 const mostRecent = 256;
@@ -32,7 +31,7 @@ export function recentProcessAt(pid: number): string | null {
   return process;
 }
 
-/** Whether this program can tell itself when that process ends: it runs under this kernel, and its pid means the same here. */
+/** Whether this program can detect the end of that process: it runs under this kernel and in this pid namespace. */
 export function isSeenFromHere(process: string): boolean {
   return here !== null && process.startsWith(`${here}/`);
 }
@@ -56,17 +55,17 @@ function isEnded(fields: string[] | null): boolean {
   return fields?.[0] === 'Z' || fields?.[0] === 'X';
 }
 
-/** In ticks since the boot; null for a process that is not there, or has ended. */
+/** Start of a process in ticks since the boot; null when it does not exist or has ended. */
 function startOf(pid: number): string | null {
   const fields = statOf(pid);
   return isEnded(fields) ? null : (fields?.[19] ?? null);
 }
 
-/** The fields behind the name of the program; null where there are none to be read. */
+/** The fields after the name of the program; null when they cannot be read. */
 function statOf(pid: number): string[] | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name stands in parentheses and may contain some itself (proc(5)).
+    // The name is in parentheses and may contain some itself (proc(5)).
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
     return null;

@@ -1,6 +1,6 @@
 import { lstatSync, renameSync } from 'node:fs';
 
-/** Puts what is at `path` out of the way, under a name that says why. @returns that name */
+/** Renames the file at `path` to a name that says why. @returns that name */
 export function setAside(path: string): string {
   let number = 1;
   while (isThere(`${path}.damaged-${number}`)) number += 1;
@@ -9,8 +9,7 @@ export function setAside(path: string): string {
 }
 
 /**
- * What is at `path` when it is neither absent nor of that kind (a pipe in the place of a file, a file in that of a folder) is set
- * aside.
+ * Sets the file at `path` aside if it is neither absent nor of that kind (a pipe instead of a file, a file instead of a folder).
  */
 export function setAsideUnless(path: string, kind: 'file' | 'folder'): string | null {
   const found = lstatSync(path, { throwIfNoEntry: false });

@@ -1,8 +1,8 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 
-/** Past the page cache, positions, lengths and addresses are multiples of this, bytes: the largest sector in use. */
+/** Alignment of positions, lengths and addresses past the page cache, bytes: the largest sector in use. */
 export const pageBytes = 4096;
-/** Smaller files do no harm in the page cache, bytes. */
+/** Minimum size of a file that bypasses the page cache, bytes. */
 export const leastUncached = 16 * 1024 * 1024;
 
 /** Memory for reads and writes past the page cache: a resizable buffer begins at a page of memory. */
@@ -11,8 +11,8 @@ export function pageAligned(bytes: number): Uint8Array {
 }
 
 /**
- * Opens a file for reading past the page cache, into `pageAligned` memory. Null where the system or the file system cannot do that,
- * which only the first read may show. Other errors appear again when the file is opened normally.
+ * Opens a file for reading past the page cache, into `pageAligned` memory. Null when the system or the file system does not support
+ * that, which only the first read may show. Other errors appear again when the file is opened normally.
  */
 export function openUncached(path: string): number | null {
   const fd = openDirect(path, constants.O_RDONLY);

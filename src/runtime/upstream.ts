@@ -6,28 +6,28 @@ import { CacheError } from '../core/errors.ts';
 import { errnoOf } from './errnos.ts';
 import { nodeHttp } from './node-http.ts';
 
-/** A server of this machine accepts at once, one far away within a second. */
+/** Timeout of a connection, ms: a local server accepts at once, a distant one within a second. */
 const connectMs = 10_000;
 
-/** A request as it goes to the server. */
+/** A request to the server. */
 export interface Outgoing {
   method: string;
-  /** Below the base address, with its query. */
+  /** Path below the base address, with its query. */
   path: string;
   headers: OutgoingHttpHeaders;
   body: string | Readable | null;
-  /** Its client is gone. */
+  /** Aborted when its client is gone. */
   signal: AbortSignal;
 }
 
 export interface UpstreamOptions {
   /** Its base address, ending with `/`. */
   url: string;
-  /** Longest time without a byte, ms; null = without end. */
+  /** Maximum time without a byte, ms; null = no limit. */
   silenceMs: number | null;
-  /** In errors: `the server`. */
+  /** Name of the server in errors, such as `the server`. */
   called: string;
-  /** What to do when it is away, and when it is silent. */
+  /** Hints for errors when it is away, and when it is silent. */
   hints: { away: string; silent: string };
 }
 
@@ -56,14 +56,14 @@ export class Upstream implements Disposable {
       return await this.#attempt(address, outgoing, this.#agent);
     } catch (error) {
       if (!(error instanceof Reused) || outgoing.body instanceof Readable) throw this.#told(error);
-      // The server has closed an idle connection at the moment it was used again.
+      // The server has closed an idle connection just when it was reused.
       return await this.#attempt(address, outgoing, false).catch((again: unknown) => {
         throw this.#told(again);
       });
     }
   }
 
-  /** What has gone wrong with the server, in words. */
+  /** The error for a failure of the server. */
   #told(error: unknown): CacheError {
     if (error instanceof CacheError) return error;
     const cause = error instanceof Reused ? error.cause : error;
@@ -73,7 +73,7 @@ export class Upstream implements Disposable {
     );
   }
 
-  /** For an answer that ended before it was whole. */
+  /** The error for an incomplete answer. */
   brokenOff(error: unknown): CacheError {
     return error instanceof CacheError ? error : this.#away('broke off in the middle of its answer', error);
   }
@@ -128,5 +128,5 @@ export class Upstream implements Disposable {
   }
 }
 
-/** A kept connection was closed before anything came back. */
+/** A reused connection was closed before any answer. */
 class Reused extends Error {}

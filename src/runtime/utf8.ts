@@ -1,12 +1,12 @@
 import { CacheError } from '../core/errors.ts';
 
-/** UTF-16 without a byte order mark: of plain words every second byte is NUL. */
+/** UTF-16 without a byte order mark: in plain words every second byte is NUL. */
 const utf16 = /^(?:[^\0]\0){2}|^(?:\0[^\0]){2}/;
 
 /**
  * The text of a hand-written file, without a byte order mark.
- * @throws CacheError BAD_CONFIG for UTF-16 (written by Windows PowerShell 5), Latin-1 and the like, in which no word would be found,
- * and for a file with NUL bytes, as a power cut leaves them
+ * @throws CacheError BAD_CONFIG for UTF-16 (written by Windows PowerShell 5), Latin-1 and the like, which would be unreadable, and for a
+ * file with NUL bytes, which a power cut can leave
  */
 export function decodeUtf8(bytes: Uint8Array, file: string): string {
   const text = decoded(bytes);

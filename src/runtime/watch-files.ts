@@ -1,21 +1,20 @@
 import { stat } from 'node:fs/promises';
 import { Periodic } from './periodic.ts';
 
-/** Pause between two looks, ms. A change is told when two find the same: editors save in several writes. */
+/** Interval between two checks, ms. A change is reported when two agree, because editors save in several writes. */
 const lookMs = 500;
 
 export interface WatchFilesOptions {
   /** Called once at first (one may have changed before), and when one has appeared, changed or gone. */
   onChange(): void;
-  /** `onChange` has failed. */
+  /** Called when `onChange` has failed. */
   onError(error: unknown): void;
 }
 
 /**
- * Looks at single files again and again, including absent ones, ones in a missing directory, and ones that an editor replaces by
- * rename. A watch of their directories would be told of all that happens there: of each write to the catalog; and chokidar, told to look
- * itself, misses a file that goes again at once. Only for local disks: it calls the file system in this process, and would hang with a
- * mount.
+ * Polls single files, including absent ones, ones in a missing directory, and ones that an editor replaces by rename. A watch of their
+ * directories would report every event there, such as each write to the catalog; and chokidar's polling misses a file that disappears
+ * again at once. Only for local disks: it calls the file system in this process, and would hang with a mount.
  * @returns a function that ends this
  */
 export function watchFiles(paths: readonly string[], { onChange, onError }: WatchFilesOptions): () => Promise<void> {

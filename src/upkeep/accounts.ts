@@ -22,15 +22,15 @@ export interface AccountsDeps {
   tiers: Tiers<PosixTier>;
   events: Events;
   log: Log;
-  /** Whether a program was given the path of this copy, before this start too. */
+  /** Whether a program was given the path of this copy, also before this start. */
   wasGiven?(path: string): boolean;
   /** Pauses in the work, in which lookups are answered. */
   pauses?(signal: AbortSignal): Pick<Pauses, 'isDue' | 'take'>;
 }
 
-/** Pause before a new attempt after a failure, ms. */
+/** Retry interval after a failure, ms. */
 const againMs = 60_000;
-/** A disk that stays full is told again after so long, ms. */
+/** Interval between two reports of a disk that stays full, ms. */
 const quietMs = 10 * 60_000;
 
 /**
@@ -46,7 +46,7 @@ export class Accounts implements AsyncDisposable {
   #orphans: readonly Orphan[] = [];
   #seen = 0;
   #complete = false;
-  /** On the monotonic clock: until then a full disk is not told again. */
+  /** End of the time without further reports of a full disk, monotonic ms. */
   #quietUntil = Number.NEGATIVE_INFINITY;
   readonly #ready = Promise.withResolvers<void>();
   readonly #unsubscribe: () => void;
@@ -57,14 +57,14 @@ export class Accounts implements AsyncDisposable {
     this.#unsubscribe = deps.events.subscribe((name) => name === 'job-done' && this.#lookAgain());
   }
 
-  /** Files in the cache directory that no row accounts for, as they were found last. */
+  /** The last found files in the cache directory that no row accounts for. */
   get orphans(): readonly Orphan[] {
     return this.#orphans;
   }
 
   /**
-   * Looks for them anew, and removes those that copies left behind, unless a program has them open.
-   * @param remove false only looks @returns what was, or would be, removed, and what stays
+   * Searches for orphans, and removes those that are leftovers of copies, unless a program has them open.
+   * @param remove false = only search @returns the removed ones, or those that would be, and the others
    */
   async dropOrphans({ remove }: { remove: boolean }): Promise<{ gone: Orphan[]; left: Orphan[] }> {
     await this.#findOrphans();
@@ -76,17 +76,17 @@ export class Accounts implements AsyncDisposable {
     return { gone, left };
   }
 
-  /** Whether this copy is still to be compared with its proof: nothing may be done with it until then. */
+  /** Whether this copy is still to be compared with its proof, and must not be used or removed until then. */
   isUnproven(copyPath: string): boolean {
     return this.#unproven.holds(copyPath);
   }
 
-  /** Resolves when it has been: what comes into service again need not be copied. */
+  /** Resolves after that comparison: a copy that returns to service need not be made again. */
   compared(copyPath: string): Promise<void> {
     return this.#unproven.compared(copyPath);
   }
 
-  /** Begins the search, or begins it anew; returns at once. */
+  /** Begins or restarts the search; returns at once. */
   begin(): void {
     this.#stop.abort();
     this.#stop = new AbortController();
@@ -101,7 +101,7 @@ export class Accounts implements AsyncDisposable {
   afterTrouble(error: unknown): void {
     const { clock, log } = this.#deps;
     if (error instanceof CacheError && error.code === 'NO_SPACE') {
-      // Every write says so, and their lines would fill the disk.
+      // Every write fails so, and their log lines would fill the disk.
       if (clock.monotonic() < this.#quietUntil) return;
       this.#quietUntil = clock.monotonic() + quietMs;
       log.error({ why: error.message }, 'uses and leases are not written until there is room');
@@ -111,7 +111,7 @@ export class Accounts implements AsyncDisposable {
     this.#rebuildAfter(error);
   }
 
-  /** If `error` means damage, sets the catalog aside and begins anew with an empty one. @returns false for other errors */
+  /** If `error` means damage, sets the catalog aside and begins with an empty one. @returns false for other errors */
   #rebuildAfter(error: unknown): boolean {
     const isReplaced = this.#deps.catalog.replaceIfDamaged(error);
     if (isReplaced) this.begin();
@@ -170,7 +170,7 @@ export class Accounts implements AsyncDisposable {
       this.#ready.resolve();
     } catch (err) {
       if (signal.aborted) return;
-      // Another program held the catalog locked: the search begins anew when it has let go.
+      // Another program held the lock of the catalog: the search restarts after its release.
       if (this.#deps.catalog.isBusy(err)) return this.begin();
       log.error({ err }, 'the cache directory could not be looked through; nothing is copied until it is');
       if (this.#rebuildAfter(err)) return;
@@ -182,12 +182,12 @@ export class Accounts implements AsyncDisposable {
     try {
       return readProof(tier, tier.placeOf(root, rel).manifestPath);
     } catch {
-      // A name that the tier cannot have.
+      // The tier does not allow such a name.
       return 'absent';
     }
   }
 
-  /** Those that lie in one directory, the cache directory first. */
+  /** The tiers inside the cache directory, that directory first. */
   get #inCacheDir(): PosixTier[] {
     const lasting = this.#deps.tiers.all().filter(({ name }) => !tierTraits[name].volatile);
     return lasting.filter((tier) => tier.state() !== 'away');
@@ -197,7 +197,7 @@ export class Accounts implements AsyncDisposable {
     this.#note(await findOrphans({ catalog: this.#deps.catalog, tiers: this.#inCacheDir, pauses }));
   }
 
-  /** A copy may have taken the place of one, and the user may have removed others. */
+  /** Searches for orphans again: copies may have replaced some, and the user may have removed others. */
   #lookAgain(): void {
     if (this.#orphans.length === 0) return;
     const unknown = new Set(this.#deps.catalog.copies.unknown(this.#orphans.map(({ path }) => path)));
@@ -229,7 +229,7 @@ export class Accounts implements AsyncDisposable {
   }
 }
 
-/** The copy as the catalog will have it. */
+/** The copy in the form of its future row. */
 function copyOf(tier: PosixTier, { proof, copyPath }: Proven): Copy {
   const { source, seal, hash, sha256 } = proof;
   return {

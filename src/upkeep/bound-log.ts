@@ -7,7 +7,7 @@ export interface BoundLogOptions {
   /** The log file of a process in the background. */
   file: string;
   log: Log;
-  /** Longer logs are rotated, bytes. */
+  /** Maximum size of a log before it is rotated, bytes. */
   most?: number;
   /** Pause between two checks, ms. */
   everyMs?: number;

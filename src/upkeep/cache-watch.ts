@@ -21,8 +21,8 @@ export interface CacheWatchDeps {
 const lookMs = { here: 10_000, away: 2_000 };
 
 /**
- * Holds the cache directory for this daemon, and checks whether its disk is there. While it is away nothing is written, deleted or
- * forgotten: the tiers see to that themselves. When it is back they are opened, and their files are accounted for anew.
+ * Holds the cache directory for this daemon, and checks whether its disk is present. While it is away nothing is written, deleted or
+ * forgotten, which the tiers ensure themselves. When it is back they are opened, and their files are accounted for again.
  */
 export class CacheWatch implements AsyncDisposable {
   readonly #deps: CacheWatchDeps;
@@ -42,7 +42,7 @@ export class CacheWatch implements AsyncDisposable {
     this.#looking = new Periodic(() => this.look(), { everyMs, onError });
   }
 
-  /** Begins to look, now and again for ever; returns at once. */
+  /** Starts periodic checks; returns at once. */
   start(): void {
     this.#looking.later();
   }
@@ -52,7 +52,7 @@ export class CacheWatch implements AsyncDisposable {
     const { tiers, onBack } = this.#deps;
     const [cache] = tiers;
     const state = cache.present();
-    // It may have gone and come back between two looks.
+    // It may have gone and come back between two checks.
     const isBack = state !== 'away' && cache.state() === 'away';
     if (state === this.#state && !isBack) return;
     if (state === 'here' && !this.#isLockedAnew()) return;
@@ -72,7 +72,7 @@ export class CacheWatch implements AsyncDisposable {
     this.#unlock = lockDirectory(tiers[0].dir, 'cache directory', onLost && { onLost });
   }
 
-  /** The earlier lock was on the disk that went. */
+  /** Takes the lock again, because the earlier one was on the disk that went. */
   #isLockedAnew(): boolean {
     this.#unlock?.();
     this.#unlock = null;

@@ -7,8 +7,8 @@ interface Deps {
 }
 
 /**
- * Has copies compared with sources that were touched (their rights, their links, a program that put their time back): what has the
- * same bytes comes into service again, and nothing is written. Returns the function that ends it.
+ * Has copies compared with sources that were touched (their rights, their links, a restored time): a copy with equal bytes returns to
+ * service, and nothing is written. @returns a function that ends this
  */
 export function compareTouched({ events, warmer }: Deps): () => void {
   return events.subscribe((name, event) => {

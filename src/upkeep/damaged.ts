@@ -18,8 +18,9 @@ interface Damaged {
 }
 
 /**
- * Takes a copy whose bytes are damaged out of service, with all that share its file or stand on it, and reports it. The file stays until space is
- * needed. @param chunks the numbers of the differing 8 MiB chunks, empty when unknown
+ * Takes a damaged copy out of service, with all that share its file or stand on it, and reports it. The file stays until space is
+ * needed.
+ * @param chunks the numbers of the differing 8 MiB chunks, empty when unknown
  * @returns the copy and those that went with it
  */
 export function retireDamaged(
@@ -27,7 +28,7 @@ export function retireDamaged(
   found: Damaged,
   { why, chunks }: { why: string; chunks: number[] },
 ): Damaged[] {
-  // Nothing is known of its bytes then.
+  // The state of its bytes is unknown then.
   if (tiers.get(found.copy.tier)?.state() === 'away') return [];
   const links = catalog.duplicates.linksOf(found.copy).flatMap((copy): Damaged[] => {
     const entry = copy.state === 'ready' ? catalog.entries.byId(copy.entryId) : undefined;

@@ -30,7 +30,7 @@ export async function emptyRam(
     const copies = manifests.map((path) => copyOf(tier, path));
     for (const [index, path] of copies.entries()) {
       if (spare(path)) continue;
-      // A program wrote to it: the file is its own.
+      // A program wrote to it: the file belongs to the user.
       const isUnfit = readProof(tier, manifests[index] ?? '') === 'unfit';
       const isWritten = isUnfit && (!isModelName(path) || (await isRewritten(tier, path)));
       if (isWritten) tier.dropManifest(path);
@@ -56,7 +56,7 @@ export function forgetRam(catalog: Catalog, spare: (copyPath: string) => boolean
 
 interface FormerRam {
   catalog: Catalog;
-  /** The directory of the RAM tier by now, null = there is none. */
+  /** The present directory of the RAM tier, null = none. */
   dir: string | null;
   /** Opens a directory as the RAM tier. */
   open(dir: string): PosixTier;

@@ -15,10 +15,10 @@ export interface EndedProgramsDeps {
   onTrouble(error: unknown): void;
 }
 
-/** Pause between two looks, ms. */
+/** Interval between two checks, ms. */
 const lookEveryMs = 15_000;
 
-/** Removes the links that took the places of copies, once the programs that were given those paths have ended. */
+/** Removes the links that replaced copies, once the programs that were given those paths have ended. */
 export class EndedPrograms implements AsyncDisposable {
   readonly #deps: EndedProgramsDeps;
   readonly #looking: Periodic;
@@ -28,7 +28,7 @@ export class EndedPrograms implements AsyncDisposable {
     this.#looking = new Periodic(() => this.look(), { everyMs: lookEveryMs, onError: deps.onTrouble });
   }
 
-  /** Looks now and again until it is disposed. */
+  /** Checks periodically until it is disposed. */
   start(): void {
     void this.#looking.now();
   }

@@ -3,13 +3,13 @@ import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, meaningOf } from '../runtime/errnos.ts';
 
-/** Files handed on at once, and read at once: a directory of a hundred thousand is never in memory as a whole. */
+/** Size of a batch, so that a directory of a hundred thousand files is never in memory as a whole. */
 const batchSize = 32;
 
 interface Which {
-  /** Whether a file counts, and whether a directory is looked into. */
+  /** Whether a file counts, and whether a directory is entered. */
   isMeant(entry: Dirent, directory: string): boolean;
-  /** Whether a directory that the disk does not let us read counts as empty. */
+  /** Whether an unreadable directory counts as empty. */
   skipsUnreadable?: boolean;
 }
 

@@ -8,7 +8,7 @@ import { tierDirOf } from '../tiers/mirror.ts';
 import { isPlaceIn, pruneEmptyParents } from '../tiers/posix-tier.ts';
 
 export interface MovedCache {
-  /** Where the cache directory was; nothing is there any more. */
+  /** The former path of the cache directory, which does not exist. */
   former: string;
   handedOut: {
     paths(): Iterable<string>;
@@ -18,7 +18,7 @@ export interface MovedCache {
   log: Log;
 }
 
-/** A cache directory that the user has moved takes paths away that running programs were given: links to the sources take their place. */
+/** Replaces paths of a moved cache directory that running programs were given by links to the sources. */
 export function keepOpenable({ former, handedOut, log }: MovedCache): void {
   for (const path of handedOut.paths()) {
     const source = handedOut.sourceOf(path);
@@ -41,6 +41,6 @@ export function dropLinkElsewhere(path: string, source: string): void {
   try {
     for (const dir of [join(former, 'files'), former]) rmdirSync(dir);
   } catch {
-    // Something else is in it.
+    // It holds other files.
   }
 }

@@ -10,7 +10,7 @@ import { tempName } from './removal.ts';
 export interface Orphan {
   path: string;
   bytes: number;
-  /** It lies among the copies and is read-only like them: a file that a program wrote beside a model is not ours. */
+  /** Whether it is among the copies and read-only like them; a file that a program wrote beside a model is not ours. */
   isCopy: boolean;
 }
 

@@ -22,19 +22,19 @@ export function proofsOf(tier: PosixTier): AsyncGenerator<string[]> {
   });
 }
 
-/** Where the copy of a proof lies. */
+/** The path of a proof's copy. */
 export function copyOf(tier: PosixTier, manifestPath: string): string {
   const ending = '.json';
   const proof = isCut(basename(manifestPath), ending) ? parseManifest(readText(manifestPath)) : undefined;
   try {
     if (proof) return tier.placeOf(proof.source.root, proof.source.rel).path;
   } catch {
-    // It names no place here.
+    // It names no path in this tier.
   }
   return copyPathOf(tier.dir, manifestPath);
 }
 
-/** The proof at this path, if it matches its file. `absent`: there is no such file. */
+/** The proof at this path, if it matches its file. `absent`: the file does not exist. */
 export function readProof(tier: PosixTier, manifestPath: string): Proven | 'unfit' | 'absent' {
   const copyPath = copyOf(tier, manifestPath);
   const proof = parseManifest(readText(manifestPath));

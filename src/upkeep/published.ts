@@ -18,9 +18,9 @@ export interface PublishedDeps {
 }
 
 /**
- * Compares sources with the SHA-256 published for them. The copy stands for the source: it has the same bytes, and its SHA-256 was
- * made on the way. A difference means that the source itself is not its author's file (a broken download, another version); its
- * copy is true and stays in service.
+ * Compares sources with the SHA-256 published for them, using the copy, which has the same bytes and whose SHA-256 was computed while
+ * it was made. A difference means that the source itself is not its author's file (a broken download, another version); its copy is
+ * true and stays in service.
  */
 export class PublishedCheck {
   readonly #deps: PublishedDeps;
@@ -30,7 +30,7 @@ export class PublishedCheck {
     this.#deps = deps;
   }
 
-  /** Compares each source when its copy is done; returns the function that ends it. */
+  /** Compares each source when its copy is done. @returns a function that ends this */
   start(): () => void {
     const unsubscribe = this.#deps.events.subscribe((name, event) => {
       if (name !== 'job-done') return;

@@ -18,9 +18,9 @@ import type { Unproven } from './unproven.ts';
 export interface ReconcileReport {
   /** Unfinished files removed. */
   temps: number;
-  /** Copies whose copying or leaving was cut short by a crash. */
+  /** Copies whose copying or eviction was interrupted by a crash. */
   halves: number;
-  /** Rows whose file is gone, does not match its seal, or lies in another cache directory. */
+  /** Rows whose file is gone, does not match its seal, or is in another cache directory. */
   forgotten: number;
   /** Files with a matching proof and no row: a crash between rename and commit, or a lost catalog. */
   adopted: number;
@@ -34,7 +34,7 @@ interface Deps {
   pauses?: Pick<Pauses, 'isDue' | 'take'>;
   /** Reads copies that have a proof but do not match their seal; without it they are removed. */
   unproven?: Pick<Unproven, 'take' | 'holds'>;
-  /** Whether a program was given the path of this copy, before this start too: what it saved there is its own. */
+  /** Whether a program was given the path of this copy, also before this start: a file that it saved there belongs to the user. */
   wasGiven?(path: string): boolean;
   /** Receives the number of rows or proofs just checked. */
   onSeen?(count: number): void;
@@ -53,7 +53,7 @@ export async function reconcileAll({ tiers, ...deps }: Deps & { tiers: Tiers<Pos
     const tier = tiers.get(name);
     if (!tier) await eachCopy({ catalog, pauses, tier: name }, copyStates, ({ id }) => catalog.copies.forget(id));
     else if (tierTraits[name].volatile) await emptyRam(catalog, tier);
-    // Its copies are not forgotten; when it is back all of this is done again.
+    // Its copies are not forgotten; all of this is repeated when it is back.
     else if (tier.state() !== 'away') await reconcile({ ...deps, tier, pauses });
   }
 }
@@ -68,7 +68,7 @@ export async function reconcileAll({ tiers, ...deps }: Deps & { tiers: Tiers<Pos
  *    do not match their seal are read and compared with their proof (`Unproven`).
  * 5. `keepInterrupted`: enters the remaining unfinished files into the accounts.
  * Rows of a formerly configured cache directory go; its files stay, in case it comes back. Files without a proof of ours are not
- * touched. A copy that a program holds open stays on the books as `evicting`. After an interruption, the next start begins anew.
+ * touched. A copy that a program holds open stays accounted for as `evicting`. After an interruption, the next start begins anew.
  */
 export async function reconcile({
   catalog,
@@ -122,7 +122,7 @@ async function forgetMissing({
     // A stale copy may have been replaced under its name just before the crash: that file is adopted below, not removed.
     const manifestPath = tier.manifestPathOf(copy.path);
     const replaced = verdict === 'changed' && typeof readProof(tier, manifestPath) === 'object';
-    // It is entered anew below, and read.
+    // It is entered again below, and read.
     const isProvable = unproven !== undefined && verdict === 'changed' && readUnsealed(tier, manifestPath) !== null;
     const isSaved = !replaced && !isProvable && wasGiven(copy.path) && hasNewTime(copy.path, copy.seal);
     if (isWrittenTo(copy, verdict, isSaved)) {

@@ -22,11 +22,11 @@ export interface ScrubDeps extends DamagedDeps {
 
 /** Pause between two searches for due copies, ms. */
 const lookEveryMs = 60 * 60_000;
-/** The first one comes when programs that start with the machine no longer need its disks and its memory, ms. */
+/** Delay of the first search, ms: programs that start with the machine need its disks and memory before. */
 const firstLookMs = 5 * 60_000;
-/** A round runs at twice the pace that its period requires, but at least at this one, bytes per second. */
+/** Minimum rate of a round, bytes per second; otherwise it runs at twice the pace that its period requires. */
 const slowestRate = 16 * 1024 * 1024;
-/** Progress events are at least this far apart, ms. */
+/** Minimum interval between progress events, ms. */
 const progressEveryMs = 250;
 
 /**
@@ -51,12 +51,12 @@ export class Scrub implements AsyncDisposable {
     this.#looking = new Periodic(round, { everyMs: () => this.#pauseMs, onError });
   }
 
-  /** Verifies due copies from time to time, for ever; returns at once. */
+  /** Starts to verify due copies periodically; returns at once. */
   start(): void {
     this.#looking.later();
   }
 
-  /** Looks for due copies at once: the period has changed. */
+  /** Searches for due copies at once, because the period has changed. */
   reconsider(): void {
     void this.#looking.now();
   }
@@ -116,7 +116,7 @@ export class Scrub implements AsyncDisposable {
     await ended;
   }
 
-  /** The verdict, or why there is none. */
+  /** The verdict, or why the copy was skipped. */
   async #check(
     thread: VerifyThread,
     copy: Copy,
@@ -205,7 +205,7 @@ export class Scrub implements AsyncDisposable {
 
   #isCurrent(copy: Copy): boolean {
     const now = this.#deps.catalog.copies.byPath(copy.path);
-    // Equal copies become one file at any time: the row then has the placement of that one.
+    // Equal copies may be joined to one file at any time; the row then has another placement.
     return now?.id === copy.id && now.state === 'ready' && now.placement === copy.placement;
   }
 

@@ -6,7 +6,7 @@ import { dropPartial, keepPartial, listPartials, partialFiles, readJournal } fro
 import type { Tier } from '../tiers/tier.ts';
 import { removed, tempName } from './removal.ts';
 
-/** An interrupted copy that was not resumed for this time is no longer wanted, ms. */
+/** Maximum age of an interrupted copy, ms. */
 const partialAgeMs = 7 * 24 * 60 * 60_000;
 
 interface Deps {

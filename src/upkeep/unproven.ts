@@ -18,16 +18,15 @@ export interface UnprovenDeps {
   catalog: Catalog;
   clock: Clock;
   log: Log;
-  /** Whether a program was given the path of this copy, before this start too: what it saved there is its own. */
+  /** Whether a program was given the path of this copy, also before this start: a file that it saved there belongs to the user. */
   wasGiven?(path: string): boolean;
 }
 
 /**
- * Copies with a proof whose stat does not match their seal: the cache was moved to another disk, or lies on a file system that
- * numbers its files anew at each mount. They are read in the background, one after the other, and compared with their hashes. A
- * copy with the same bytes comes into service under a new seal, what a program saved in its place is left to the user, any other is
- * removed. Until then they count, out of service, and
- * leave for nothing else.
+ * Copies with a proof whose stat does not match their seal: the cache was moved to another disk, or is on a file system that
+ * renumbers its files at each mount. They are read in the background, one after the other, and compared with their hashes. A copy with
+ * the same bytes returns to service under a new seal, a file that a program saved instead is left to the user, any other is removed.
+ * Until then they are out of service, count, and are not evicted.
  */
 export class Unproven implements AsyncDisposable {
   readonly #deps: UnprovenDeps;
@@ -41,7 +40,7 @@ export class Unproven implements AsyncDisposable {
     this.#deps = deps;
   }
 
-  /** Copies that are still to be read. */
+  /** Number of copies still to be read. */
   get count(): number {
     return this.#waiting.size;
   }
@@ -50,7 +49,7 @@ export class Unproven implements AsyncDisposable {
     return this.#waiting.has(copyPath);
   }
 
-  /** Resolves when this copy is not to be read, or has been. */
+  /** Resolves after this copy was read, or at once when it need not be. */
   async compared(copyPath: string): Promise<void> {
     await this.#waiting.get(copyPath);
   }
@@ -86,12 +85,12 @@ export class Unproven implements AsyncDisposable {
   async #settle(tier: PosixTier, found: Proven): Promise<void> {
     const { catalog, clock, log } = this.#deps;
     const { proof, copyPath } = found;
-    // A name of a file that was compared under another one.
+    // The file was compared under another name.
     const row = catalog.copies.byPath(copyPath);
     if (row?.state !== 'stale' || tier.state() !== 'here') return;
     const { form } = tierTraits[tier.name];
     const saved = this.#deps.wasGiven?.(copyPath) && hasNewTime(copyPath, proof.seal) ? lookAtFile(copyPath) : null;
-    // Loaders look at the time of the model, and copying it to another disk may have changed it.
+    // Loaders check the time of the model, which a move to another disk may have changed.
     if (form === 'plain') setMtime(copyPath, proof.source.fingerprint.mtimeNs);
     const seal = sealOf(copyPath);
     this.#thread ??= new VerifyThread();

@@ -16,27 +16,26 @@ export interface WrittenFilesDeps {
   catalog: Catalog;
   tiers: Tiers<PosixTier>;
   accounts: { readonly ready: Promise<void> };
-  /** Paths that programs were given: they write beside those. */
+  /** Paths that programs were given, beside which they write. */
   handedOut: { paths(): Iterable<string>; directories(): Iterable<string> };
   log: Log;
   onTrouble(error: unknown): void;
 }
 
-/** Pause between two looks, ms. */
+/** Interval between two checks, ms. */
 const lookEveryMs = 5000;
 
 /**
- * What programs write beside copies, where they would have written beside the sources (law 15): new files, and notes about a model
- * that they changed. Such a file is not ours: no eviction takes it along, and it waits until the user has it brought beside its
- * source.
+ * Files that programs write beside copies instead of beside the sources (law 15): new files, and changed notes about a model. Such a
+ * file belongs to the user: eviction leaves it alone, and it stays until the user has it written beside its source.
  */
 export class WrittenFiles implements AsyncDisposable {
   readonly #deps: WrittenFilesDeps;
   readonly #looking: Periodic;
   readonly #found = new Set<string>();
-  /** Where programs may have written: directories of what they were given, and those in these. */
+  /** Directories in which programs may have written: those of the given paths, and their subdirectories. */
   readonly #directories = new Set<string>();
-  /** When each directory was changed that was looked at, ms: a new file changes it. */
+  /** Mtime of each checked directory, ms: a new file changes it. */
   readonly #seen = new Map<string, number>();
   #ended = false;
 
@@ -45,7 +44,7 @@ export class WrittenFiles implements AsyncDisposable {
     this.#looking = new Periodic(() => this.look(), { everyMs: lookEveryMs, onError: deps.onTrouble });
   }
 
-  /** Looks through the tiers once everything is accounted for, and beside what was handed out now and again. */
+  /** Checks the tiers once everything is accounted for, then periodically the directories of given paths. */
   start(): void {
     const { accounts, tiers, onTrouble } = this.#deps;
     void accounts.ready
@@ -56,7 +55,7 @@ export class WrittenFiles implements AsyncDisposable {
             await this.#lookIn(tier, directory);
           }
         }
-        // From here on, where programs may have written is enough.
+        // From here on, directories in which programs may have written are enough.
         this.#directories.clear();
         this.#seen.clear();
         await this.#looking.now();
@@ -64,7 +63,7 @@ export class WrittenFiles implements AsyncDisposable {
       .catch(onTrouble);
   }
 
-  /** What is there now, largest first. */
+  /** The present files, largest first. */
   list(): WrittenFile[] {
     if (this.#found.size === 0) return [];
     const roots = this.#deps.catalog.entries.roots();
@@ -73,7 +72,7 @@ export class WrittenFiles implements AsyncDisposable {
   }
 
   /**
-   * They lie beside their sources by now: of those that are still as they were listed, nothing is left here. @returns their sources
+   * Removes files that were written beside their sources, if they are unchanged since they were listed. @returns their sources
    */
   broughtBack(files: readonly Pick<WrittenFile, 'path' | 'bytes' | 'mtimeNs'>[]): string[] {
     const listed = new Map(this.list().map((file) => [file.path, file]));
@@ -98,11 +97,11 @@ export class WrittenFiles implements AsyncDisposable {
       catalog.written.disown(copy);
       giveAway(tiers.require(copy.tier), path);
     }
-    // Those that an eviction or the start came upon too: their directories have not changed with it.
+    // Also files found by an eviction or at the start, whose directories did not change.
     for (const path of catalog.written.paths()) if (plain(tiers).some((tier) => tier.hasForeign(path))) this.#note(path);
     const foundIn = [...this.#found].map(dirname);
     for (const directory of [...handedOut.directories(), ...foundIn]) this.#directories.add(directory);
-    // It grows on the way, by the directories that lie in these.
+    // The set grows during the loop by subdirectories.
     for (const directory of this.#directories) {
       for (const tier of plain(tiers)) if (directory.startsWith(join(tier.dir, 'files'))) await this.#lookIn(tier, directory);
     }
@@ -111,7 +110,7 @@ export class WrittenFiles implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended = true;
     await this.#looking[Symbol.asyncDispose]();
-    // What lies in memory only is brought to the SSD before it goes.
+    // Files only in memory are saved to the SSD before they are lost.
     await this.look();
   }
 
@@ -134,7 +133,7 @@ export class WrittenFiles implements AsyncDisposable {
     this.#deps.log.info({ path }, 'a program wrote this beside copies; `autocached bring-back` brings it beside its source');
   }
 
-  /** Files in memory that a program wrote there get a second life on the SSD, and again whenever they change. */
+  /** Saves a program's files in memory to the SSD, and again whenever they change. */
   async #save(tier: PosixTier, directory: string): Promise<void> {
     const ssd = this.#deps.tiers.require('ssd');
     for (const path of this.#found) {
@@ -157,7 +156,7 @@ export class WrittenFiles implements AsyncDisposable {
       this.#found.delete(path);
       return null;
     }
-    // What lies in memory is told by what was saved of it.
+    // Files in memory are listed by their saved versions.
     if (tierTraits[tier.name].volatile) return null;
     const below = relative(join(tier.dir, 'files'), path);
     const root = roots.find((one) => below.startsWith(dirname(mirrorPath(one, 'any'))));

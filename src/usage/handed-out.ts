@@ -10,10 +10,10 @@ export interface HandedOutPath {
   program: string;
 }
 
-/** A program that cannot be seen from here (in a container, not on Linux) counts as ended when it was silent for so long, ms. */
+/** Silence after which an invisible program (in a container, not on Linux) counts as ended, ms. */
 export const silentMs = 10 * 60_000;
 
-/** Whether a process runs is asked of the system again after so long, ms. */
+/** Interval between two checks of whether a process runs, ms. */
 const lookAgainMs = 1000;
 
 interface Program {
@@ -24,9 +24,8 @@ interface Program {
 }
 
 /**
- * Which paths of copies programs were given that still run (law 7). A program may keep such a path and open it hours later, long
- * after its lease: where the copy leaves meanwhile, a link to the source takes its place. Held in memory; the catalog keeps it over
- * a restart.
+ * The paths of copies that running programs were given (law 7). A program may keep such a path and open it hours later, long after
+ * its lease: a copy that leaves meanwhile is replaced by a link to the source. Held in memory; the catalog keeps it over a restart.
  */
 export class HandedOut {
   readonly #clock: Clock;
@@ -44,13 +43,13 @@ export class HandedOut {
     this.#added = [];
   }
 
-  /** A client was given the path of a copy of this source. One that does not say which process it is has its lease only. */
+  /** Notes that a client was given the path of a copy of this source. A client that does not name its process has only its lease. */
   note(path: string, source: string, client: ClientInfo | null): void {
     const program = programOf(client);
     if (program !== null) this.#enter({ path, source, program });
   }
 
-  /** A client lives. @returns whether its end is noticed without it being heard again */
+  /** Notes a sign of life of a client. @returns whether its end is noticed without further signs */
   heard(client: ClientInfo): boolean {
     const program = programOf(client);
     if (program === null) return true;
@@ -75,7 +74,7 @@ export class HandedOut {
     return this.#directories;
   }
 
-  /** Paths that no living program was given. They are told again until they are forgotten. */
+  /** Paths that no living program was given, repeated until they are forgotten. */
   unneeded(): { path: string; source: string }[] {
     return [...this.#byPath].flatMap(([path, given]) => (this.#isNeeded(given) ? [] : [{ path, source: given.source }]));
   }
@@ -88,7 +87,7 @@ export class HandedOut {
     for (const program of this.#programs.keys()) if (!needed.has(program)) this.#programs.delete(program);
   }
 
-  /** Has written what changed since the last time; when that fails, it is told again. */
+  /** Writes the changes since the last time; after a failure they are written again. */
   save(write: (changes: { added: readonly HandedOutPath[]; forgotten: readonly string[] }) => void): void {
     if (this.#added.length === 0 && this.#forgotten.length === 0) return;
     write({ added: this.#added, forgotten: this.#forgotten });

@@ -2,29 +2,29 @@ import type { ClientInfo } from '../api/api.ts';
 import type { LeaseChange } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 
-/** How long a served path stays valid without a new request or renewal, ms. */
+/** Time for which a served path stays valid without a new request or renewal, ms. */
 export const leaseMs = 2 * 60_000;
 
-/** How often all leases are gone through for those that have run out, ms; whoever asks about one is told at once. */
+/** Interval between sweeps of expired leases, ms; a query about one is exact at once. */
 const sweepMs = 30_000;
 
 /** Promises that a served copy stays in its place, by copy and client. Held in memory; the catalog keeps them over a restart. */
 export class Leases {
   readonly #clock: Clock;
   #byCopy = new Map<string, Map<string, number>>();
-  /** Clients whose lease on a copy has begun or ended since it was told last. */
+  /** Clients whose lease on a copy has begun or ended since the last `changes`. */
   #changed = new Map<string, Set<string>>();
   #sweptAt: number;
 
   constructor(clock: Clock, saved: readonly { copyPath: string; client: string }[]) {
     this.#clock = clock;
     this.#sweptAt = clock.monotonic();
-    // The remaining times are lost in a restart; a whole new term is the safe side.
+    // A restart loses the remaining times; a full new term is safe.
     for (const { copyPath, client } of saved) this.#grant(copyPath, client);
     this.#changed = new Map();
   }
 
-  /** Grants or renews. */
+  /** Grants or renews a lease. */
   grant(copyPath: string, client: ClientInfo | null): number {
     this.#grant(copyPath, clientKey(client));
     return leaseMs;

@@ -25,7 +25,7 @@ const noTier = 'there is no RAM tier (AUTOCACHE_RAM_LIMIT)';
 
 /**
  * Warms files like `Warmer`, and then brings their copies into memory: into the RAM tier, or, without one, into the page cache by
- * reading them once. With a RAM tier an item is ready when it is there.
+ * reading them once. With a RAM tier an item is ready when it is in that tier.
  */
 export class MemoryWarmer {
   readonly #deps: MemoryWarmerDeps;
@@ -45,7 +45,7 @@ export class MemoryWarmer {
     const items = await Promise.all(onDisk.items.map((item) => (item.ready ? this.#bring(item, request, waitMaxMs) : item)));
     const isToFollow = onDisk.items.some(({ ready, job }) => !ready && job !== null);
     if (isToFollow && !request.wait && !request.check) {
-      // The caller does not wait for the copies on the SSD, but they still go on into memory.
+      // The caller does not wait for the copies on the SSD, but they are still promoted into memory.
       this.warm({ ...request, wait: true }, models, Number.POSITIVE_INFINITY).catch((err) =>
         log.error({ err }, 'bringing copies into memory failed'),
       );

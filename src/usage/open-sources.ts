@@ -4,7 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 
-/** After this silence, ms, a program counts as ended, and its files as closed. */
+/** Silence after which a program counts as ended, and its files as closed, ms. */
 const forgottenMs = 60_000;
 /** Maximum number of files per program, and of programs. */
 const most = 1000;
@@ -53,7 +53,7 @@ export class OpenSources {
     return [...this.#reports.values()].flatMap(({ stuck }) => stuck);
   }
 
-  /** True when a load of this source, as it is open, would be served from a copy. Does not touch the source. */
+  /** True when a load of this open source would be served from a copy. Does not touch the source. */
   async #isReady({ path, size, mtimeNs }: StuckRequest['sources'][number]): Promise<boolean> {
     const request = { path, size, mtimeNs, purpose: 'load' as const, waitMs: 0, client: null };
     const found = await this.#deps.lookup.examine(request).catch(() => null);

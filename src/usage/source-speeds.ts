@@ -5,7 +5,7 @@ export interface SourceSpeedsDeps {
   speeds: Speeds;
   sources: {
     locate(path: string): { medium: Medium } | null;
-    /** Time of one small read from this source, ms; null where it cannot be measured. */
+    /** Time of one small read from this source, ms; null when it cannot be measured. */
     probe(path: string): Promise<number | null>;
   };
 }
@@ -15,7 +15,7 @@ interface Source {
   root: string;
 }
 
-/** A read in a smaller file, bytes, takes more of the disk than its copy, and tells less. */
+/** Minimum size of a file for a probe, bytes: a read in a smaller one costs more than its copy, and shows less. */
 const leastProbed = 1024 * 1024;
 
 /** The speeds of the sources' media, compared with those of the tiers. */
@@ -47,7 +47,7 @@ export class SourceSpeeds {
     return Math.max(speeds.secondsSaved({ root, medium }, 'ssd', 1), Number.EPSILON);
   };
 
-  /** Sources with the same answer are equally fast, whatever is measured. */
+  /** Sources with an equal pace are always equally fast. */
   readonly pace = ({ path, root }: Source): string => `${root}\0${this.#deps.sources.locate(path)?.medium ?? 'hdd'}`;
 
   /** The source's medium, if restoring its compressed copy is faster than reading it; else null. */

@@ -11,9 +11,9 @@ import { isModelName } from '../weights/extensions.ts';
 
 export interface TakeOverDeps {
   lookup: Pick<Lookup, 'examine'>;
-  /** All model files that are known. */
+  /** All known model files. */
   models(): Iterable<Model>;
-  /** Whether a path lies in a model folder. */
+  /** Whether a path is in a model folder. */
   isSource(path: string): boolean;
   /** Whether a path is that of a copy. */
   isCopy(path: string): boolean;
@@ -23,11 +23,11 @@ export interface TakeOverDeps {
 type Model = Pick<SourceFile, 'path' | 'rel' | 'category'> & { size: number };
 type Offered = TakeOverRequest['files'][number];
 
-/** Finds the models that files of another cache may be copies of, and has them compared and taken over. */
+/** Finds the possible models of another cache's files, and has them compared and adopted. */
 export async function takeOver(request: TakeOverRequest, deps: TakeOverDeps): Promise<TakeOverItem[]> {
   const models = byName(deps.models());
   const items: TakeOverItem[] = [];
-  // One after the other: a library of thousands is not looked at all at once.
+  // One after the other, because a library of thousands must not be checked all at once.
   for (const offered of request.files) items.push(await itemOf(offered, request, { ...deps, byName: models }));
   return items;
 }
@@ -75,7 +75,7 @@ async function itemOf(
   return { ...left('', path), state: 'compared', why: null, job: job.view() };
 }
 
-/** Taking a model for a copy of itself would change its time and rights, or remove it. */
+/** Why a file cannot be adopted: a model adopted as a copy of itself would lose its time and rights, or be removed. */
 async function obstacleTo(from: string, { isSource }: TakeOverDeps): Promise<string | null> {
   try {
     if (!isSource(from) && !isSource(await realpath(from))) return null;
@@ -85,7 +85,7 @@ async function obstacleTo(from: string, { isSource }: TakeOverDeps): Promise<str
   }
 }
 
-/** Other caches keep the category and the name, not always the folders between them. */
+/** The likely models of a file, best first: other caches keep category and name, not always the folders between them. */
 function bestFirst(from: string, models: readonly Model[]): Model[] {
   const folders = new Set(from.toLowerCase().split(/[\\/]/));
   const shared = ({ path }: Model) =>

@@ -24,7 +24,7 @@ interface WarmOptions extends Pick<WarmRequest, 'wait' | 'check'> {
   waitMaxMs: number;
   /** Left out = all are copied. */
   fits?: (found: Examination) => boolean;
-  /** Called for each that has a copy, at once or when it is made. */
+  /** Called for each file with a copy, at once or when it is made. */
   onReady?: (path: string) => void;
 }
 
@@ -62,8 +62,8 @@ export class Warmer {
   }
 
   /**
-   * Queues copies of files that may be wanted soon, as many as there is room for; of more than that, the first ones. Only what is worth
-   * less leaves for them, and no remote is read.
+   * Queues copies of files that may be wanted soon, the first ones that fit into `room`. Only copies of less worth leave for them, and no
+   * remote is read.
    * @param room bytes  @param intoMemory they also go into the RAM tier, where nothing leaves
    */
   idle(wanted: readonly Wanted[], { room, intoMemory = false }: { room: number; intoMemory?: boolean }): Promise<WarmItem[]> {
@@ -77,7 +77,7 @@ export class Warmer {
     return this.#warmEach(wanted, { priority: 'idle', waitMaxMs: 0, fits, ...(onReady && { onReady }) });
   }
 
-  /** Has a source copied again. @returns false when there is no source or copy to read */
+  /** Has a source copied again. @returns false when neither source nor copy can be read */
   async recopy({ path }: { path: string }): Promise<boolean> {
     const { items } = await this.warm({ paths: [path] });
     return items.some(({ job }) => job !== null);
@@ -144,7 +144,7 @@ export function splitName(text: string): { category: string; name: string } {
   return { category, name };
 }
 
-/** A model as a workflow names it; `''` for an unknown category. */
+/** A model named by a workflow; `''` for an unknown category. */
 export function wantedModel(ask: { category: string; name: string }): Wanted {
   return { item: ask.category === '' ? ask.name : `${ask.category}/${ask.name}`, ask };
 }

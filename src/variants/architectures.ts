@@ -8,10 +8,10 @@ interface Table {
   architectures: { name: string; keys: string[]; layers: string[] }[];
 }
 
-/** A model's architecture, as the names of its tensors tell it. */
+/** A model's architecture, detected by the names of its tensors. */
 export interface Detected {
   name: string;
-  /** Whether this weight is one of its layers that are quantised. */
+  /** Whether this weight is a layer to quantise. */
   isLayer(tensor: string): boolean;
   /** Whether ComfyUI never loads it. */
   isUnused(tensor: string): boolean;
@@ -29,7 +29,7 @@ export class Architectures {
     return this.#table.architectures.map(({ name }) => name);
   }
 
-  /** Null when the names are of no architecture in the table. */
+  /** Detects the architecture of these names; null when none in the table matches. */
   detect(names: readonly string[]): Detected | null {
     const { prefixes, unused, architectures } = this.#table;
     const isUnused = (name: string) => unused.some((start) => name.startsWith(start));
@@ -44,7 +44,7 @@ export class Architectures {
   }
 }
 
-/** The name with all numbers of blocks alike. */
+/** The name with all numbers of blocks replaced alike. */
 function shapeOf(name: string): string {
   return name.replace(/(?<=^|\.)\d+(?=\.|$)/g, '0');
 }

@@ -5,25 +5,25 @@ import type { Recipe } from './recipe.ts';
 import { type LayerReport, layerReport } from './report.ts';
 import { CostSum, chooseEight, eachRow, fp8Scale, int8Scale, type Part, roundRows, sampleFp8, sixteenFor } from './rounding.ts';
 
-/** Where the bytes come from and go to. Both are positional; what does not stay in memory is read again by each pass. */
+/** The input and output of a derivation, both positional. Bytes that do not stay in memory are read again by each pass. */
 export interface DeriveFiles {
   /** Fills `into` with the source's bytes from `position` on. */
   read(into: Uint8Array, position: number): void;
-  /** Takes bytes of the variant, at a position behind its header. */
+  /** Takes bytes of the variant, at a position after its header. */
   write(bytes: Uint8Array, position: number): void;
-  /** Sees each byte of the source once, in order. */
+  /** Told each byte of the source once, in order. */
   seen(bytes: Uint8Array): void;
-  /** Called between two steps of at most some hundred KiB of the source. @param isFirst whether these bytes were not seen before */
+  /** Called between two steps of at most some hundred KiB of the source. @param isFirst whether these bytes are new */
   step(bytes: number, isFirst: boolean): Promise<void>;
 }
 
 type Made = Exclude<Step, { how: 'drop' }>;
 type EightStep = Extract<Step, { how: 'eight' }>;
 
-/** Bytes of what is taken over at once. */
+/** Size of a step that copies bytes unchanged. */
 const keptBytes = 512 * 1024;
 
-/** Bytes of a tensor that stay in memory from one pass to the next, at most; most layers of Flux and Wan have fewer. */
+/** Maximum bytes of a tensor that stay in memory from one pass to the next; most layers of Flux and Wan have fewer. */
 const mostHeld = 64 * 1024 * 1024;
 
 /** Makes a variant of a source by its plan, in memory of a fixed size. */
@@ -50,11 +50,11 @@ export class Derivation {
     this.#memory = new NumberMemory(Math.min(mostHeld, largest));
   }
 
-  /** @returns the tensors with their places, the report's layers, and where the last tensor ends */
+  /** @returns the tensors with their places, the report's layers, and the end of the last tensor */
   async run(): Promise<{ tensors: readonly Placed[]; layers: readonly LayerReport[]; end: number }> {
     const last: Made[] = [];
     for (const step of this.#plan.steps) {
-      // What does not end at a multiple of eight bytes comes last: the tensors after it would begin beside one.
+      // Tensors that do not end at a multiple of eight bytes come last, so that no later one is misaligned.
       if (step.how === 'drop') await this.#pass(step);
       else if (step.how === 'eight' || lengthOf(step) % alignment === 0) await this.#make(step, true);
       else {
@@ -73,7 +73,7 @@ export class Derivation {
     return this.#eight(step);
   }
 
-  /** Only looks at the bytes of a tensor. */
+  /** Only reads the bytes of a tensor. */
   async #pass({ tensor }: Step): Promise<void> {
     await this.#inPieces(tensor.begin, tensor.end, (bytes) => this.#files.seen(bytes));
   }
@@ -86,7 +86,7 @@ export class Derivation {
     });
   }
 
-  /** Small numbers have fewer digits in fp16: where that costs more than all numbers cost in bf16, it is bf16. */
+  /** Rounds to 16 bits. Small numbers have fewer digits in fp16: if that costs more than bf16 does for all numbers, bf16 is used. */
   async #sixteen(tensor: WideTensor, isFirst: boolean): Promise<void> {
     let largest = 0;
     const count = countOf(tensor);
@@ -109,7 +109,7 @@ export class Derivation {
     this.#layers.push(layerReport(tensor.name, taken, isBetter ? inOther : sum, largest));
   }
 
-  /** A tensor that was to be rounded and stays as it is. */
+  /** Keeps a tensor unchanged that was to be rounded. */
   #left(tensor: WideTensor): Promise<void> {
     this.#layers.push(layerReport(tensor.name, tensor.dtype, new CostSum(), 0));
     return this.#keep({ tensor }, false);
@@ -132,7 +132,7 @@ export class Derivation {
     else await this.#left(tensor);
   }
 
-  /** @returns the format taken; null when it would cost too much, with nothing placed */
+  /** @returns the chosen format; null when both would cost too much, with nothing placed */
   async #inEight(
     step: EightStep,
     { scale, scales }: { scale: number; scales: Float32Array },
@@ -174,7 +174,7 @@ export class Derivation {
     });
   }
 
-  /** The scale, the weight, and the note by which ComfyUI knows the format; it fills up to the next multiple of eight bytes. */
+  /** Places the scale, the weight, and the note by which ComfyUI recognises the format, padded to a multiple of eight bytes. */
   #placeEight({ tensor, rows, columns }: EightStep, type: 'I8' | 'F8_E4M3', scale: { bytes: Buffer; shape: number[] }): number {
     const layer = tensor.name.replace(/\.?weight$/, '');
     const name = (of: string) => (layer === '' ? of : `${layer}.${of}`);
@@ -188,7 +188,7 @@ export class Derivation {
     return begin;
   }
 
-  /** @returns where its bytes begin */
+  /** @returns the start of its bytes */
   #place(name: string, dtype: string, shape: number[], length: number): number {
     const begin = this.#end;
     this.#end += length;
@@ -196,7 +196,7 @@ export class Derivation {
     return begin;
   }
 
-  /** Reads a tensor part by part into the memory of numbers. @param isFirst whether its bytes were not seen yet */
+  /** Reads a tensor part by part into the memory of numbers. @param isFirst whether its bytes are new */
   async #inParts(tensor: WideTensor, columns: number, isFirst: boolean, each: (part: Part) => void): Promise<void> {
     const [width, all] = [widthOf[tensor.dtype], countOf(tensor)];
     const isHeld = this.#held === tensor;
@@ -230,7 +230,7 @@ function lengthOf(step: Exclude<Made, EightStep>): number {
   return step.how === 'sixteen' ? 2 * countOf(step.tensor) : step.tensor.end - step.tensor.begin;
 }
 
-/** Bytes of one number in the variant, as far as places depend on it. */
+/** Bytes of one number in the variant, for its alignment. */
 function widthIn({ how, tensor }: Step): number {
   if (how === 'sixteen') return 2;
   const numbers = tensor.shape.reduce((product, side) => product * side, 1);

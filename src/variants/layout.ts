@@ -3,7 +3,7 @@ import { maxJsonBytes } from '../weights/bounded-json.ts';
 import type { Step, VariantPlan } from './plan.ts';
 import { figuresLength, reportKey, type VariantReport, writeReport } from './report.ts';
 
-/** A tensor of a variant, with its place behind the header. */
+/** A tensor of a variant, with its place after the header. */
 export interface Placed {
   name: string;
   dtype: string;
@@ -12,16 +12,16 @@ export interface Placed {
   end: number;
 }
 
-/** Tensors begin at multiples of this, bytes: loaders map them as numbers of up to eight. */
+/** Alignment of tensors, bytes: loaders map them as numbers of up to eight bytes. */
 export const alignment = 8;
-/** The longest text beside names and shapes: of one tensor, of the report as such. */
+/** Maximum length of an entry without its name and shape, of a tensor or of the report. */
 const entryLength = 96;
 const otherLength = 1024;
 const granule = 512;
 
 /**
- * Room for the header, bytes. It is written last, as it tells what the work found, and before it where the tensors begin: so there is
- * room for the longest one, filled with spaces.
+ * Room for the header, bytes. The header holds results of the work and is written last, but the tensors begin after it: so it gets the
+ * room of the longest possible one, filled with spaces.
  * @throws CacheError TOO_LARGE
  */
 export function headerRoom({ steps }: VariantPlan, metadata: Record<string, string>): number {
@@ -30,7 +30,7 @@ export function headerRoom({ steps }: VariantPlan, metadata: Record<string, stri
   return Math.ceil((room + 8) / granule) * granule;
 }
 
-/** The longest text on a tensor in the header, bytes. */
+/** Maximum length of a tensor's text in the header, bytes. */
 function mostText({ how, tensor: { name, shape, dtype } }: Step): number {
   if (how === 'drop') return 0;
   const entry = Buffer.byteLength(JSON.stringify(name) + JSON.stringify(shape) + dtype) + entryLength;

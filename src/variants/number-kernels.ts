@@ -22,17 +22,17 @@ import {
 } from '../codec/wasm-module.ts';
 import { WasmProgram } from '../codec/wasm-program.ts';
 
-/** Takes addresses: the numbers, the target, the facts, and the end of the numbers; counts are multiples of 16. */
+/** Takes addresses of the numbers, the target, the facts, and the end of the numbers; counts are multiples of 16. */
 type Kernel = (numbers: number, target: number, facts: number, end: number) => void;
 
 /**
- * Arithmetic on numbers of one format, 16 at a time. Rounding is to the nearest, halves to even; sums are made in four lanes in a fixed
+ * Arithmetic on numbers of one format, 16 at a time. Rounding is to nearest, ties to even; sums are made in four lanes in a fixed
  * order, so that equal input gives equal figures on every machine.
  */
 export interface RoundingKernels {
-  /** Facts get the largest magnitude, as bits of single precision. */
+  /** Writes the largest magnitude to the facts, as bits of single precision. */
   scan: Kernel;
-  /** The target gets the numbers in the format, times the first fact; the second takes them back. Facts get what that costs. */
+  /** Writes the numbers times the first fact to the target in the format, and the rounding cost to the facts; the second fact reverts it. */
   toFp8: Kernel;
   toFp16: Kernel;
   toBf16: Kernel;
@@ -40,13 +40,13 @@ export interface RoundingKernels {
   toInt8: Kernel;
 }
 
-/** The kernels for numbers of single precision, and for bf16, which need not be widened before: that halves what goes through memory. */
+/** The kernels for single precision, and for bf16, which need not be widened first: that halves the memory traffic. */
 export type NumberKernels = RoundingKernels & { [K in keyof RoundingKernels as `${K}OfBf16`]: Kernel } & {
-  /** The target gets the numbers of fp16 from `numbers` in single precision. */
+  /** Writes fp16 numbers to the target in single precision. */
   widenF16: Kernel;
 };
 
-/** Where the facts of a call lie, bytes. Results are four lanes each. */
+/** Offsets of the facts of a call, bytes. Results are four lanes each. */
 export const factsAt = { factor: 0, scale: 4, largest: 16, power: 32, noise: 48, worst: 64, size: 80 } as const;
 
 export const numberKernels = new WasmProgram<NumberKernels>(() => [
@@ -89,7 +89,7 @@ const signBit = 0x80000000 | 0;
 const magnitude = 0x7fffffff;
 const exponentBits = 0x7f800000;
 
-/** Numbers the vectors of a function; `keep` makes one with an integer in every lane once, before the loop. */
+/** Numbers the vector locals of a function; `keep` makes one with an integer in every lane once, before the loop. */
 class Vectors {
   #used = 0;
   readonly #kept = new Map<number, number>();
@@ -145,7 +145,7 @@ function numbersAt(quarter: number, from: Width): Code {
   return shiftLanes.left(4, load16To32(get(numbers), 8 * quarter), 16);
 }
 
-/** The bits of exponent and mantissa in their new places are a number that is too small by a power of two; that is exact. */
+/** Widens fp16: exponent and mantissa in their new places make a number too small by a power of two, which is exact to correct. */
 function widenF16(): WasmFunction {
   const vectors = new Vectors();
   const [half, bits] = [vectors.next(), vectors.next()];
@@ -178,13 +178,13 @@ function scan(name: string, from: Width): WasmFunction {
 interface FloatFormat {
   name: string;
   from: Width;
-  /** Bits of the mantissa that it lacks. */
+  /** Number of mantissa bits that it lacks. */
   dropped: number;
   /** Difference of the exponents' biases in the place of its exponent; left out where it has the exponents of single precision. */
   rebias?: number;
-  /** Its least normal number, as bits of single precision. */
+  /** Its smallest normal number, as bits of single precision. */
   leastNormal?: number;
-  /** The largest magnitude, to which larger ones are set. */
+  /** The largest magnitude, to which larger ones are clamped. */
   largest?: number;
   bytes: 1 | 2;
 }
@@ -214,7 +214,7 @@ function toFloat({ name, from, dropped, rebias, leastNormal = 0, largest, bytes 
         ...cost.note(and(get(rounded), keep((-1 << dropped) | 0))),
       ];
     }
-    // Beside a larger power of two a number has only the places that the format has for it: the addition itself rounds.
+    // After adding a larger power of two a number keeps only the format's digits: the addition itself rounds.
     const exponent = whole32.subtract(shiftLanes.right(4, get(power), dropped), keep(rebias + (1 << (23 - dropped))));
     return [
       ...taken,
@@ -255,7 +255,7 @@ function toInt8(name: string, from: Width): WasmFunction {
   return loop({ name, from, to: 1, vectors, body: [...body, ...stored], before: cost.before, after: cost.after });
 }
 
-/** What rounding costs: the power of the numbers, that of the errors, and the largest error. */
+/** The cost of rounding: the power of the numbers, that of the errors, and the largest error. */
 class Cost {
   readonly number: number;
   readonly scale: number;
@@ -278,7 +278,7 @@ class Cost {
     return set(this.number, taken);
   }
 
-  /** @param value what the format holds for what was taken, before the scale takes it back */
+  /** @param value the rounded number in the format, before the scale is reverted */
   note(value: Code): Code {
     const square = (local: number) => float32.multiply(get(local), get(local));
     return [

@@ -1,20 +1,20 @@
 import { bytesOf, type NumberType } from '../codec/number-types.ts';
 import { factsAt, type NumberKernels, numberKernels, type RoundingKernels } from './number-kernels.ts';
 
-/** The number formats that weights are read in, by the names of safetensors. */
+/** The number formats of read weights, by their names in safetensors. */
 export type WideType = NumberType;
 
-/** The number formats that they are written in. */
+/** The number formats of written weights. */
 export type NarrowType = 'F8_E4M3' | 'I8' | 'F16' | 'BF16';
 
 export const widthOf: Readonly<Record<WideType | NarrowType, number>> = { F8_E4M3: 1, I8: 1, ...bytesOf };
 
-/** Numbers of one chunk: what the kernels touch at once stays in the processor's cache. */
+/** Maximum count of numbers in a chunk, which then fits into the processor's cache. */
 export const mostNumbers = 128 * 1024;
-/** Kernels take this many numbers at a time. */
+/** Count of numbers that kernels take at a time. */
 const step = 16;
 
-/** Numbers of a tensor: the index of the first one, and how many, at most `mostNumbers`. */
+/** Numbers of a tensor: the index of the first one, and their count, at most `mostNumbers`. */
 interface Numbers {
   at: number;
   count: number;
@@ -36,14 +36,14 @@ export class NumberMemory {
   readonly #integers: Uint32Array;
   readonly #wide = factsAt.size;
   readonly #raw = this.#wide + 4 * (mostNumbers + step);
-  /** The numbers that were taken: where they lie, their width, and what rounds them. */
+  /** The taken numbers: their place, width, and kernels. */
   #taken: { kernels: RoundingKernels; begin: number; width: number };
   readonly #out = this.#raw + 2 * (mostNumbers + step);
   readonly #held = this.#out + 2 * (mostNumbers + step);
   readonly #heldBytes: number;
 
   /**
-   * @param heldBytes of a tensor, from its first byte on, that stay in memory from one pass over it to the next
+   * @param heldBytes bytes of a tensor, from its first on, that stay in memory from one pass over it to the next
    * @throws Error where the runtime has no vector instructions; Node has them on all processors that it runs on
    */
   constructor(heldBytes = 0) {
@@ -65,7 +65,7 @@ export class NumberMemory {
     this.#integers = new Uint32Array(instance.bytes.buffer);
   }
 
-  /** Whether these numbers stay in the place that is theirs. */
+  /** Whether these numbers have a lasting place in memory. */
   holds(type: WideType, { at, count }: Numbers): boolean {
     return widthOf[type] * (at + count) <= this.#heldBytes;
   }
@@ -76,7 +76,7 @@ export class NumberMemory {
     return this.#bytes.subarray(begin, begin + widthOf[type] * numbers.count);
   }
 
-  /** Takes the numbers whose bytes were put there. */
+  /** Takes the numbers whose bytes were written there. */
   take(type: WideType, numbers: Numbers): void {
     const { count } = numbers;
     const place = this.#placeOf(type, numbers);
@@ -88,7 +88,7 @@ export class NumberMemory {
     this.#bytes.fill(0, begin + width * count, begin + width * ceil(count));
   }
 
-  /** The largest magnitude; infinite where a number is, NaN where one is none. @param from the first number */
+  /** The largest magnitude; infinite or NaN if a number is. @param from the first number */
   largest(from: number, count: number): number {
     this.#taken.kernels.scan(this.#addressOf(from), 0, 0, this.#addressOf(from + ceil(count)));
     this.#integers[0] = ofLanes(this.#integers, factsAt.largest, Math.max);
@@ -116,7 +116,7 @@ export class NumberMemory {
     };
   }
 
-  /** The first numbers, rounded last. They stay until the next ones are rounded. */
+  /** Bytes of the first numbers of the last rounding, valid until the next one. */
   bytesOf(type: NarrowType, count: number): Uint8Array {
     return this.#bytes.subarray(this.#out, this.#out + widthOf[type] * count);
   }

@@ -9,7 +9,7 @@ export interface WideTensor extends Tensor {
   dtype: WideType;
 }
 
-/** What becomes of a tensor: `eight` and `sixteen` are number formats, unless its numbers do not fit. */
+/** The treatment of a tensor: `eight` and `sixteen` are number formats, unless its numbers do not fit. */
 export type Step =
   | { how: 'keep'; tensor: Tensor }
   | { how: 'drop'; tensor: Tensor }
@@ -18,22 +18,22 @@ export type Step =
 
 export interface VariantPlan {
   architecture: string;
-  /** In the order of the source's bytes. */
+  /** Steps in the order of the source's bytes. */
   steps: Step[];
-  /** Size of the variant without its header, bytes: as expected, and where no layer can be quantised. */
+  /** Size of the variant without its header, bytes: expected, and if no layer can be quantised. */
   expected: number;
   most: number;
 }
 
-/** The loaders' multiplications of 8 bits want sides that are multiples of this. */
+/** The loaders' 8-bit multiplications need sides that are multiples of this. */
 const side = 16;
 /** Names and types of weights that are quantised already. */
 const quantisedNames = /(^|\.)(scaled_fp8|comfy_quant|weight_scale|scale_weight)$/;
 const eightBits = new Set(['F8_E4M3', 'F8_E5M2', 'I8', 'U8', 'F8_E8M0', 'F4']);
 
 /**
- * Decides what becomes of each tensor.
- * @throws CacheError BAD_REQUEST when no variant is made of such a file, or it would save nothing
+ * Plans the treatment of each tensor.
+ * @throws CacheError BAD_REQUEST when such a file has no variants, or it would save nothing
  */
 export function planVariant(header: SafetensorsHeader, recipe: Recipe, architectures: Architectures): VariantPlan {
   const { tensors } = header;

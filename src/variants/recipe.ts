@@ -3,11 +3,11 @@ import { type VariantForm, variantForms } from '../core/types.ts';
 
 /** How a variant is made. Equal source and recipe give equal bytes. */
 export interface Recipe {
-  /** Null = the weights stay as they are. */
+  /** Null = the weights stay unchanged. */
   to: VariantForm | null;
   /** Whether the loader may round activations to 8 bits too, which is faster on newer GPUs and costs quality. */
   fastMatmul: boolean;
-  /** Whether what ComfyUI never loads is left out. */
+  /** Whether tensors that ComfyUI never loads are omitted. */
   dropUnused: boolean;
 }
 
@@ -23,7 +23,7 @@ export function isVariantName(name: string): boolean {
   return ownEnding.test(name);
 }
 
-/** What names a recipe in the name of a file: `fp8`, `fp8-fast`, `auto8-trimmed`, `trimmed`. */
+/** The part of a file's name that names a recipe: `fp8`, `fp8-fast`, `auto8-trimmed`, `trimmed`. */
 export function formName({ to, fastMatmul, dropUnused }: Recipe): string {
   return [to, fastMatmul ? 'fast' : null, dropUnused ? 'trimmed' : null].filter(Boolean).join('-');
 }

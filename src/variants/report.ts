@@ -6,17 +6,17 @@ import { type Recipe, recipeVersion } from './recipe.ts';
 
 /** One weight of a variant. */
 export interface LayerReport {
-  /** Of its tensor, without `.weight`. */
+  /** Name of its tensor, without `.weight`. */
   name: string;
-  /** As safetensors name it: `I8`, `F8_E4M3`, `F16`, `BF16`, or that of the source where it stayed. */
+  /** Its safetensors type: `I8`, `F8_E4M3`, `F16`, `BF16`, or that of the source if unchanged. */
   format: string;
   /** Power of the weights over that of the errors, dB; null = no error. */
   sqnr: number | null;
-  /** The largest error over the largest weight. */
+  /** Ratio of the largest error to the largest weight. */
   worst: number;
 }
 
-/** How a variant was made, and what that cost. It stands in the variant's header. */
+/** The recipe of a variant and its cost, stored in the variant's header. */
 export interface VariantReport {
   version: number;
   recipe: Recipe;
@@ -57,10 +57,10 @@ const isWritten = isShaped<Written>({
   layers: (value): value is Row[] => Array.isArray(value) && value.every(isRow),
 });
 
-/** The most characters that a layer's figures take in the report. */
+/** Maximum number of characters of a layer's figures in the report. */
 export const figuresLength = 48;
 
-/** As text. The same report always gives the same one. */
+/** The text of a report; equal reports give equal texts. */
 export function writeReport({ recipe, architecture, source, layers }: VariantReport): string {
   const { to, fastMatmul, dropUnused } = recipe;
   const rows = layers.map(({ name, format, sqnr, worst }): Row => [name, format, sqnr, worst]);

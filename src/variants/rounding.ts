@@ -1,10 +1,10 @@
 import type { VariantForm } from '../core/types.ts';
 import type { NarrowType, NumberMemory, RoundingCost } from './number-memory.ts';
 
-/** Below this ratio, dB, `auto8` leaves a layer as it is; the same is taken as gained by int8 where it is so much above fp8. */
+/** Minimum ratio, dB, below which `auto8` keeps a layer unchanged. */
 const leastSqnr = 25;
 const gainOfInt8 = 3;
-/** `auto8` compares fp8 on every n-th row: that tells as much, and costs a fraction. */
+/** `auto8` compares fp8 on every n-th row, which is as reliable at a fraction of the cost. */
 const sampledRows = 8;
 
 const largestFp8 = 448;
@@ -14,7 +14,7 @@ const normal = 2 ** -126;
 const largestFp16 = 65504;
 const largestBf16 = 3.3895313892515355e38;
 
-/** The scale of a whole weight, by its largest magnitude; null where its numbers do not fit into fp8. */
+/** The scale of a whole weight, by its largest magnitude; null when its numbers do not fit into fp8. */
 export function fp8Scale(largest: number): number | null {
   if (largest === 0) return 1;
   const scale = Math.fround(Math.fround(largest) / largestFp8);
@@ -26,7 +26,7 @@ export function int8Scale(largest: number): number {
   return Math.max(Math.fround(largest / largestInt8), Math.fround(leastScale));
 }
 
-/** The formats of 16 bits that hold numbers up to this magnitude, the one that was asked for first; none = the tensor stays. */
+/** The 16-bit formats that hold numbers up to this magnitude, the requested one first; none = the tensor stays. */
 export function sixteenFor(form: VariantForm | null, largest: number): ('F16' | 'BF16')[] {
   const able = { F16: largest < largestFp16, BF16: largest <= largestBf16 };
   const wanted = form === 'fp16' ? (['F16', 'BF16'] as const) : (['BF16'] as const);
@@ -57,7 +57,7 @@ export class CostSum implements RoundingCost {
   }
 }
 
-/** A part of a matrix that lies in memory. */
+/** A part of a matrix in memory. */
 export interface Part {
   /** The numbers in memory: the first one's index in the whole matrix, and their count. */
   at: number;
@@ -65,7 +65,7 @@ export interface Part {
   columns: number;
 }
 
-/** Calls `each` for every row in a part, or piece of a row: its number, and where its numbers lie in memory. */
+/** Calls `each` for every row in a part, or piece of a row, with its number, and the place of its numbers in memory. */
 export function eachRow({ at, count, columns }: Part, each: (row: number, from: number, length: number) => void): void {
   for (let done = 0; done < count; ) {
     const row = Math.floor((at + done) / columns);
@@ -80,7 +80,7 @@ export function roundRows(memory: NumberMemory, part: Part, scales: Float32Array
   eachRow(part, (row, from, length) => sum.add(memory.round('I8', from, length, scales[row])));
 }
 
-/** What fp8 would cost, on some rows of a part. */
+/** The cost of fp8, on some rows of a part. */
 export function sampleFp8(memory: NumberMemory, part: Part, scale: number, sum: CostSum): void {
   const type: NarrowType = 'F8_E4M3';
   eachRow(part, (row, from, length) => {

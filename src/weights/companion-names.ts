@@ -9,17 +9,17 @@ const hubSettings = new RegExp(
     '^(.*config|.*index|.*tokens(_map)?|tokenizer|vocab|chat_template|modules|params)\\.json$',
     // Vocabularies of WordPiece, BPE, SentencePiece and tiktoken.
     '^((.*[-_.])?vocab|merges|dict)\\.(txt|bpe)$|^(tokenizer|spiece|.*sentencepiece.*|.*\\.bpe)\\.model$|\\.(tiktoken|spm|vocab)$',
-    // What the numbers of a tagger or classifier mean, and how weights were quantised.
+    // Labels of a tagger or classifier, and maps of quantised weights.
     '^(selected_)?(tags|labels?|classes|class_names|categories|id2label|label_map)\\.(csv|txt|json)$|^quanto_qmap\\.json$',
     // A model may bring its own code, and templates for its texts.
     '\\.(py|jinja)$|^(.*[-_.])?(config|params)\\.ya?ml$',
   ].join('|'),
   'i',
 );
-/** What says that a model goes on in folders, and those folders: `1_Pooling`, `2_Dense` of sentence-transformers. */
+/** The index of a model with folders such as `1_Pooling`, `2_Dense` of sentence-transformers. */
 const partsIndex = 'modules.json';
 const partFolder = /^\d+_[A-Z]\w*$/;
-/** The weights of an ONNX graph that are too large for it lie beside it. */
+/** ONNX graphs, whose large weights are in files beside them. */
 const onnx = /\.onnx$/i;
 const onnxData = /^([._]data(_\d+)?)$/i;
 const gguf = /\.gguf$/i;
@@ -51,7 +51,7 @@ export function isCompanion(name: string, other: string): boolean {
 }
 
 /**
- * Whether `other`, a file in the same directory, tells something about the model `name`: notes, a preview, settings with its stem
+ * Whether `other`, a file in the same directory, describes the model `name`: notes, a preview, settings with its stem
  * (`a.txt`, `a.civitai.info`, `a.preview.png` of `a.safetensors`), or the settings of a model that has the directory for itself.
  */
 export function isSidecar(name: string, other: string): boolean {
@@ -59,7 +59,7 @@ export function isSidecar(name: string, other: string): boolean {
   return other.startsWith(`${stemOf(name)}.`) || hubSettings.test(other);
 }
 
-/** The names in a directory, in an order in which those beside one of them are found without going through all. */
+/** The names in a directory, indexed so that the files beside a model are found without scanning all. */
 export class Neighbours {
   readonly #names: ReadonlySet<string>;
   /** Names that begin with a stem, by that stem. */
@@ -79,14 +79,14 @@ export class Neighbours {
     }
   }
 
-  /** This name, its companions and its sidecars, as far as they are there. */
+  /** This name with its present companions and sidecars. */
   of(name: string): string[] {
     const candidates = new Set([...(this.#byStem.get(stemOf(name)) ?? []), ...this.#common]);
     const beside = [...candidates].filter((other) => isCompanion(name, other) || isSidecar(name, other));
     return this.#names.has(name) ? [name, ...beside] : beside;
   }
 
-  /** The folders in it in which this model goes on. */
+  /** The folders that belong to this model. */
   partsOf(name: string): string[] {
     return hasPartFolders(name, this.#names) ? [...this.#names].filter(isPartFolder) : [];
   }
@@ -97,12 +97,12 @@ export function stemOf(name: string): string {
   return name.replace(/(?<=.)\.[^.]*$/, '');
 }
 
-/** A projector of images whose name tells no model: whether it belongs to this one, only the files themselves say. */
+/** Whether it is a projector of images without a model in its name: only the files show whether it belongs to this one. */
 export function isNamelessProjector(name: string, model: string): boolean {
   return projector.test(name) && !bearsName(model, name);
 }
 
-/** Matches as ComfyUI-GGUF does, by the name without its quantisation. Projectors named `mmproj…` match every model. */
+/** Matches like ComfyUI-GGUF, by the name without its quantisation. Projectors named `mmproj…` match every model. */
 function isProjectorOf(name: string, other: string): boolean {
   return bearsName(name, other) || /^mmproj/i.test(other);
 }

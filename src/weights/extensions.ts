@@ -58,14 +58,14 @@ export function isMapped(path: string): boolean {
   return mapped.test(path);
 }
 
-/** True for a file that is still being written, by its name or that of a folder it lies in (Safari makes one). */
+/** True for an unfinished file, by its name or that of its folder (Safari makes one). */
 export function isUnfinished(path: string): boolean {
   return path.split(/[\\/]/).some(isUnfinishedName);
 }
 
 /**
- * Notes that a download manager (aria2, axel, lftp) keeps beside a file until the download is whole. They are the only sign: the file has
- * its final name and length from the start.
+ * Notes that a download manager (aria2, axel, lftp) keeps beside a file until the download is whole. They are the only sign, because the
+ * file has its final name and length from the start.
  */
 export function notesOfDownload(path: string): string[] {
   return ['aria2', 'st', 'lftp-pget-status'].map((ending) => `${path}.${ending}`);
@@ -74,14 +74,14 @@ export function notesOfDownload(path: string): string[] {
 const afterEnding = /\.((safetensors|gguf|ckpt|onnx).|(sft|pt2?|pth|bin|pkl|engine|trt)[^a-z0-9])/i;
 
 /**
- * True for a name that goes on after the ending of a model: a note, which is copied along with its model, or an unfinished download,
- * whichever program makes it.
+ * True for a name that continues after the ending of a model: a note, which is copied along with its model, or an unfinished download
+ * of any program.
  */
 export function goesOnAfterModel(name: string): boolean {
   return afterEnding.test(name) && !isModelName(name);
 }
 
-/** True for files that operating systems and NAS boxes leave on a volume by themselves. */
+/** True for files that operating systems and NAS boxes create on a volume. */
 export function isLitter(name: string): boolean {
   return litter.has(name.toLowerCase()) || hiddenLitter.test(name);
 }
@@ -94,7 +94,7 @@ export function isSkippedName(name: string): boolean {
 /** Attributes that macOS keeps beside a file, and files that NFS and FUSE keep while a program has them open. */
 const kept = /^\.(_|nfs[0-9a-f]{8}|fuse_hidden)/i;
 
-/** True for files that come and go by themselves: nobody misses them. Hidden ones may be settings that a program keeps. */
+/** True for files that come and go by themselves and are not missed. Hidden ones may be settings that a program keeps. */
 export function isByItself(name: string): boolean {
   return isUnfinishedName(name) || isLitter(name) || kept.test(name);
 }

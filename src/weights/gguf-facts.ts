@@ -1,6 +1,6 @@
 import { isGguf } from './gguf.ts';
 
-/** What a GGUF file says of itself in its first keys; null = not said there. */
+/** Facts in the first keys of a GGUF file; null = absent there. */
 export interface GgufFacts {
   architecture: string | null;
   /** Length of a language model's embeddings. */
@@ -9,7 +9,7 @@ export interface GgufFacts {
   projection: number | null;
 }
 
-/** Enough for the keys that stand before the words of a tokenizer, bytes. */
+/** Size of the read, bytes: enough for the keys before the words of a tokenizer. */
 export const ggufHeadBytes = 64 * 1024;
 
 /** Bytes of a value, by its type. */
@@ -23,7 +23,7 @@ export function readGgufFacts(start: Uint8Array): GgufFacts | null {
   try {
     readKeys(new DataView(start.buffer, start.byteOffset, start.byteLength), found);
   } catch (error) {
-    // The rest lies further back in the file.
+    // The other keys are further back in the file.
     if (!(error instanceof RangeError)) throw error;
   }
   const architecture = found.get('general.architecture');
@@ -38,7 +38,7 @@ export function readGgufFacts(start: Uint8Array): GgufFacts | null {
   };
 }
 
-/** Whether a projector makes embeddings of images for this model. A model that says nothing of embeddings is none of language. */
+/** Whether a projector makes image embeddings for this model. A model without a length of embeddings is no language model. */
 export function fitsProjector(model: GgufFacts, projector: GgufFacts): boolean {
   if (projector.projection === null) return model.embedding !== null;
   return model.embedding === projector.projection;
@@ -63,7 +63,7 @@ function readKeys(view: DataView, found: Map<string, string | number>): void {
     return new TextDecoder().decode(bytes);
   }
 
-  /** The number at the cursor; NaN for one of a type that no length has. */
+  /** The number at the cursor; NaN for a type that lengths do not have. */
   function number(type: number): number {
     const size = sizes[type];
     if (size === undefined) throw new RangeError('a type that there is not');

@@ -3,10 +3,10 @@ import { maxJsonBytes, parseJsonObject } from './bounded-json.ts';
 
 export interface Tensor {
   name: string;
-  /** As in the file, `BF16`, `F8_E4M3`, …; new names are no error. */
+  /** The type in the file, `BF16`, `F8_E4M3`, …; unknown names are no error. */
   dtype: string;
   shape: number[];
-  /** Bytes of the file: from `begin` up to `end`. */
+  /** Position of its bytes in the file: from `begin` up to `end`. */
   begin: number;
   end: number;
 }

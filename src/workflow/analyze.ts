@@ -20,7 +20,7 @@ import { readWorkflow } from './ui-workflow.ts';
  * a document has both, the prompt counts.
  *
  * A workflow of the editor is not yet run. Models left out by a switch in it come last: ComfyUI wants their files too, and the
- * switch may be turned. A prompt is run as it is. Models that only nodes need whose outputs are kept come last too.
+ * switch may be turned. A prompt is run unchanged. Models needed only by nodes with kept outputs come last too.
  *
  * @throws CacheError BAD_REQUEST when the document cannot be read
  */

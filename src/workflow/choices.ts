@@ -3,13 +3,13 @@ import type { InputTexts } from './input-texts.ts';
 import type { Literals } from './literals.ts';
 import type { Choices, GraphNode } from './types.ts';
 
-/** Inputs with texts that people write: prompts, notes, names of what a node saves. They choose no model, and are not kept. */
+/** Inputs with texts of users: prompts, notes, names of saved files. They choose no model, and are not kept. */
 const writing = /(^|_)(prompt|text|caption|positive|negative|prefix|save|output|comment|note|label|title|description)($|_)/i;
 const media = /\.(png|jpe?g|webp|gif|bmp|tiff?|mp4|webm|mov|mkv|avi|wav|mp3|flac|ogg|glb|obj)$/i;
 const longest = 120;
-/** Choices of one node that are looked at. */
+/** Maximum number of examined choices of one node. */
 const mostChoices = 100;
-/** Larger numbers are seeds and sizes of images. */
+/** Maximum number that may select a model; larger ones are seeds and sizes of images. */
 const mostSelector = 100;
 
 /** @param texts those of the node's inputs */

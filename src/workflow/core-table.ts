@@ -6,23 +6,23 @@ import { packageDir } from '../runtime/package.ts';
 const tableSchema = z.strictObject({
   /** The version with these nodes. */
   comfyui: z.string(),
-  /** Nodes of packs that go by where a model lies, such as to look for files beside its folder: they get its own path. */
+  /** Nodes of packs that depend on the place of a model, such as those that search beside its folder: they get its own path. */
   ownPath: z.array(z.string()),
   /** Nodes of packs that open their models past ComfyUI's lookup, so that no copy is used; `*` stands for any text. */
   opensItself: z.array(z.string()),
   /** By class of a pack: its inputs with a widget, in the order in which a workflow lists their values. */
   widgets: z.record(z.string(), z.array(z.string())),
   /**
-   * By class of a pack: a row of a list, or the node, loads nothing when all of these that it has are 0. `#` is the number of a row.
-   * Classes that are not here load at strength 0 too.
+   * By class of a pack: inputs that, when all present ones are 0, make a row of a list, or the node, load nothing. `#` is the number of a
+   * row. Classes without an entry load at strength 0 too.
    */
   idleWhenZero: z.record(z.string(), z.array(z.string())),
-  /** How packs load, by the name of their folder: by ComfyUI's lookup, which is redirected, past it, or both ways. */
+  /** The way in which packs load, by the name of their folder: by ComfyUI's lookup, which is redirected, past it, or both. */
   packs: z.record(
     z.string(),
     z.strictObject({
       loads: z.enum(['resolver', 'itself', 'both']),
-      /** Of those that load both ways, the models that they open themselves. */
+      /** For packs that load both ways, the models that they open themselves. */
       itself: z.string().optional(),
     }),
   ),
@@ -46,11 +46,11 @@ const tableSchema = z.strictObject({
   /** Base names of single files in `vae_approx` that are offered among `vae`. */
   approximateVaes: z.array(z.string()),
   /**
-   * Nodes whose result cannot be told from their inputs: it is random, comes from a camera or a whole folder, or they write files that
+   * Nodes whose result does not follow from their inputs: it is random, comes from a camera or a whole folder, or they write files that
    * ComfyUI does not report.
    */
   unrepeatable: z.array(z.string()),
-  /** Inputs that a node's randomness comes from. */
+  /** Inputs that seed a node's randomness. */
   seeds: z.record(z.string(), z.array(z.string())),
   /** Inputs that name a file in ComfyUI's directory for them, `input`, or with ` [output]` or ` [temp]` after it in another one. */
   inputFiles: z.record(z.string(), z.array(z.string())),

@@ -5,7 +5,7 @@ import type { Graph, GraphNode } from './types.ts';
 /** A node that feeds an input of another one. */
 interface Dependency {
   node: string;
-  /** Executed only when the other node asks for it, after its other inputs are there. */
+  /** Whether it is executed only when the other node asks for it, after that node's other inputs. */
   lazy: boolean;
 }
 

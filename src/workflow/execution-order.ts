@@ -51,7 +51,7 @@ class Pending {
     for (const [from, to] of links) this.#link(from, to);
   }
 
-  /** True when the node has lazy inputs that are not there yet: it then waits for them. */
+  /** True when the node has pending lazy inputs, for which it then waits. */
   addLazyInputs(id: string): boolean {
     if (this.#askedLazily.has(id)) return false;
     this.#askedLazily.add(id);

@@ -4,7 +4,7 @@ import { notNeededTerm, reasonTerms, unresolvedTerms } from '../core/vocabulary.
 import { analyze } from './analyze.ts';
 import type { Analysis, AnalyzeOptions } from './types.ts';
 
-/** A model as ComfyUI names it. */
+/** The name of a model in ComfyUI. */
 export interface ModelName {
   category: string;
   name: string;
@@ -13,7 +13,7 @@ export interface ModelName {
 export interface FindModelsDeps extends Omit<AnalyzeOptions, 'resolveName' | 'withStem'> {
   /** The state of these files, in their order. */
   check(names: readonly ModelName[]): Promise<WarmItem[]>;
-  /** Names of the files of a category that are called `stem`. */
+  /** Names of the files of a category with this stem. */
   withStem(category: string, stem: string): Promise<readonly string[]>;
 }
 
@@ -72,7 +72,7 @@ export function withItems({ kind, models, skipped, unresolved }: Analysis, items
   return { kind, models: found, skipped, unresolved: told };
 }
 
-/** The cache has no part in it, whatever copies there are. */
+/** The state of a model that its node opens itself: copies are not used. */
 const leftToItself = {
   reason: 'BYPASS_EXCLUDED',
   word: reasonTerms.BYPASS_EXCLUDED.word,
@@ -80,7 +80,7 @@ const leftToItself = {
   ready: false,
 } as const;
 
-/** A copy would not be read. */
+/** The state of a model whose copy would not be read. */
 const notNeeded = { reason: 'BYPASS_EXCLUDED', word: notNeededTerm.word, why: notNeededTerm.says } as const;
 
 function isThere({ ready, size }: WarmItem): boolean {

@@ -19,7 +19,7 @@ export interface Question {
 
 export interface Answer {
   how: How;
-  /** Where the file may lie, most likely first; empty when the text names no model. */
+  /** Possible places of the file, most likely first; empty when the text names no model. */
   places: ModelName[];
 }
 
@@ -73,7 +73,7 @@ function coreTable(question: Question): ModelName[] | null {
   const category = classes.categoryOf(node.classType, input);
   if (category === null) return classes.isCore(node.classType) ? [] : null;
   const fits = category === 'configs' ? /\.ya?ml$/i.test(name) : looksLikeModel(name) || isTinyVae(name, category, classes);
-  // On Linux a file may be called anything.
+  // On Linux a file may have any name.
   return fits || (isModelName(name) && exists(question, category, name)) ? [{ category, name }] : [];
 }
 

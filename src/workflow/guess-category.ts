@@ -1,4 +1,4 @@
-/** Words in input and class names, and the category that they stand for; the first match counts. */
+/** Words in input and class names, with their categories; the first match counts. */
 const words: readonly (readonly [RegExp, string])[] = [
   [/clip_?vision|image_encoder/, 'clip_vision'],
   [/audio_?encoder/, 'audio_encoders'],

@@ -79,7 +79,7 @@ function collectObject(value: JsonObject, at: Position, into: Into): void {
 
 const offWords = new Set<unknown>([false, 'off', 'Off', 'OFF', 'disable', 'disabled']);
 
-/** `{on: false, lora: "x"}`, `{active: false, …}`, and `{lora: "x", strength: 0}` where that loads nothing: rows of a list of LoRAs. */
+/** Rows of a list of LoRAs that are off: `{on: false, lora: "x"}`, `{active: false, …}`, and `{lora: "x", strength: 0}` if that loads nothing. */
 function switchedOffInside(row: JsonObject, idleWhenZero: readonly string[]): string | null {
   if (['on', 'active', 'enabled'].some((key) => offWords.has(row[key]))) return 'switched off';
   return allZero(idleWhenZero.map((key) => row[key] ?? undefined)) ? strengthZero : null;
@@ -87,7 +87,7 @@ function switchedOffInside(row: JsonObject, idleWhenZero: readonly string[]): st
 
 const strengthZero = 'strength 0';
 
-/** The same where the strength is an input of its own: of the node, or `strength_02` beside `lora_02`. */
+/** The same if the strength is a separate input: of the node, or `strength_02` beside `lora_02`. */
 function zeroBeside(
   input: string,
   inputs: ReadonlyMap<string, unknown>,
@@ -98,7 +98,7 @@ function zeroBeside(
   return allZero(beside.map((name) => literals.of(inputs.get(name)) ?? null)) ? strengthZero : null;
 }
 
-/** @param values undefined for what is not there, null for what is not known */
+/** @param values undefined = absent, null = unknown */
 function allZero(values: readonly unknown[]): boolean {
   const there = values.filter((value) => value !== undefined);
   return there.length > 0 && there.every((value) => value === 0);

@@ -9,7 +9,7 @@ export interface SavedLoad {
   files: readonly LoadedFile[];
 }
 
-/** Keeps it over restarts, in the order of `save`. */
+/** Keeps loads over restarts, in the order of `save`. */
 export interface LoadStore {
   all(): SavedLoad[];
   /** Replaces the files of this class and these inputs. */
@@ -19,20 +19,20 @@ export interface LoadStore {
 
 interface Known {
   inputs: string;
-  /** One text that names the files, whatever else the node has. */
+  /** The one text that names the files, regardless of the other inputs. */
   named: Choice | null;
-  /** Otherwise these together choose them. */
+  /** Otherwise the texts that together choose them. */
   texts: readonly Choice[];
   numbers: readonly Choice[];
   files: readonly LoadedFile[];
 }
 
-/** Bounds of what is kept, the oldest leaving first: in all, and of choices of one class that are compared. */
+/** Maximum number of kept loads, and of compared choices of one class; the oldest leave first. */
 const most = { known: 2000, compared: 40 };
 
 /**
  * The files that nodes have loaded, by class and inputs. For the same inputs the latest run counts. An input whose value was seen to
- * make no difference does not count any more.
+ * make no difference is ignored.
  */
 export class LearnedLoads {
   /** By class and inputs, the latest last. */
@@ -49,7 +49,7 @@ export class LearnedLoads {
     }
   }
 
-  /** The files that a node with these inputs has loaded before, or would by what other inputs have shown. */
+  /** The files that a node with these inputs has loaded before, or would load according to other inputs. */
   expected({ classType, texts, numbers }: Choices): ExpectedFile[] {
     this.#byClass ??= Map.groupBy(this.#known.values(), (load) => load.classType);
     const known = this.#byClass.get(classType) ?? [];
@@ -69,7 +69,7 @@ export class LearnedLoads {
     return [...named, ...(load?.files ?? []).map((file) => ({ ...file, inputs: deciding, value: null }))];
   }
 
-  /** A run of a node loaded this file, which one of its texts names. @param files all that the text has named in this run */
+  /** A run of a node loaded this file, which one of its texts names. @param files all files that the text named in this run */
   learnNamed(classType: string, { input, value }: Choice, files: readonly LoadedFile[]): void {
     this.#learn({ classType, inputs: JSON.stringify({ named: [input, value] }), files });
   }
@@ -114,7 +114,7 @@ export class LearnedLoads {
   }
 }
 
-/** Inputs that differ between two loads, alone, while the files do not; and never alone while the files do. */
+/** Inputs that differ alone between two loads of the same files, and never alone between loads of different ones. */
 function indifferent(loads: readonly Known[]): Set<string> {
   const [idle, deciding] = [new Set<string>(), new Set<string>()];
   for (const [index, one] of loads.entries()) {

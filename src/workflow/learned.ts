@@ -15,7 +15,7 @@ interface LearnedInput {
   category: string;
 }
 
-/** Keeps it over restarts. */
+/** Keeps facts over restarts. */
 interface LearnedStore {
   learned(): LearnedInput[];
   saveLearned(input: LearnedInput): void;
@@ -24,14 +24,14 @@ interface LearnedStore {
 export interface LearnedDeps {
   inputs: LearnedStore;
   loads: LoadStore;
-  /** Resolves when a write holds up no lookup. */
+  /** Resolves when a write does not delay a lookup. */
   writable(): Promise<void>;
   log: Log;
 }
 
 /**
- * Learns from what ComfyUI really loads: a prompt was announced, then a node of it asked for a file. A text that is the file's name
- * teaches the category of its input. Other files are remembered with what chose them (see `LearnedLoads`): a name without extension,
+ * Learns from ComfyUI's real loads: a prompt was announced, then a node of it asked for a file. A text that is the file's name
+ * teaches the category of its input. Other files are remembered with their choices (see `LearnedLoads`): a name without extension,
  * a preset. Covers every custom node that looks up its files through ComfyUI.
  */
 export class Learned {
@@ -57,12 +57,12 @@ export class Learned {
   /** The files that a node with these inputs is expected to load. */
   readonly expected = (choices: Choices): ExpectedFile[] => this.#loads.expected(choices);
 
-  /** A prompt that will be executed, or is. @throws CacheError BAD_REQUEST when it cannot be read */
+  /** Announces a waiting or running prompt. @throws CacheError BAD_REQUEST when it cannot be read */
   expect(promptId: string, document: unknown): void {
     this.#prompts.announce(promptId, document);
   }
 
-  /** To be called when a load was answered; `file` is what was asked for. It teaches only with prompt and node, after the answer. */
+  /** To be called when a load of `file` was answered. It teaches only with prompt and node, after the answer. */
   observe({ client }: Pick<LookupRequest, 'client'>, file: LoadedFile | null): void {
     const { prompt, node } = client ?? {};
     if (prompt && node && file) setImmediate(() => this.#prompts.loaded(prompt, { node, file }));
@@ -74,12 +74,12 @@ export class Learned {
   }
 
   #learn(prompt: RunningPrompt, id: string, { category, name }: LoadedFile): void {
-    // Nodes that a node has made are called after it: `5.0.0.1`.
+    // The ids of nodes made by a node begin with its own: `5.0.0.1`.
     const node = prompt.nodes.get(id) ?? prompt.nodes.get(id.replace(/\..*$/, ''));
     if (!node) return;
     const file = { category, name: slashed(name) };
     if (this.#learnCategory(node, file) || node.isCore) return;
-    // The name may stand in another node, such as one that makes a list of LoRAs.
+    // The name may be in another node, such as one that makes a list of LoRAs.
     const others = [...prompt.nodes.values()].filter((other) => other !== node);
     if (others.some((other) => other.named.some((text) => text.name === file.name && text.category === category))) return;
     const named = textThatNames(file, node, others);
@@ -127,7 +127,7 @@ function textThatNames(file: LoadedFile, node: RunningNode, others: readonly Run
   return null;
 }
 
-/** Files of one cause that are remembered. */
+/** Maximum number of remembered files with one cause. */
 const mostFiles = 100;
 
 /** The files of this run that have one cause, with this one. */
@@ -146,7 +146,7 @@ function isNamed({ name }: LoadedFile, { value }: Choice): boolean {
   return last.length > 1 && (base === last || stemOf(base) === last || (looksLikeModel(last) && stemOf(base) === stemOf(last)));
 }
 
-/** The same for a text that has more in it, and for the folder that the file lies in, as of a repository. */
+/** The same for a longer text, and for the folder of the file, such as that of a repository. */
 function isAboutNamed(file: LoadedFile, { input, value }: Choice): boolean {
   const wanted = value.trim().toLowerCase();
   if (mentions(wanted, file)) return true;
@@ -155,13 +155,13 @@ function isAboutNamed(file: LoadedFile, { input, value }: Choice): boolean {
   return folders.includes(baseOf(wanted)) || folders.includes(`models--${wanted.replaceAll('/', '--')}`);
 }
 
-/** @param text in small letters */
+/** @param text in lower case */
 function mentions(text: string, { name }: LoadedFile): boolean {
   const stem = stemOf(baseOf(name)).toLowerCase();
   return stem.length >= leastStem && text.includes(stem);
 }
 
-/** Shorter stems occur in texts by chance. */
+/** Minimum length of a stem; shorter ones occur in texts by chance. */
 const leastStem = 6;
 
 function keyOf(classType: string, input: string): string {

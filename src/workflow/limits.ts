@@ -8,9 +8,9 @@ export const limits = {
   imageTextBytes: 40 * 1024 * 1024,
   /** Nodes after subgraphs have been expanded. */
   nodes: 10_000,
-  /** Values, links and steps looked at in one document. */
+  /** Examined values, links and steps of one document. */
   steps: 2_000_000,
-  /** A text counts as so many steps: models are looked for in it. */
+  /** Number of steps that a text counts as, because it is searched for models. */
   stepsOfText: 100,
   /** Subgraphs inside subgraphs. */
   subgraphDepth: 64,

@@ -40,7 +40,7 @@ export class Literals {
   chosenInput(node: GraphNode): string | null {
     const known = this.#chosen.get(node);
     if (known !== undefined || this.#depth > limits.hops) return known ?? null;
-    // A switch that depends on itself finds this null instead of going round.
+    // A switch that depends on itself finds this null instead of recursing.
     this.#chosen.set(node, null);
     this.#depth += 1;
     const chosen = this.#choose(node);
@@ -68,7 +68,7 @@ export class Literals {
   }
 }
 
-/** Many nodes of other packs hold or pass on a text; their class names tell. */
+/** The text of a node that only holds or passes on a text, recognised by its class name. */
 function onlyText(node: GraphNode): unknown {
   if (!/string|text|primitive|constant|literal|selector|reroute|combo/i.test(node.classType)) return undefined;
   const values = [...node.inputs.values()].filter((value) => typeof value === 'string' || asLink(value));

@@ -7,7 +7,7 @@ export function looksLikeModel(name: string): boolean {
   return mayBeFileName(name) && isModelName(name);
 }
 
-/** False for texts in the place of a name that hardly any file has: several lines, quotes, addresses, what is too long. */
+/** False for texts that are hardly file names: several lines, quotes, addresses, too long. */
 export function mayBeFileName(name: string): boolean {
   return name.length <= limits.nameLength && !/[\n\r<>"]|^[a-z]+:\/\//i.test(name);
 }
@@ -31,7 +31,7 @@ export function isNoModel(name: string): boolean {
   return noModel.has(name.trim().toLowerCase());
 }
 
-/** Where a file may lie, most likely first. */
+/** Possible places of a file, most likely first. */
 export type Places = readonly ModelName[];
 
 export interface ModelName {
@@ -56,7 +56,7 @@ export function filesOf(place: ModelName, names: VaeNames): Places[] {
   return [detector ? [place, { category: `ultralytics_${detector[1]}`, name: detector[2] ?? '' }] : [place]];
 }
 
-/** ComfyUI takes the first file that begins so; these are the endings it lists, the published one first. */
+/** The names of one half: ComfyUI takes the first file with this beginning; the published ending comes first. */
 function halfOf(name: string, half: string): ModelName[] {
   return ['pth', 'safetensors', 'pt', 'sft', 'ckpt', 'bin'].map((extension) => ({
     category: 'vae_approx',

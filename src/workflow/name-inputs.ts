@@ -4,24 +4,24 @@ import { isNoModel, mayBeFileName } from './model-names.ts';
 /** Inputs that hold the name of a model file, by their last word: `lora`, `lora_01`, `lora_1_name`, `ipadapter_file`. */
 const noun =
   /(^|_)(ckpt|checkpoint|loras?|lycoris|vae|unet|dit|control_?net|control_lora|t2i_?adapter|ip_?adapter|clip_?vision|(audio|text|image)_?encoder|gligen|hyper_?net(work)?|photo_?maker|embedding|model|model_patch|clip_name)(_?\d+)?(_(name|file|filename|path))?(_?\d+)?$/;
-/** `loras.name`: the row is what is named. */
+/** Last words that name the row before them: `loras.name`. */
 const parts = new Set(['name', 'file', 'filename', 'path']);
-/** Only loaders mean a file of this machine by it; others mean a service. */
+/** Names that mean a local file only in loaders; others mean a service. */
 const general = /^(model)(_(name|path|file|filename|id))?(_?\d+)?$/;
 const loader = /load/i;
-/** Longer names of inputs are made to cost time. */
+/** Maximum length of an input's name; longer ones are made to cost time. */
 const longestWord = 100;
-/** Values that choose something else. */
+/** Values that choose no model. */
 const setting = /^(true|false|on|enabled?|disabled?|same|cpu|gpu|cuda(:\d+)?|mps|fp\d+\w*|bf16|-?[\d.]+)$/i;
 
-/** Whether an input is called as one that holds the name of a model. */
+/** Whether an input has a name for model names. */
 export function isNameInput(input: string): boolean {
   return noun.test(wordOf(input));
 }
 
 /**
- * The category of models that an input names without an extension; null for an input that holds something else, as a precision, a
- * method, or a prompt. Strict: all else that a node has is no model.
+ * The category of models that an input names without an extension; null for an input with other values, such as a precision, a
+ * method, or a prompt. Strict: unknown inputs name no model.
  */
 export function nameInputCategory(input: string, classType: string): string | null {
   const word = wordOf(input);

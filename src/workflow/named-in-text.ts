@@ -8,11 +8,11 @@ import { looksLikeModel, type ModelName, type Places } from './model-names.ts';
 const embedding = /\bembedding:\s*,*((?:\\[()]|[^\s,()<>{}|])+)(?=((?:\\[()]|[^\s()]){0,255}))/gi;
 /** `<lora:name:0.8>`, `<lora:name:1:0.5>`, as packs write it in prompts. */
 const lora = /<(?:lora|lyco):([^:<>\n]+)((?::[^<>\n]*)?)>/gi;
-/** All its strengths are 0: loaders of ComfyUI return before they open it. */
+/** Strengths that are all 0: loaders of ComfyUI return before they open the file. */
 const without = /^(:\s*[-+]?(0+(\.0*)?|\.0+)\s*)+$/;
-/** In the order in which ComfyUI tries them for a name without one. */
+/** Extensions in the order in which ComfyUI tries them for a name without one. */
 const extensions = ['safetensors', 'pt', 'bin'];
-/** Texts are long now and then; no prompt names more, or is longer, in characters. */
+/** Maximum number of names in a text, and of its characters. */
 const most = { names: 100, text: 256 * 1024 };
 
 /** A model that a text names. */
@@ -37,7 +37,7 @@ export function namedInText(text: string): NamedInText[] {
   return [...embeddings, ...loras].filter(({ places }) => places.length > 0);
 }
 
-/** The first ones: all of a text that was made for it would take seconds. */
+/** The first matches only: all matches of a malicious text would take seconds. */
 function matches(text: string, form: RegExp): RegExpExecArray[] {
   const found: RegExpExecArray[] = [];
   for (const match of text.matchAll(form)) if (found.push(match) === most.names) break;

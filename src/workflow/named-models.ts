@@ -7,19 +7,19 @@ import type { AnalyzeOptions, ExpectedFile, How, ModelUse, Unresolved } from './
 
 type File = Pick<ModelUse, 'category' | 'name' | 'path'>;
 
-/** Why no file could be told. */
+/** Why no file was found. */
 export type Failure = Pick<Unresolved, 'reason' | 'candidates'>;
 
 export interface Named {
   how: How;
   files: File[];
-  /** Null when a file was told. */
+  /** Null when a file was found. */
   failure: Failure | null;
 }
 
 /**
- * The files that a text of a node names: by its place, by what the text has named before, or by the one file of the category that is
- * called so. Null when the text names no model.
+ * The files that a text of a node names: by its place, by earlier loads of the text, or as the one file of the category with that
+ * name. Null when the text names no model.
  */
 export function namedModels(question: Question, learned: readonly (ExpectedFile & { path: string })[]): Named | null {
   const { name, classes, options } = question;
@@ -39,7 +39,7 @@ export function namedModels(question: Question, learned: readonly (ExpectedFile 
   return byStem(question) ?? (answer ? { how: answer.how, files, failure: null } : noName(question));
 }
 
-/** Packs take names without extension, and names of files that have been moved to another folder of the category. */
+/** Files by stem: packs take names without extension, and names of files moved to another folder of the category. */
 function byStem({ node, input, name, classes, options }: Question): Named | null {
   const { classType } = node;
   const isNamed = nameInputCategory(input, classType);
@@ -57,8 +57,8 @@ function byStem({ node, input, name, classes, options }: Question): Named | null
 }
 
 /**
- * The files that the text of a prompt names. They may lie in any folder of their category: packs take the one LoRA that is called so,
- * ComfyUI one of the embeddings.
+ * The files that the text of a prompt names, in any folder of their category: packs take the one LoRA of that name, ComfyUI one of the
+ * embeddings.
  */
 export function filesInText(places: Places, options: AnalyzeOptions): File[] {
   const file = resolved(places, options);
@@ -71,7 +71,7 @@ export function filesInText(places: Places, options: AnalyzeOptions): File[] {
   return found.map((name) => resolved([{ category, name }], options));
 }
 
-/** A text in the place of a name that no file has, or that no file of a stock node's list can have. */
+/** The answer for a text that cannot be a file's name, or is not in a stock node's list. */
 function noName({ node, input, name, classes }: Question): Named | null {
   const { classType } = node;
   const isStock = classes.categoryOf(classType, input) !== null;

@@ -58,7 +58,7 @@ export class NodeClasses {
     return loader && own(loader.models, input);
   }
 
-  /** The inputs with a widget, in the order in which a workflow lists their values; null when they are not known. */
+  /** The inputs with a widget, in the order in which a workflow lists their values; null = unknown. */
   widgetsOf(classType: string): readonly string[] | null {
     return this.loaderOf(classType)?.widgets ?? own(this.core.widgets, classType);
   }
@@ -68,7 +68,7 @@ export class NodeClasses {
     return this.#opensItself.test(classType);
   }
 
-  /** The inputs that switch off a row, or the node, when all of them are 0; none where it loads all the same. */
+  /** The inputs that switch off a row, or the node, when all of them are 0; none if it loads in any case. */
   idleWhenZero(classType: string): readonly string[] {
     return this.loaderOf(classType)?.idleWhenZero ?? own(this.core.idleWhenZero, classType) ?? [];
   }

@@ -12,7 +12,7 @@ export interface NodeModels {
   uses: ModelUse[];
   /** Why named models of the node are not loaded, or cannot be named. */
   unused: string[];
-  /** Inputs that name or choose models, and for which no file could be told. */
+  /** Inputs that name or choose models, but whose file is unknown. */
   unresolved: Unresolved[];
 }
 
@@ -34,9 +34,9 @@ class NodeReading {
   readonly #node: GraphNode;
   readonly #reader: Reader;
   readonly #choices: Choices;
-  /** What was learned, and is still there. */
+  /** Learned files that still exist. */
   readonly #learned: readonly (ExpectedFile & { path: string })[];
-  /** Of that, the files that no text of the node names, and that its inputs choose together. */
+  /** Those of them that the node's inputs choose together, without a text that names them. */
   readonly #chosen: readonly (ExpectedFile & { path: string })[];
   readonly #opensItself: boolean;
   readonly #models: NodeModels = { uses: [], unused: [], unresolved: [] };
@@ -80,7 +80,7 @@ class NodeReading {
     const name = slashed(text);
     const named = namedModels({ node: this.#node, input, name, ...this.#reader }, this.#learned);
     const isThere = named?.files.some(({ path }) => path !== null) ?? false;
-    // Its models lie where only the node knows.
+    // Only the node knows the place of its models.
     const isElsewhere = this.#opensItself && !isThere && (named !== null || (isNameInput(input) && mayBeName(text)));
     const failure = isElsewhere ? notTold : this.#isWholePath(name, named) ? openedPast : named?.failure;
     if (off !== null) {
@@ -89,7 +89,7 @@ class NodeReading {
     else if (named && (isThere || this.#chosen.length === 0)) this.#add(input, named);
   }
 
-  /** ComfyUI finds names below its folders only: whoever takes a whole path opens the file itself, and there is nothing to redirect. */
+  /** Whether a text is a whole path: ComfyUI finds names only below its folders, so such a node opens the file itself. */
   #isWholePath(name: string, named: Named | null): boolean {
     const isStock = this.#reader.classes.isCore(this.#node.classType);
     return /^([a-z]:)?\//i.test(name) && looksLikeModel(name) && !isStock && named?.how !== 'learned';
@@ -109,7 +109,7 @@ class NodeReading {
     this.#models.uses.push(...files.map((file) => ({ node: id, classType, input, how, ...file, ...own })));
   }
 
-  /** What its inputs choose together is known, whatever one of them alone says. */
+  /** Reports a failure of an input, unless the files that its inputs choose together are known. */
   #fail(input: string, value: string | null, { reason, candidates }: Failure): void {
     if (this.#chosen.length > 0) return;
     const { id, classType } = this.#node;
@@ -125,7 +125,7 @@ function expectedFiles(choices: Choices, options: AnalyzeOptions) {
   });
 }
 
-/** A class that was seen to look its files up does not open them past the lookup, whatever the table says. */
+/** Whether a node opens its files past the lookup; a class that was seen to look files up does not, despite the table. */
 function opensItself({ classType, inputs }: GraphNode, { classes, options }: Reader): boolean {
   return classes.opensItself(classType) && ![...inputs.keys()].some((input) => options.learned?.(classType, input));
 }

@@ -4,7 +4,7 @@ import type { Graph, GraphNode } from './types.ts';
 
 /** For a node that a switch in its present position does not need. */
 export const switchedOff = 'a switch leaves it out';
-/** For a node that is needed only for what is kept from an earlier run. */
+/** For a node that is needed only for outputs kept from an earlier run. */
 export const outputKept = 'what comes of it is kept from an earlier run';
 
 interface Execution {

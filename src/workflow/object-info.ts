@@ -6,23 +6,23 @@ export interface InputSpec {
   required: boolean;
   /** Evaluated only when the node asks for it. */
   lazy: boolean;
-  /** `socket` takes links only; `choice` and `field` also have a widget; `branches` is a choice that brings inputs of its own. */
+  /** `socket` takes links only; `choice` and `field` also have a widget; `branches` is a choice that adds inputs. */
   kind: 'socket' | 'choice' | 'field' | 'branches';
   /** The options of a choice; for a model input, the files visible to ComfyUI. */
   options: readonly string[];
   branches: ReadonlyMap<string, readonly InputSpec[]>;
-  /** The editor adds an upload button, which takes a place among the widget values. */
+  /** Whether the editor adds an upload button, which has a place among the widget values. */
   upload: boolean;
 }
 
-/** The inputs of a class in the order of their widgets; null when ComfyUI has no such class. */
+/** The inputs of a class in the order of their widgets; null when ComfyUI does not have the class. */
 export function inputSpecs(objectInfo: unknown, classType: string): InputSpec[] | null {
   const info = classInfo(objectInfo, classType);
   if (!info) return null;
   return specsOf(info['input'], isObject(info['input_order']) ? info['input_order'] : {}, 0);
 }
 
-/** Whether a class is an output node; null when ComfyUI has no such class. */
+/** Whether a class is an output node; null when ComfyUI does not have the class. */
 export function outputFlag(objectInfo: unknown, classType: string): boolean | null {
   const info = classInfo(objectInfo, classType);
   return info ? info['output_node'] === true : null;

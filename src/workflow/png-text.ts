@@ -1,7 +1,7 @@
 import { inflateSync } from 'node:zlib';
 import { limits } from './limits.ts';
 
-/** Of a PNG's text, bytes. */
+/** Maximum length of the keyword of a PNG's text, bytes. */
 const longestKeyword = 79;
 
 const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
@@ -15,7 +15,7 @@ export const imageKeywords: readonly string[] = ['prompt', 'workflow'];
 
 /**
  * The prompt and the workflow of a PNG by keyword (PNG specification, third edition, 11.3.3). ComfyUI writes them as tEXt, and for
- * animations as `comf` chunks of the same form behind the image data. Chunks that are damaged or too large are
+ * animations as `comf` chunks of the same form after the image data. Chunks that are damaged or too large are
  * left out, and so are those beyond a bound in sum.
  */
 export function pngTexts(file: Buffer): Map<string, string> {

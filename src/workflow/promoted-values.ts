@@ -30,7 +30,7 @@ export function promotedValue(scope: Scope, port: number, expansion: Expansion):
   ].find((value) => value !== undefined);
 }
 
-/** True when a subgraph's input stands for an inner widget: it then always has a value, though perhaps an unknown one. */
+/** True when a subgraph's input represents an inner widget: it then always has a value, though perhaps an unknown one. */
 export function isPromoted(scope: Scope, port: number): boolean {
   return widgetTargets(scope, port).length > 0;
 }
@@ -48,7 +48,7 @@ function widgetTargets({ graph }: Scope, port: number): Target[] {
   });
 }
 
-/** Newer format: the node has one value for each of its inputs that stands for a widget, in order. */
+/** Newer format: the node has one value for each of its inputs that represents a widget, in order. */
 function ownValue(scope: Scope, host: UiNode, port: number): unknown {
   const name = scope.graph.inputs[port]?.name ?? '';
   if (host.namedValues && Object.hasOwn(host.namedValues, name)) return given(host.namedValues[name]);

@@ -17,7 +17,7 @@ export interface Document {
   kept: ReadonlySet<string>;
 }
 
-/** A document that does not say otherwise is executed as a whole. */
+/** By default a document is executed as a whole. */
 const wholly = { targets: null, cached: new Set<string>(), kept: new Set<string>() };
 
 /**
@@ -43,7 +43,7 @@ function fromBytes(file: Buffer): Document {
   return readDocument(text);
 }
 
-/** ComfyUI writes both; when one is damaged the other still tells the models. */
+/** ComfyUI writes both; when one is damaged the other still names the models. */
 function fromTexts(texts: Map<string, string>, format: string): Document {
   const prompt = asPrompt(parsedOrNull(texts.get('prompt')));
   const workflow = asWorkflow(parsedOrNull(texts.get('workflow')));

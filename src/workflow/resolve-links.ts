@@ -17,7 +17,7 @@ export function resolveInput(scope: Scope, slot: UiSlot, expansion: Expansion): 
 
 interface Step {
   link: string | null;
-  /** Type of the input at the end: it chooses the way through a bypassed node. */
+  /** Type of the final input, which chooses the way through a bypassed node. */
   type: string;
   expansion: Expansion;
   hops: number;
@@ -95,7 +95,7 @@ function setterOf(scope: Scope | null, name: unknown): { scope: Scope; node: UiN
   return node ? { scope, node } : setterOf(scope.parent, name);
 }
 
-/** A bypassed node hands on the input at the same position when its type fits, else the first input whose type fits. */
+/** A bypassed node passes on the input at the same position when its type fits, else the first input whose type fits. */
 function wayThrough(node: UiNode, slot: number, type: string): UiSlot | undefined {
   const opposite = node.inputs[slot];
   if (isAny(type)) return opposite ?? node.inputs[0];

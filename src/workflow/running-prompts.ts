@@ -10,19 +10,19 @@ import { NodeClasses } from './node-classes.ts';
 import { readDocument } from './read-document.ts';
 import type { Choices, LoadedFile } from './types.ts';
 
-/** A node of a prompt, as far as its loads can teach. */
+/** A node of a prompt, with the facts that loads can teach. */
 export interface RunningNode extends Choices {
-  /** Its inputs with the name of a file of weights; a category where that is known without any load. */
+  /** Its inputs that name a file of weights; with a category if that is known without a load. */
   named: readonly { input: string; name: string; category: string | null }[];
-  /** All of its texts in small letters, cut where they are long. */
+  /** All of its texts in lower case, cut if they are long. */
   text: string;
-  /** A stock node: the files that it loads are known. */
+  /** Whether it is a stock node, whose files are known. */
   isCore: boolean;
 }
 
 export interface RunningPrompt {
   nodes: ReadonlyMap<string, RunningNode>;
-  /** What was loaded so far, by whatever explains it. */
+  /** The loaded files so far, by cause. */
   loaded: Map<string, readonly LoadedFile[]>;
 }
 
@@ -31,7 +31,7 @@ interface Load {
   file: LoadedFile;
 }
 
-/** Prompts, and loads of prompts that were not announced yet, that are kept. */
+/** Maximum number of kept prompts, and of loads of unannounced prompts. */
 const most = { prompts: 100, waiting: 20, loads: 200, text: 10_000 };
 
 /** The prompts that ComfyUI runs. Their nodes may load before the daemon has heard of the prompt. */
@@ -44,7 +44,7 @@ export class RunningPrompts {
     this.#onLoad = onLoad;
   }
 
-  /** A prompt that is executed now or later. @throws CacheError BAD_REQUEST when it cannot be read */
+  /** Announces a running or waiting prompt. @throws CacheError BAD_REQUEST when it cannot be read */
   announce(id: string, document: unknown): void {
     const prompt = { nodes: nodesOf(document), loaded: this.#prompts.get(id)?.loaded ?? new Map() };
     keep(this.#prompts, [id, prompt], most.prompts);

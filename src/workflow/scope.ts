@@ -24,10 +24,10 @@ export class Expansion {
   }
 }
 
-/** One instance of a graph: the root, or a subgraph in the place of its node. */
+/** One instance of a graph: the root, or a subgraph that replaces its node. */
 export interface Scope {
   graph: UiGraph;
-  /** Ids of the enclosing nodes, each with a colon behind it. */
+  /** Ids of the enclosing nodes, each followed by a colon. */
   path: string;
   /** The node that contains this graph; null for the root. */
   host: UiNode | null;

@@ -1,19 +1,19 @@
 import { bounded } from '../runtime/deadline.ts';
 import { isObject } from './json.ts';
 
-/** Prompts that are kept in mind. */
+/** Maximum number of remembered prompts. */
 const most = 100;
 
 /**
- * Prompts of which ComfyUI's shim has told, with their nodes that will not run. Others name the same prompts without that: ComfyUI does
- * not list it in its queue.
+ * Prompts that ComfyUI's shim has reported, with their nodes that will not run. Other reports of the same prompts lack these, because
+ * ComfyUI's queue does not list them.
  */
 export class ToldPrompts {
   readonly #byPrompt = new Map<string, { cachedNodes: unknown; keptNodes: unknown }>();
   readonly #waiting = new Map<string, () => void>();
   #hasShim = false;
 
-  /** Whether a shim has told of any. */
+  /** Whether a shim has reported any. */
   get hasShim(): boolean {
     return this.#hasShim;
   }
@@ -22,7 +22,7 @@ export class ToldPrompts {
     return this.#byPrompt.has(promptId);
   }
 
-  /** A prompt is named. */
+  /** Takes a report of a prompt. */
   hear(promptId: string, document: unknown): void {
     if (!isObject(document)) return;
     const { cachedNodes, keptNodes, client } = document;
@@ -35,12 +35,12 @@ export class ToldPrompts {
     this.#waiting.get(promptId)?.();
   }
 
-  /** The document with what is known of its prompt. */
+  /** The document with the known facts of its prompt. */
   of(promptId: string, document: unknown): unknown {
     return isObject(document) ? { ...document, ...this.#byPrompt.get(promptId) } : document;
   }
 
-  /** Waits until the shim tells of a prompt, at most `ms`; not at all where no shim has told of any. */
+  /** Waits until the shim reports a prompt, at most `ms`; not at all if no shim has reported any. */
   async wait(promptId: string, ms: number): Promise<void> {
     if (!this.#hasShim || this.has(promptId)) return;
     const { promise, resolve } = Promise.withResolvers<void>();

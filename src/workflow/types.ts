@@ -9,9 +9,9 @@ export interface DeclaredModel {
   category: string;
 }
 
-/** A node as ComfyUI gets it: literal inputs and links. */
+/** A node in the form that ComfyUI gets: literal inputs and links. */
 export interface GraphNode {
-  /** As in an API prompt; inside subgraphs `12:3`, the ids of the enclosing nodes first. */
+  /** The id in an API prompt; inside subgraphs `12:3`, the ids of the enclosing nodes first. */
   id: string;
   classType: string;
   inputs: Map<string, unknown>;
@@ -20,19 +20,19 @@ export interface GraphNode {
   declared: readonly DeclaredModel[];
 }
 
-/** The common form of all documents: an API prompt, and the nodes that its workflow keeps back. */
+/** The common form of all documents: an API prompt, and the nodes of its workflow that ComfyUI does not get. */
 export interface Graph {
   /** In the order of the prompt. */
   nodes: Map<string, GraphNode>;
   /** Nodes of the workflow that ComfyUI never gets, with the reason. */
   absent: { node: GraphNode; why: string }[];
-  /** The document is a part for use in workflows: all of it counts, nodes without an output included. */
+  /** Whether the document is a part for use in workflows: all of it counts, including nodes without an output. */
   blueprint: boolean;
   /** Output nodes requested by the client; null = all. */
   targets: ReadonlySet<string> | null;
-  /** Nodes whose outputs ComfyUI has cached: it does not execute them, nor what only they need. */
+  /** Nodes whose outputs ComfyUI has cached: it executes neither them nor nodes that only they need. */
   cached: ReadonlySet<string>;
-  /** Nodes whose outputs ComfyUI will probably be given from the results: the same holds for them. */
+  /** Nodes whose outputs will probably come from the results, with the same effect. */
   kept: ReadonlySet<string>;
 }
 
@@ -48,21 +48,21 @@ export interface ModelUse {
   category: string | null;
   /** Path below a folder of the category, with `/` on every system. */
   name: string;
-  /** The answer of `resolveName`; null without it, or when it knows no such file. */
+  /** The answer of `resolveName`; null without it, or for an unknown file. */
   path: string | null;
   how: How;
   /** Loaded only if a switch in the workflow is turned; those come last. */
   switchedOff?: true;
-  /** Its node opens it past the lookup: a copy would not be used. */
+  /** Set when its node opens it past the lookup, so that a copy would not be used. */
   opensItself?: true;
-  /** Only nodes need it whose outputs are kept from an earlier run; those come last. */
+  /** Needed only by nodes with outputs kept from an earlier run; those come last. */
   notNeeded?: true;
 }
 
-/** An input that names or chooses a model, and for which no file could be told. */
+/** An input that names or chooses a model, but whose file is unknown. */
 export type Unresolved = Omit<UnresolvedInput, 'word' | 'why'>;
 
-/** A node with a model that will not be loaded, or that has no known name before execution. */
+/** A node with a model that will not be loaded, or whose name is unknown before execution. */
 export interface SkippedNode {
   node: string;
   why: string;
@@ -84,16 +84,16 @@ export interface Choice {
   value: string;
 }
 
-/** What may decide which files a node loads. */
+/** The inputs that may decide which files a node loads. */
 export interface Choices {
   classType: string;
-  /** Names, presets, and what else may be chosen from a list; `at` is the input as the document calls it. */
+  /** Names, presets, and other choices from a list; `at` is the name of the input in the document. */
   texts: readonly (Choice & { at: string })[];
-  /** Switches and small whole numbers. Steps are among them, so that they tell little. */
+  /** Switches and small whole numbers, which are weak evidence, because steps are among them. */
   numbers: readonly Choice[];
 }
 
-/** A model file as lookups name it. */
+/** A model file as named in lookups. */
 export interface LoadedFile {
   category: string;
   name: string;
@@ -107,16 +107,16 @@ export interface ExpectedFile extends LoadedFile {
 }
 
 export interface AnalyzeOptions {
-  /** Absolute path of a model file, null when there is none. `name` always has `/`. Asked often: answer from memory. */
+  /** Absolute path of a model file, null when it does not exist. `name` always has `/`. Called often: answer from memory. */
   resolveName?: (category: string, name: string) => string | null;
   /** All categories that `resolveName` knows. */
   categories?: () => readonly string[];
   /** The answer of ComfyUI's `GET /object_info`. */
   objectInfo?: unknown;
-  /** Category of an input, from lookups that really happened. `input` as in `ModelUse`. */
+  /** Category of an input, from real lookups. `input` as in `ModelUse`. */
   learned?: (classType: string, input: string) => string | null;
   /** Files that a node with these inputs has loaded before. */
   expected?: (choices: Choices) => readonly ExpectedFile[];
-  /** Names of the files of a category that are called `stem`, whatever their extension and folder. As `resolveName`. */
+  /** Names of the files of a category with this stem, with any extension and in any folder. As `resolveName`. */
   withStem?: (category: string, stem: string) => readonly string[];
 }

@@ -8,7 +8,7 @@ export interface UiWorkflow {
   root: UiGraph;
   /** By id, which is the type of the subgraph's nodes. */
   subgraphs: ReadonlyMap<string, UiGraph>;
-  /** Nodes that send their input everywhere (cg-use-everywhere): the links that they make are not saved. */
+  /** Whether it has nodes that send their input everywhere (cg-use-everywhere), whose links are not saved. */
   hasUnsavedLinks: boolean;
 }
 
@@ -42,7 +42,7 @@ export interface UiNode {
   namedValues: JsonObject | null;
   /** For a subgraph's node in the older format: the inner widget (`[node, widget]`) of each of its values. */
   proxies: readonly (readonly [node: string, widget: string])[] | null;
-  /** Of a subgraph's node: values by input name that the editor could not place. */
+  /** For a subgraph's node: values by input name that the editor could not place. */
   setAside: ReadonlyMap<string, unknown>;
   declared: readonly DeclaredModel[];
 }
@@ -51,7 +51,7 @@ export interface UiSlot {
   name: string;
   type: string;
   link: string | null;
-  /** The slot stands for a widget: without a link it has the widget's value. */
+  /** Whether the slot represents a widget: without a link it has the widget's value. */
   widget: boolean;
 }
 

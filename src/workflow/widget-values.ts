@@ -20,7 +20,7 @@ function knownWidgets(type: string, classes: NodeClasses): readonly string[] | n
   return single === undefined ? classes.widgetsOf(type) : [single];
 }
 
-/** The slots that stand for widgets tell the names only when all widgets have one. */
+/** The names of a node's widgets from its slots, if all widgets have one; else null. */
 function ownWidgets(node: UiNode): readonly string[] | null {
   const names = node.inputs.filter(({ widget }) => widget).map(({ name }) => name);
   const count = node.values.filter((value) => !isControl(value)).length;

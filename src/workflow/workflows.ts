@@ -17,11 +17,11 @@ export interface WorkflowsDeps {
   sources: {
     /** All categories of the roots. */
     categories(): readonly string[];
-    /** Names of the files of a category that are called `stem`, whatever their extension and folder. */
+    /** Names of the files of a category with this stem, with any extension and in any folder. */
     withStem(category: string, stem: string): Promise<readonly string[]>;
   };
   learned: Learned;
-  /** Hears which sources the prompts of the queue will load. */
+  /** Told which sources the prompts of the queue will load. */
   queued: { add(promptId: string, paths: readonly string[], now: number): void; begin(promptId: string, now: number): void };
   clock: Pick<Clock, 'now'>;
   log: Log;
@@ -33,17 +33,17 @@ export interface WorkflowsDeps {
   };
 }
 
-/** Hears of the models of a prompt that have a path. */
+/** Told of the models of a prompt that have a path. */
 type PromptListener = (models: readonly { path: string; category: string | null }[]) => void;
 
-/** The shim tells of a prompt when ComfyUI has accepted it, ms. */
+/** Maximum wait for the shim's report of a prompt, which comes when ComfyUI has accepted it, ms. */
 const shimMs = 5000;
 
 /** Finds the models of workflows, and has them copied before ComfyUI asks for them. */
 export class Workflows {
   readonly #deps: WorkflowsDeps;
   #objectInfo: unknown = null;
-  /** Prefetches take turns, so that the copies of a later prompt are queued behind those of an earlier one. */
+  /** Prefetches take turns, so that the copies of a later prompt are queued after those of an earlier one. */
   readonly #turns = new Serial();
   readonly #told = new ToldPrompts();
   readonly #listeners = new Set<PromptListener>();
@@ -52,18 +52,18 @@ export class Workflows {
     this.#deps = deps;
   }
 
-  /** Tells of every prompt of the queue. @returns ends that */
+  /** Calls the listener for every prompt of the queue. @returns a function that ends this */
   onPrompt(listener: PromptListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Takes over ComfyUI's description of its nodes. */
+  /** Sets ComfyUI's description of its nodes. */
   describeNodes(objectInfo: unknown): void {
     this.#objectInfo = objectInfo;
   }
 
-  /** That description; null while it is not known. */
+  /** That description; null while unknown. */
   get objectInfo(): unknown {
     return this.#objectInfo;
   }
@@ -75,8 +75,8 @@ export class Workflows {
   }
 
   /**
-   * Starts copies of the models of a prompt, in load order. What was said once of the nodes that will not run holds for the prompt
-   * whoever names it next.
+   * Starts copies of the models of a prompt, in load order. The nodes that will not run, once reported, hold for later reports of the
+   * prompt by any client.
    * @param promptId ComfyUI's; with it, the prompt's real lookups teach the categories of inputs
    * @throws CacheError BAD_REQUEST when the document cannot be read
    */
@@ -115,13 +115,13 @@ export class Workflows {
     });
   }
 
-  /** Whether prompts come with a shim's word: then it is told of them by the one who knows which nodes will run. */
+  /** Whether a shim reports prompts, which knows the nodes that will run. */
   get hasShim(): boolean {
     return this.#told.hasShim;
   }
 
   /**
-   * The same for a prompt that ComfyUI has or will have in its queue. Its shim knows more, and goes first where there is one.
+   * The same for a present or future prompt of ComfyUI's queue. A shim, if there is one, knows more and has precedence.
    * @throws CacheError BAD_REQUEST when the document cannot be read
    */
   async prefetchUnlessTold(document: unknown, promptId: string): Promise<void> {
@@ -129,7 +129,7 @@ export class Workflows {
     if (!this.#told.has(promptId)) await this.prefetch(document, promptId);
   }
 
-  /** ComfyUI runs this prompt: its loads teach, those before this too. @throws CacheError BAD_REQUEST when it cannot be read */
+  /** ComfyUI runs this prompt: its loads teach, including earlier ones. @throws CacheError BAD_REQUEST when it cannot be read */
   running(document: unknown, promptId: string): void {
     this.#deps.learned.expect(promptId, document);
   }
