@@ -73,7 +73,7 @@ async function listen(place: FarmPlace, at: { host: string; port: number }): Pro
   return server.port;
 }
 
-/** Leaves a third of the processor beside a busy program: with much less, others take this host for a dead one. */
+/** Gives it a third of the processor time of a program beside it: with much less, others take this host for a dead one. */
 const niceness = 5;
 
 /** Encrypting for others is less urgent than the programs of this host. */
