@@ -25,8 +25,8 @@ if found then redis.call('ZADD', KEYS[2], now, ARGV[1]) end
 return found`;
 
 /**
- * KEYS: the same. ARGV: content, proof and bytes, maximum files and bytes, a share of the server's limit, lifetime of an unused file, ms. The
- * Redis also holds the directory: these files leave before that does.
+ * KEYS: the same. ARGV: content, proof and bytes, maximum files and bytes, a share of the server's limit, lifetime of an unused file, ms.
+ * The Redis also holds the directory: these files leave before that does.
  */
 const putScript = `
 local moment = redis.call('TIME')
