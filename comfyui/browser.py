@@ -62,7 +62,7 @@ class Browser:
         routes.post("/autocached/change")(self.change)
 
     async def state(self, request):
-        """The state of the cache and the copies under way."""
+        """The state of the cache and the running copies."""
         who = standing(request.headers, request.remote)
         if who == REFUSED:
             return self._refuse()
@@ -143,7 +143,7 @@ class Browser:
         return workflow_view(analysis, self._daemon.get(_JOBS, _STATE_SECONDS), spared)
 
     def _hint(self, body: bytes) -> None:
-        """The workflow that is open: its models come next. Told once for each; a daemon that does not know the route goes without."""
+        """Reports the open workflow, whose models likely come next, once; a daemon without this route gets nothing."""
         if body == self._hinted:
             return
         self._hinted = body

@@ -32,8 +32,8 @@ def state_view(stats: dict, jobs: dict) -> dict:
 
 def workflow_view(analysis: dict, jobs: dict, spared: list = []) -> dict:
     """
-    From POST /api/workflows/analyze and GET /api/jobs. `copy` of a model is the id of the job that copies it. `spared` are models that get
-    no copy for the prompt that was queued last.
+    From POST /api/workflows/analyze and GET /api/jobs. `copy` of a model is the id of the job that copies it. `spared` are models without
+    a copy for the last queued prompt, because it does not need them.
     """
     by_path = {job.get("path"): job.get("id") for job in jobs.get("jobs", ()) if job.get("state") in _UNDER_WAY}
     not_needed = {(model.get("path"), str(model.get("node"))): _only(model, _SPARED) for model in spared}
@@ -47,13 +47,13 @@ def workflow_view(analysis: dict, jobs: dict, spared: list = []) -> dict:
 
 
 def _unrepeatable(stats: dict) -> list:
-    """The classes of nodes whose outputs are not kept, because one was another one for the same inputs."""
+    """The classes of nodes whose outputs are not kept, because one differed for the same inputs."""
     comparisons = (stats.get("memo") or {}).get("comparisons") or {}
     return [one.get("class") for one in comparisons.get("unrepeatable", ())]
 
 
 def _stuck(stats: dict) -> int:
-    """How many models this ComfyUI still reads from their sources although their copies are ready."""
+    """Number of models that this ComfyUI still reads from their sources although their copies are ready."""
     return sum(one.get("app") == APP and one.get("pid") == os.getpid() for one in stats.get("stuck", ()))
 
 

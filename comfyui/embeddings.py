@@ -19,7 +19,7 @@ _NAMED = re.compile(r"(?<!\w)embedding:\s*,*((?:\\[()]|[^\s,()<>{}|])+)(?=((?:\\
 _WEIGHT = re.compile(r":[-+\w.]*$")
 _BRACKET = re.compile(r"\\([()])")
 _ENDINGS = ("", ".safetensors", ".pt", ".bin")
-# The longest waits of ComfyUI's event loop: for a look at the folders, and for the daemon's list of copies.
+# Maximum waits of ComfyUI's event loop: for a check of the folders, and for the daemon's list of copies.
 LOOK_SECONDS = 0.25
 COPIES_SECONDS = 1.0
 
@@ -74,8 +74,8 @@ class _Folders(list):
 
 class Embeddings:
     """
-    Refuses prompts with embeddings that ComfyUI will not find: while a folder of them is away, those that are in no folder and have no
-    copy; and those of a remote whose copy does not come in time.
+    Refuses prompts with embeddings that ComfyUI will not find: embeddings without a copy while a folder of embeddings is away, and those of
+    a remote whose copy does not come in time.
     """
 
     def __init__(self, folder_paths, offline: OfflineFolders, remotes, far):
@@ -115,7 +115,7 @@ class Embeddings:
         return refused
 
     def _why(self, missing: set[tuple[str, ...]], away: list[str] | None) -> dict[tuple[str, ...], str]:
-        """Why a prompt is refused, for each embedding for which it is. Those of remotes are copied now."""
+        """Reasons to refuse a prompt, by embedding. Those of remotes are copied now."""
         placeholders = self._far.placeholders(missing)
         still = self._still_missing(placeholders.keys())
         reasons = self._far.fetch({names: placeholders[names] for names in still})
@@ -136,11 +136,11 @@ class Embeddings:
         return found[0] if found else None
 
     def _still_missing(self, wanted) -> set[tuple[str, ...]]:
-        """Those of them that are in no folder, as far as the folders answer in time."""
+        """The embeddings that are in no folder that answers in time."""
         return self._within(LOOK_SECONDS, lambda: self._missing(wanted)) or set() if wanted else set()
 
     def _missing(self, wanted: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
-        """Those of which no name is in a folder. ComfyUI looks into subfolders, too."""
+        """The embeddings without a name in any folder. ComfyUI searches subfolders, too."""
         missing = set(wanted)
         for folder in list(self._folder_paths.folder_names_and_paths.get(CATEGORY, ([],))[0]):
             for at, _, _ in os.walk(folder, followlinks=True) if missing else ():

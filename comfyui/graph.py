@@ -37,7 +37,7 @@ def complete(prompt: dict, ids: set[str]) -> set[str]:
 
 
 def has_few_pairs(prompt: dict, most: int) -> bool:
-    """True for a prompt with at most so many pairs of a node and an ancestor."""
+    """True for a prompt with at most this number of pairs of a node and an ancestor."""
     pairs = 0
     for node in prompt:
         pairs += len(with_sources(prompt, [node])) - 1

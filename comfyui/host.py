@@ -45,7 +45,7 @@ def model_folders(folder_paths) -> list[dict]:
 
 
 class QueuedPrompt(NamedTuple):
-    """A prompt that ComfyUI has accepted. `outputs` are the ids of its valid output nodes, None when ComfyUI does not tell."""
+    """A prompt that ComfyUI has accepted. `outputs` are the ids of its valid output nodes, None when unknown."""
 
     id: str
     prompt: dict
@@ -62,10 +62,10 @@ def running_prompt(prompt_id: str | None = None) -> QueuedPrompt | None:
 
 
 def waiting_prompts() -> list[QueuedPrompt] | None:
-    """The waiting prompts in no order. None when ComfyUI does not tell."""
+    """The waiting prompts in no order. None when unknown."""
     try:
         queue = _prompt_queue()
-        # ComfyUI holds the mutex until a prompt that waits no more is listed as running.
+        # ComfyUI holds the mutex until a prompt that leaves the queue is listed as running.
         with queue.mutex:
             return [_queued(item) for item in queue.queue]
     except Exception:
@@ -81,7 +81,7 @@ def prompts_left() -> bool:
 
 
 def idle_since_prompt() -> int | None:
-    """The number of prompts that ComfyUI has begun. None while a prompt runs or waits, and when ComfyUI does not tell."""
+    """The number of prompts that ComfyUI has begun. None while a prompt runs or waits, and when unknown."""
     queue = _prompt_queue()
     try:
         return queue.task_counter if queue.get_tasks_remaining() == 0 else None
@@ -90,7 +90,7 @@ def idle_since_prompt() -> int | None:
 
 
 def begun_prompts() -> int | None:
-    """The number of prompts that ComfyUI has begun, with the running one. None when ComfyUI does not tell."""
+    """The number of prompts that ComfyUI has begun, with the running one. None when unknown."""
     return getattr(_prompt_queue(), "task_counter", None)
 
 
@@ -175,8 +175,8 @@ def _caller(frame) -> str:
 
 def _on_event_loop() -> bool:
     """
-    True on the server's event loop, which must never block. A running loop alone does not tell: the thread that executes prompts has
-    one too.
+    True on the server's event loop, which must never block. A running loop alone is no proof: the thread that executes prompts has one
+    too.
     """
     try:
         loop = asyncio.get_running_loop()

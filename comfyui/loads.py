@@ -1,4 +1,4 @@
-"""How long nodes take to load models from copies, for the daemon's statistics."""
+"""Measures the load times of models from copies, for the daemon's statistics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Loads:
         self._under_way: dict[tuple, tuple[list[str], float]] = {}
 
     def began(self, client: dict, copy: str) -> None:
-        """A node was given the path of a copy. What it has waited for that does not count."""
+        """A node was given the path of a copy. Its wait for the copy does not count."""
         node = (client.get("prompt"), client.get("node"))
         if None in node:
             return
@@ -28,7 +28,7 @@ class Loads:
             self._under_way[node] = ([*copies, copy], self._clock())
 
     def ended(self, prompt_id: str, node: str) -> None:
-        """The output of a node is there: its models are loaded. Of several each has a share of the time, by its size."""
+        """A node has its output: its models are loaded. Several models share the time by their sizes."""
         with self._lock:
             copies, since = self._under_way.pop((prompt_id, node), ([], 0.0))
         if not copies:

@@ -6,7 +6,7 @@ import os
 
 
 def mapped(paths: set[str]) -> set[str] | None:
-    """The paths that this process has mapped. None where the system does not tell: only Linux does."""
+    """The paths that this process has mapped. None except on Linux, which alone reports them."""
     try:
         with open("/proc/self/maps", "rb") as maps:
             lines = {line.rstrip(b"\n").partition(b"/")[2] for line in maps}

@@ -13,7 +13,7 @@ log = logging.getLogger("autocached")
 
 _ANSWER_SECONDS = 5.0
 _PAGE = 200
-# Seconds between two looks for a folder that is away.
+# Seconds between two checks of an away folder.
 AGAIN_SECONDS = 2.0
 
 
@@ -53,14 +53,14 @@ class OfflineFolders:
         return [folder for folder in self._own(category) if folder in self._filled and is_empty(folder)]
 
     def refresh(self) -> None:
-        """Looks for such folders in a thread, at most one at a time: a look at a hung mount may never end."""
+        """Searches for such folders in a thread, at most one at a time: a check of a hung mount may never end."""
         with self._lock:
             if self._thread is None and not self._closed.is_set():
                 self._thread = threading.Thread(target=self._refresh, name="autocached-offline", daemon=True)
                 self._thread.start()
 
     def finish(self, seconds: float) -> None:
-        """Waits for the look under way."""
+        """Waits for the running check."""
         thread = self._thread
         if thread is not None:
             thread.join(seconds)

@@ -1,4 +1,4 @@
-"""Placeholders: files that stand in lists for models that lie on a remote only. No program may open one as a model."""
+"""Placeholders: files in lists that represent models on a remote only. No program may open one as a model."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 import stat
 
 _OPENING = b"autocached placeholder: "
-# What a file system may give to a file at once.
+# Size that a file system may allocate to a file at once.
 _SMALL_BYTES = 64 * 1024
 
 
 class NoCopy(Exception):
-    """A model that lies on a remote only has no copy. The message says why, for users."""
+    """A model that is only on a remote has no copy. The message tells users why."""
 
 
 def is_placeholder(path: str, found: os.stat_result | None = None) -> bool:

@@ -1,6 +1,6 @@
 """
-Tells the daemon of each prompt that ComfyUI has accepted, so that its models are copied before their nodes run, and so that the daemon
-learns from what they load.
+Reports each prompt that ComfyUI has accepted to the daemon, so that its models are copied before their nodes run, and so that the daemon
+learns from their loads.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Prefetch:
         request.add_done_callback(lambda done: self._later(self._answered, sent, done))
 
     def _prepare(self) -> None:
-        """Also for refused prompts: names that were missing may be there for the next try."""
+        """Also for refused prompts: missing names may exist at the next try."""
         self._heard()
         self._registration.offer()
         self._memo.refresh()
@@ -184,7 +184,7 @@ class Prefetch:
 
 
 def _spared(answer: dict) -> list[dict]:
-    """The models of the daemon's answer that get no copy although the prompt names them. Says so."""
+    """Logs and returns the models of the daemon's answer that get no copy although the prompt names them."""
     spared = [model for model in answer.get("models", ()) if model.get("notNeeded") and not model.get("ready")]
     for model in spared:
         log.info("autocached: %s is %s: %s", model.get("name"), model.get("word"), model.get("why"))

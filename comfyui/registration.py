@@ -44,7 +44,7 @@ class Registration:
             self._telling.start()
 
     def finish(self, seconds: float) -> int:
-        """Waits until the daemon knows. Returns how many times a daemon has been told."""
+        """Waits until the daemon knows. Returns the number of registrations so far."""
         telling = self._telling
         if telling is not None:
             telling.join(seconds)

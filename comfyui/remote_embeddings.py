@@ -1,4 +1,4 @@
-"""Embeddings that lie on a remote only: ComfyUI finds their copies in a folder, and a prompt that names one waits for its copy."""
+"""Embeddings that are only on a remote: ComfyUI finds their copies in a folder, and a prompt that names one waits for its copy."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .resolver import Resolver
 
 log = logging.getLogger("autocached")
 
-# The longest wait of ComfyUI's event loop. The daemon copies embeddings when it lists them, so there is seldom anything to wait for.
+# Maximum wait of ComfyUI's event loop. The daemon copies embeddings when it lists them, so a wait is rare.
 FETCH_SECONDS = 2.0
-# The daemon goes on that long, for the next try.
+# Time for which the daemon continues, for the next try.
 _WAIT_MS = 8_000
 
 
@@ -38,8 +38,8 @@ class RemoteEmbeddings:
 
     def placeholders(self, wanted: set[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
         """
-        The placeholders of those that lie on a remote. Each embedding is a tuple of names, as of `named_embeddings`. The folder of their
-        copies may be a new one: ComfyUI knows of it afterwards.
+        The placeholders of embeddings that are on a remote. Each embedding is a tuple of names, as of `named_embeddings`. The folder of
+        their copies may be new: ComfyUI knows it afterwards.
         """
         self._remotes.refresh()
         found = {names: found_embeddings(self.folders, names) for names in wanted}

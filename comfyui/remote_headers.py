@@ -15,7 +15,7 @@ from .daemon import Daemon, Trouble
 
 log = logging.getLogger("autocached")
 
-# The page is answered on ComfyUI's event loop: a header that comes later is there for the next look.
+# The page is answered on ComfyUI's event loop: a later header is ready for the next request.
 WAIT_SECONDS = 0.5
 _ANSWER_SECONDS = 30.0
 _MOST_BYTES = 32 << 20
@@ -23,12 +23,12 @@ _MOST_KEPT = 50
 
 
 class RemoteHeaders:
-    """Files that hold the header of a safetensors file and nothing else: no loader takes one for a model."""
+    """Files with only the header of a safetensors file, which no loader accepts as a model."""
 
     def __init__(self, daemon: Daemon):
         self._daemon = daemon
         self._lock = threading.Lock()
-        # By path and time: the header as bytes of such a file. None while it is asked for.
+        # By path and time: the header as bytes of such a file. None while it is requested.
         self._known: dict[tuple[str, int], bytes | None] = {}
         # The last one that was handed out. ComfyUI reads it before it asks for another.
         self._file: BinaryIO | None = None

@@ -12,17 +12,17 @@ from .host import NOT_MODELS
 
 log = logging.getLogger("autocached")
 
-# The daemon writes them: placeholders of remotes, and smaller models made of others. They stand also while no daemon runs.
+# The daemon writes them: placeholders of remotes, and smaller models made of others. They exist also while no daemon runs.
 _LISTS = (os.path.join("remotes", "folders.json"), os.path.join("variants", "folders.json"))
 _MOST_BYTES = 1 << 20
-# Seconds between two looks for new folders.
+# Seconds between two checks for new folders.
 _AGAIN_SECONDS = 5.0
-# ComfyUI's text encoders open embeddings past every hook, and ignore those that they cannot read: of these the copies are offered.
+# ComfyUI's text encoders open embeddings past every hook, and ignore unreadable ones: their copies are offered instead.
 _ONLY_COPIES = ("embeddings",)
 
 
 class RemoteFolders:
-    """Adds the daemon's own folders to the model folders, as packs register theirs, and removes those that are no more."""
+    """Adds the daemon's own folders to the model folders, as packs register theirs, and removes former ones."""
 
     def __init__(self, state_dir: str, daemon: Daemon, folder_paths):
         self._lists = [os.path.join(state_dir, name) for name in _LISTS]
@@ -92,7 +92,7 @@ class RemoteFolders:
         return wanted
 
     def _listed(self):
-        """Of each folder its category, its path, and the folder in which copies of its files lie; None when not told."""
+        """Category, path, and folder of copies of each folder; None when not given."""
         for folder in [folder for path in self._lists for folder in _folders_in(path)]:
             directory = self._here(folder["path"])
             copies = self._here(folder["copies"]) if folder.get("copies") else None
@@ -108,7 +108,7 @@ class RemoteFolders:
                 yield self._category(name), os.path.join(directory, name), copies and os.path.join(copies, name)
 
     def _here(self, path: str) -> str:
-        """The daemon's path as this process calls it."""
+        """The daemon's path translated to this process."""
         announced = self._daemon.announced
         return announced.here(path) if announced else path
 

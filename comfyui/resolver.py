@@ -21,15 +21,15 @@ from .wait import Wait
 
 log = logging.getLogger("autocached")
 
-# The longest wait of a node for a copy. The daemon decides whether to wait, and shortens it.
+# Maximum wait of a node for a copy. The daemon decides whether to wait, and shortens it.
 WAIT_MS = 600_000
-# A waiting node asks repeatedly, to show progress. The first question is short, to detect a hung daemon.
+# A waiting node asks repeatedly, to show progress. The first request is short, to detect a hung daemon.
 FIRST_SLICE_MS = 100
 SLICE_MS = 500
-# A model of a remote has no other path than its copy: a busy daemon is given time to answer, and asked again.
+# A model of a remote has only the path of its copy: a busy daemon gets more time to answer, and is asked again.
 PATIENT_SECONDS = 10.0
 INSIST_SECONDS = 30.0
-# The longest wait of a lookup until the daemon knows the model folders.
+# Maximum wait of a lookup until the daemon knows the model folders.
 TELLING_SECONDS = 1.0
 
 
@@ -61,7 +61,7 @@ class Resolver:
         return self.answer(path, {"category": category, "name": name, "client": client, "purpose": "load"}).path
 
     def has_copy(self, path: str | None, category: str, name: str, client: dict) -> bool:
-        """Whether `resolve` would answer with a copy. This is no use of the file, and none is made for it."""
+        """Whether `resolve` would answer with a copy. Counts as no use of the file, and starts no copy."""
         question = {"category": category, "name": name, "client": client, "purpose": "metadata"}
         try:
             return path is None or self.answer(path, question).path != path

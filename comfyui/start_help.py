@@ -18,7 +18,7 @@ def start_help(here: str, env=os.environ, platform: str = sys.platform, which=sh
     needs_node = which("npm") is None and (is_clone or which("autocached") is None)
     says = "First install Node 22.22 or newer, from https://nodejs.org. Then, in a terminal:" if needs_node else "To start it, in a terminal:"
     if is_clone:
-        # It works in every shell, and in every directory.
+        # The command works in every shell and directory.
         return {"says": says, "commands": ["npm --prefix %s start" % _quoted(clone, platform)]}
     install = [] if which("autocached") else ["npm install -g autocached"]
     return {"says": says, "commands": [*install, "autocached start --detach"]}

@@ -35,7 +35,7 @@ class Stuck:
         self._watcher = None
         self._told: set[tuple] = set()
         self._freed: set[tuple] = set()
-        # The number of prompts at the last look at an idle ComfyUI, and the time since when it has been that.
+        # The number of prompts at the last check of an idle ComfyUI, and the time since when it is unchanged.
         self._idle = (None, 0.0)
 
     def opened(self, path: str, source: os.stat_result) -> None:

@@ -1,4 +1,4 @@
-"""Tells which nodes of a prompt will run: ComfyUI asks cache providers for each output that it lacks."""
+"""Determines which nodes of a prompt will run: ComfyUI asks cache providers for each output that it lacks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logging.getLogger("autocached")
 # For each question ComfyUI computes a key from the node and all its dependencies: their classes and inputs, some 40 to 60 us of CPU time
 # for each. Prompts that would cost more than 0.15 s are not watched.
 MOST_VALUES = 3000
-# After so many errors of this file no prompt is watched.
+# Number of errors of this file after which no prompt is watched.
 MOST_FAILURES = 3
 
 

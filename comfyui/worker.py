@@ -18,7 +18,7 @@ class Worker:
         self._thread: threading.Thread | None = None
 
     def put(self, work: Callable[..., object], *args) -> None:
-        """Raises queue.Full when the most work waits."""
+        """Raises queue.Full when the queue is full."""
         self._waiting.put_nowait((work, args))
         with self._lock:
             if self._thread is None:
@@ -26,7 +26,7 @@ class Worker:
                 self._thread.start()
 
     def qsize(self) -> int:
-        """How much waits."""
+        """Number of waiting pieces of work."""
         return self._waiting.qsize()
 
     def _work_off(self) -> None:

@@ -1,4 +1,4 @@
-"""A prompt that computes one node's output again, of the same inputs, although ComfyUI has it."""
+"""A prompt that computes one node's output again from the same inputs, although ComfyUI has it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _UNKNOWN_INPUT = "autocached_again"
 
 class Given(NamedTuple):
     """
-    An output that was given to ComfyUI, and all that it was made of: `result` is its hash, `about` has its files, `changes` the answers of
-    IS_CHANGED. `begun` is the number of prompts that had begun.
+    An output that was given to ComfyUI, and everything it was made of: `result` is its hash, `about` has its files, `changes` the answers
+    of IS_CHANGED. `begun` is the number of prompts that had begun.
     """
 
     prompt: dict
@@ -36,8 +36,8 @@ class Given(NamedTuple):
 
 def can_run_again(ancestry: Ancestry, node: str, there: set[str]) -> bool:
     """
-    True when ComfyUI can compute an output again without effects: it has the outputs of `there`, and what has to run besides only loads or
-    changes models, or is known to give the same.
+    True when ComfyUI can compute an output again without effects: it has the outputs of `there`, and the other nodes to run only load or
+    change models, or are known to be repeatable.
     """
     if _END_CLASS not in sys.modules["nodes"].NODE_CLASS_MAPPINGS or {AGAIN, END} & ancestry.prompt.keys():
         return False
@@ -59,7 +59,7 @@ def can_run_again(ancestry: Ancestry, node: str, there: set[str]) -> bool:
 
 def prompt_again(prompt: dict, node: str, nonce: str) -> dict:
     """
-    The whole prompt and the two nodes: ComfyUI may forget outputs that the prompt that runs does not have. Only END is to be run for.
+    The whole prompt and the two nodes, because ComfyUI may forget outputs that the running prompt lacks. Only END is a target.
     """
     nodes = {one: {"class_type": prompt[one].get("class_type"), "inputs": inputs_of(prompt[one])} for one in prompt}
     nodes[AGAIN] = dict(nodes[node], inputs={**nodes[node]["inputs"], _UNKNOWN_INPUT: nonce})
@@ -68,7 +68,7 @@ def prompt_again(prompt: dict, node: str, nonce: str) -> dict:
 
 
 def changes_of(prompt: dict, node: str) -> dict:
-    """What IS_CHANGED of the node and its ancestors has said, for ComfyUI's key."""
+    """The answers of IS_CHANGED of the node and its ancestors, for ComfyUI's key."""
     return {one: repr(prompt[one].get("is_changed")) for one in with_sources(prompt, [node])}
 
 

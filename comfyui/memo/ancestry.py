@@ -1,4 +1,4 @@
-"""A node's ancestors: whether all that decides its output is known, and the files that do."""
+"""A node's ancestors: whether everything that decides its output is known, and the files that do."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class Ancestry:
         return self._signatures.of(node)
 
     def packs(self, node: str) -> list[str]:
-        """The packs of custom nodes that the node and its ancestors are of."""
+        """The packs of custom nodes of the node and its ancestors."""
         return sorted({self.class_of(one).pack for one in with_sources(self.prompt, [node])} - {None})
 
     def is_understood(self, node: str) -> bool:
         """
-        False when something else than inputs, files and code may decide the output: random numbers, the whole prompt, a class of custom
-        nodes that makes data in unknown ways. Classes that only load or change models are believed. A service gives something else each
-        time: what it gave is kept, and nothing that was made of it.
+        False when anything except inputs, files and code may decide the output: random numbers, the whole prompt, a class of custom
+        nodes that makes data in unknown ways. Classes that only load or change models are trusted. A service gives another output each
+        time: it is kept, but no output that depends on it.
         """
         ancestors = with_sources(self.prompt, [node])
         return all(map(self._is_fixed, ancestors)) and not any(self.class_of(one).is_paid for one in ancestors if one != node)
@@ -61,8 +61,8 @@ class Ancestry:
 
     def unnamed(self, node: str) -> list[list] | None:
         """
-        The files that ancestors have opened without naming them, as `files`. None when it is not certain which files the output is made
-        of: a model without a known file, or a file that has changed while this process had something of it in memory.
+        The files that ancestors have opened without naming them, as `files`. None when the files of the output are uncertain: a model without
+        a known file, or a file that has changed while this process had some of it in memory.
         """
         extra: dict[tuple, list] = {}
         seen, waiting = set(), [node]
@@ -92,7 +92,7 @@ class Ancestry:
             return None
         unnamed = [[*file, self._files.state(*file)] for file in opened - {(category, name) for category, name, _ in named}]
         for category in {category for category, _, _ in unnamed}:
-            # Such a node chooses among the files that are there.
+            # Such a node chooses among the present files.
             unnamed.append([category, ALL_NAMES, self._files.state(category, ALL_NAMES)])
         is_certain = all(state is not None and self._opened.is_unchanged(category, name, state) for category, name, state in unnamed)
         return unnamed if is_certain and all(self._opened.is_unchanged(*file) for file in named) else None

@@ -1,4 +1,4 @@
-"""Of the outputs that ComfyUI was given a few are computed again while it is idle, and compared: is what is kept still what it computes?"""
+"""Computes a few of the outputs that ComfyUI was given again while it is idle, and compares them with the kept ones."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from .again import END, Given, prompt_again
 
 log = logging.getLogger("autocached")
 
-# ComfyUI has had nothing to do for so long before an output is computed again.
+# Idle time of ComfyUI before an output is computed again.
 IDLE_SECONDS = 20.0
 LOOK_SECONDS = 1.0
-# A prompt of the user waits at most so long before the computation is interrupted.
+# Maximum wait of a user's prompt before the computation is interrupted.
 FOLLOW_SECONDS = 0.2
-# Outputs that wait for that.
+# Maximum number of outputs waiting to be computed again.
 _MOST_WAITING = 20
 
 
 class Audit:
-    """`one_in()` says how many outputs there are for one that is computed again, 0 for none. `forget(prompt_id)`: it will not run."""
+    """One of `one_in()` outputs is computed again, 0 = none. `forget(prompt_id)`: it will not run."""
 
     def __init__(self, one_in, forget, most_pairs: int):
         self._one_in = one_in

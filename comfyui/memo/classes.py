@@ -1,4 +1,4 @@
-"""Classes of nodes: which are kept, which are understood, and what ComfyUI knows of a class."""
+"""Classes of nodes: the kept ones, the understood ones, and ComfyUI's facts of a class."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TEXTS = frozenset(
     """.split()
 )
 
-# Latents, encoded and processed images, and what output nodes have saved.
+# Latents, encoded and processed images, and saved files of output nodes.
 _RESULTS = frozenset(
     """
     KSampler KSamplerAdvanced SamplerCustom SamplerCustomAdvanced VAEEncode VAEEncodeTiled VAEEncodeForInpaint InpaintModelConditioning
@@ -30,7 +30,7 @@ _RESULTS = frozenset(
     """.split()
 )
 
-# Types of outputs that are made of their node's inputs alone. Other types stand for models, which are made of files, too.
+# Types of outputs made only from their node's inputs. Other types represent models, which depend on files, too.
 _DATA = frozenset(
     """
     IMAGE LATENT CONDITIONING MASK STRING INT FLOAT BOOLEAN COMBO AUDIO VIDEO SIGMAS NOISE SAMPLER GUIDER HOOK_KEYFRAMES TIMESTEPS_RANGE
@@ -57,7 +57,7 @@ def kept_classes(mode: str) -> frozenset[str]:
 
 
 def may_be_kept(node_class: NodeClass | None, mode: str) -> bool:
-    """Whether this mode keeps outputs of a class, once it is seen to be repeatable where that must be learnt."""
+    """Whether this mode keeps outputs of a class, after it proved repeatable if that must be learnt."""
     if node_class is None:
         return False
     is_listed = node_class.is_core and node_class.name in kept_classes(mode)
@@ -69,7 +69,7 @@ def is_data(kind: str) -> bool:
 
 
 class NodeClass:
-    """What ComfyUI knows of a class of nodes. Raises KeyError for an unknown class, other errors for a malformed one."""
+    """ComfyUI's facts of a class of nodes. Raises KeyError for an unknown class, other errors for a malformed one."""
 
     def __init__(self, name: str):
         self.name = name
@@ -79,19 +79,19 @@ class NodeClass:
         self.is_core = module == "nodes" or module.startswith("comfy_extras.")
         # It calls a service that costs money.
         self.is_paid = getattr(found, "API_NODE", False) is True or module.startswith(PAID_PACK + ".")
-        # The name of the pack of nodes that it belongs to; None for ComfyUI's own, but for those that call services.
+        # The name of its pack of nodes; None for ComfyUI's own, except those that call services.
         self.pack = _pack_of(module)
         self.is_output = getattr(found, "OUTPUT_NODE", False) is True
         self.is_repeatable_core = self.is_core and name not in _UNREPEATABLE and module not in _UNREPEATABLE_MODULES
         kinds = [kind if isinstance(kind, str) else "COMBO" for kind in getattr(found, "RETURN_TYPES", ())]
-        # Some of its outputs stand for models.
+        # Some of its outputs represent models.
         self.is_live = any(not is_data(kind) for kind in kinds)
         self.is_only_live = bool(kinds) and not any(map(is_data, kinds))
         self._inputs = found.INPUT_TYPES()
         hidden = self._inputs.get("hidden") or {}
         # Its output may depend on where it is in the prompt.
         self.has_id = getattr(found, "NOT_IDEMPOTENT", False) or any(_names(kind, "UNIQUE_ID") for kind in hidden.values())
-        # It may read all of the prompt, of which the key has only the node's ancestors.
+        # It may read the whole prompt, while the key covers only the node's ancestors.
         self.sees_prompt = any(_names(kind, "PROMPT", "EXTRA_PNGINFO", "DYNPROMPT") for kind in hidden.values())
 
     def ignores(self, name: str) -> bool:
@@ -103,7 +103,7 @@ class NodeClass:
 
 
 def is_fallible(node_class: NodeClass) -> bool:
-    """True for classes whose outputs are kept or compared: it is possible that they are not repeatable."""
+    """True for classes whose outputs are kept or compared, because they may be unrepeatable."""
     is_listed = node_class.is_core and node_class.name in kept_classes(ALL)
     return is_listed or (not node_class.is_core and not node_class.is_only_live)
 

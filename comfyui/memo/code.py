@@ -1,4 +1,4 @@
-"""The code that computes a result: of ComfyUI, and of the packs of custom nodes that take part."""
+"""The code that computes a result: that of ComfyUI, and of the packs of custom nodes involved."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _VERSION = re.compile(r'^version\s*=\s*"([^"]+)"', re.M)
 
 class Code:
     """
-    Hashes of files as they were when ComfyUI loaded them. They are read once, in a thread: a file that is edited while ComfyUI runs is
-    not the code that runs. `began` is the time of the start of ComfyUI in s.
+    Hashes of files as ComfyUI loaded them. They are read once, in a thread: a file that is edited while ComfyUI runs is not the running
+    code. `began` is the time of the start of ComfyUI in s.
     """
 
     def __init__(self, folder_paths, began: float, clock=time.time):
@@ -44,8 +44,8 @@ class Code:
 
     def of(self, pack: str | None, strict: bool = True) -> str | None:
         """
-        The identity of a pack, or of ComfyUI for None; by its version where it has one when not `strict`. None when the code that runs
-        is not known. Waits for the reader.
+        The identity of a pack, or of ComfyUI for None; unless `strict`, by its version if it has one. None when the running code is unknown.
+        Waits for the reader.
         """
         self.read()
         self._reader.join()
@@ -73,7 +73,7 @@ class Code:
             for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
                 path = os.path.join(folder, name)
                 key = name if os.path.isdir(path) else os.path.splitext(name)[0]
-                # Of two with the same name ComfyUI does not tell which a class is of.
+                # Of two packs with the same name ComfyUI does not report which one a class belongs to.
                 found[key] = "" if key in found else path
         return {key: path for key, path in found.items() if path}
 
@@ -96,7 +96,7 @@ class Code:
 
 
 def _version(path: str) -> str | None:
-    """The version that a pack says that it has."""
+    """The version that a pack declares."""
     try:
         with open(os.path.join(path, "pyproject.toml"), encoding="utf-8") as text:
             found = _VERSION.search(text.read())

@@ -1,4 +1,4 @@
-"""The SHA-256 of models, as far as the daemon knows them from copying or comparing: a model that was written anew with the same bytes is the same."""
+"""The SHA-256 of models that the daemon knows from copying or comparing: a model rewritten with the same bytes is the same."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _MOST_ASKED = 500
 
 
 class Contents:
-    """Of files in a state, as Files tells it. Any failure means that they are not known."""
+    """Contents of files in a state given by Files. Any failure means that they are unknown."""
 
     def __init__(self, daemon: Daemon, clock=time.monotonic):
         self._daemon = daemon
         self._clock = clock
         self._lock = threading.Lock()
-        # By path and state: the SHA-256 or None, and when that was asked.
+        # By path and state: the SHA-256 or None, and the time of the request.
         self._known: collections.OrderedDict[tuple, tuple] = collections.OrderedDict()
 
     def of(self, named: list[list], files: Files) -> dict[tuple[str, str], str]:
@@ -61,7 +61,7 @@ class Contents:
 
 
 def with_contents(named: list[list], hashes: dict[tuple[str, str], str]) -> list[list] | None:
-    """The same files by their contents where these are known; None when they are of none."""
+    """The same files by their known contents; None when none is known."""
     if not any((category, name) in hashes for category, name, _ in named):
         return None
     return [[category, name, {"sha256": hashes[category, name]} if (category, name) in hashes else state] for category, name, state in named]

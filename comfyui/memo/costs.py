@@ -1,4 +1,4 @@
-"""What the outputs of nodes have cost."""
+"""The costs of nodes' outputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Costs:
         self._loaders: collections.OrderedDict[str, float] = collections.OrderedDict()
 
     def of(self, ancestry: Ancestry, node: str, own_ms: float) -> float:
-        """What it takes to make the output of a node that took `own_ms`, with the loading of its models."""
+        """The cost of a node's output that took `own_ms`, with the loading of its models."""
         found = ancestry.class_of(node)
         if found is not None and found.is_live:
             self._loaders[ancestry.signature(node)] = own_ms

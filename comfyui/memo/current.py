@@ -1,4 +1,4 @@
-"""Whether a result is still of the files that it was made of."""
+"""Whether the files that a result was made of are unchanged."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from .saved import SavedFiles
 
 def is_current(value, node: str, ancestry: Ancestry, files: Files, saved: SavedFiles, by_content: bool = False) -> bool:
     """
-    False when a file that the node or an ancestor has chosen, or that the node has saved, is not as it was. One that it has saved may be
-    gone, if it can be put back. `value` is its JSON; with `by_content` its key has told that the named models have the same bytes.
+    False when a file that the node or an ancestor has chosen, or that the node has saved, has changed. A saved file may be gone, if it
+    can be restored. `value` is its JSON; with `by_content` its key proves that the named models have the same bytes.
     """
     if not isinstance(value, dict) or not all(isinstance(value.get(name), list) for name in ("files", "unnamed", "saved")):
         return False

@@ -1,4 +1,4 @@
-"""What besides the graph and its files decides the numbers that a node computes: libraries, device, flags."""
+"""Other influences on the numbers that a node computes, apart from the graph and its files: libraries, device, flags."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 _LIBRARIES = ("torch", "numpy", "transformers", "tokenizers", "sentencepiece", "safetensors", "comfy-kitchen", "comfy-aimdo", "spandrel", "torchvision", "torchaudio", "xformers", "sageattention", "flash-attn", "triton", "pillow", "av", "kornia")
 # Variables with these beginnings choose kernels.
 _VARIABLES = ("TORCH", "PYTORCH", "CUBLAS", "CUDNN", "CUDA_", "NVIDIA_TF32", "MKL_", "OMP_", "ONEDNN_", "DNNL_", "ATEN_", "HSA_", "MIOPEN_", "HIP_", "ROC")
-# Flags of ComfyUI that change no number. A flag that is not known here counts.
+# Flags of ComfyUI that change no number. An unknown flag counts.
 _NEUTRAL = frozenset(
     """
     listen port tls_keyfile tls_certfile enable_cors_header max_upload_size base_directory extra_model_paths_config output_directory
@@ -25,7 +25,7 @@ _NEUTRAL = frozenset(
 
 
 def describe() -> list:
-    """JSON of it all. Raises what goes wrong: then nothing is known, and nothing may be stored."""
+    """JSON of all of these. Raises any error: then nothing is known, and nothing may be stored."""
     torch = sys.modules["torch"]
     arguments = vars(sys.modules["comfy.cli_args"].args)
     management = sys.modules["comfy.model_management"]

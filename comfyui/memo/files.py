@@ -1,4 +1,4 @@
-"""Files that the inputs of nodes name: models, embeddings, and what users have uploaded."""
+"""Files that the inputs of nodes name: models, embeddings, and uploads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..embeddings import CATEGORY as EMBEDDINGS
 from ..embeddings import found_embeddings, named_embeddings
 from ..host import NOT_MODELS
 
-# A name with an ending, and ComfyUI's note of the folder behind it.
+# A name with an ending, followed by ComfyUI's note of the folder.
 _NAME = re.compile(r"([^\r\n\0]{1,255}\.\w{1,16})(?: \[(input|output|temp)\])?")
 
 # In place of the name of a file: the state of a category changes when it has other names.
@@ -19,12 +19,12 @@ ALL_NAMES = ""
 
 
 class Files:
-    """`own(category, name)` is ComfyUI's path of a model file, or None. Looks at the disk; results of a look are kept by the caller."""
+    """`own(category, name)` is ComfyUI's path of a model file, or None. Reads the disk; the caller keeps the results."""
 
     def __init__(self, folder_paths, own):
         self._folder_paths = folder_paths
         self._own = own
-        # The categories that have a file of a name. A name that was in none is looked for again only when a node has opened it.
+        # The categories that have a file of a name. A name in none is searched again only when a node has opened it.
         self._categories: dict[str, list[str]] = {}
 
     def named_in(self, inputs: dict, is_hashed: bool) -> list[list]:
@@ -49,7 +49,7 @@ class Files:
         return self._own(category, name) if is_model else None
 
     def state(self, category: str, name: str) -> list | None:
-        """What changes when a file is replaced or written to; None when there is none."""
+        """The state of a file, which changes when it is replaced or written to; None when it does not exist."""
         if name == ALL_NAMES:
             names = self._folder_paths.get_filename_list(category)
             return [hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()]
@@ -77,7 +77,7 @@ class Files:
         return [["[%s]" % (note or "input"), text, state]] if state else []
 
     def _embedding(self, names: tuple[str, ...]) -> list[list]:
-        """The states of all files that each name may stand for; only the likeliest name counts also without one."""
+        """The states of all files that each name may mean; without a file only the likeliest name counts."""
         folders = self._folder_paths.folder_names_and_paths.get(EMBEDDINGS, ([],))[0]
         found = found_embeddings(list(folders), names)
         return [[EMBEDDINGS, name, [_state(path) for path in found[name]]] for name in names if found[name] or name == names[0]]

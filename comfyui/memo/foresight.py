@@ -1,6 +1,6 @@
 """
-Which outputs of a prompt will probably come from the memo, before it runs. ComfyUI's own hashes are not known yet, so outputs are found by
-their structure: the same key, made with the signature of the node in place of ComfyUI's hash. A wrong guess costs nothing but a late copy.
+Predicts the outputs of a prompt that will probably come from the memo, before it runs. ComfyUI's own hashes are not known yet, so outputs
+are found by their structure: the same key, with the signature of the node instead of ComfyUI's hash. A wrong guess only delays a copy.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .saved import SavedFiles
 
 
 def structure_of(identity: Identity, ancestry: Ancestry, node: str, is_strict: bool) -> str | None:
-    """None when it is not certain what decides the output."""
+    """None when the influences on the output are uncertain."""
     return identity.key(ancestry, node, ancestry.signature(node), is_strict)
 
 
@@ -27,8 +27,8 @@ def foresee(
     prompt: dict, targets: Iterable[str] | None, local: set[str], *, results: Results, identity: Identity, files: Files, saved: SavedFiles
 ) -> set[str]:
     """
-    The nodes whose outputs ComfyUI will probably be given when it runs a prompt; it has those of `local` itself. Looks at the disk and
-    asks the daemon. `files` is for this call alone: what a file is before the prompt runs says nothing of what its nodes read.
+    The nodes whose outputs ComfyUI will probably be given when it runs a prompt; it has those of `local` itself. Reads the disk and asks
+    the daemon. `files` is only for this call, because a file may change before the prompt's nodes read it.
     """
     mode = results.mode
     ancestry = Ancestry(prompt, files, OpenedFiles(), may_be_repeatable=mode == ALL)

@@ -1,4 +1,4 @@
-"""The key of each node's output in a prompt, or none where it is not certain what decides the output."""
+"""The key of each node's output in a prompt, or none when the influences on the output are uncertain."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger("autocached")
 
 
 class Identity:
-    """What holds for the whole run of ComfyUI: its code, and what it runs on."""
+    """The facts of the whole run of ComfyUI: its code and environment."""
 
     def __init__(self, code: Code):
         self._code = code
@@ -25,7 +25,7 @@ class Identity:
         self._is_unknown = False
 
     def learn(self) -> None:
-        """Begins to read the code, and looks at the rest. Takes some 0.1 s. ComfyUI's flags and device are known once its nodes load."""
+        """Begins to read the code, and reads the rest. Takes some 0.1 s. ComfyUI's flags and device are known once its nodes load."""
         self._code.read()
         with contextlib.suppress(Exception), self._lock:
             self._environment = describe()
@@ -36,7 +36,7 @@ class Identity:
         return parts and key_of(*parts)
 
     def parts(self, ancestry: Ancestry, node: str, hash_of_comfyui: str, is_strict: bool) -> KeyParts | None:
-        """What the key is made of; as `key`."""
+        """The parts of the key; as `key`."""
         environment = self._described()
         if environment is None or not ancestry.is_understood(node):
             return None

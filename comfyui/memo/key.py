@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import NamedTuple
 
-# Another form of results is another number.
+# Changes with the form of results.
 _FORM = 1
 
 
@@ -19,8 +19,8 @@ class KeyParts(NamedTuple):
 
 def key_of(hash_of_comfyui: str, files: list, code: list, environment: list) -> str:
     """
-    ComfyUI's hash stands for the classes and inputs of the node and its ancestors. It knows neither which bytes the named files have, nor
-    which code runs, nor on what.
+    ComfyUI's hash covers the classes and inputs of the node and its ancestors. It covers neither the bytes of the named files, nor the
+    code and environment.
     """
     parts = json.dumps([_FORM, hash_of_comfyui, files, code, environment], sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(parts.encode()).hexdigest()

@@ -35,13 +35,13 @@ log = logging.getLogger("autocached")
 MOST_PAIRS = 3000
 _MOST_FAILURES = 3
 _MOST_PAGES = 100
-# Between two looks whether a prompt that does not want the provider has ended.
+# Interval between checks whether a prompt without the provider has ended.
 _LOOK_SECONDS = 0.05
 
 
 class Memo:
     """
-    `own(category, name)` is ComfyUI's own path of a model; `loads` hears which nodes have ended. What runs in ComfyUI's threads never raises.
+    `own(category, name)` is ComfyUI's own path of a model; `loads` is told which nodes have ended. Code in ComfyUI's threads never raises.
     """
 
     def __init__(self, daemon: Daemon, folder_paths, own, loads: Loads):
@@ -56,7 +56,7 @@ class Memo:
         self.contents = Contents(daemon)
         self.identity = Identity(Code(folder_paths, time.time()))
         self.audit = Audit(lambda: self.results.audit, self._forget, MOST_PAIRS)
-        # Models of the prompt that arrived last that get no copy, as the daemon tells of them.
+        # Models of the last prompt without a copy, as reported by the daemon.
         self.spared: list[dict] = []
         self.value_class = None
         self._api = None
@@ -70,7 +70,7 @@ class Memo:
         self._fresh_pages: set[str] = set()
 
     def attach(self) -> None:
-        """Detects this ComfyUI's interface, and begins to learn what it is. Once."""
+        """Detects this ComfyUI's interface, and begins to read its identity. Once."""
         if self._api is not None:
             return
         api = interface()
@@ -85,7 +85,7 @@ class Memo:
         threading.Thread(target=self._begin, name="autocached-memo", daemon=True).start()
 
     def refresh(self) -> None:
-        """Asks the daemon which outputs are to be kept. Not for ComfyUI's event loop."""
+        """Asks the daemon for the mode of kept outputs. Not for ComfyUI's event loop."""
         if self._api is not None:
             self.results.ask([])
 

@@ -1,4 +1,4 @@
-"""What this process may have in memory: files by the node that opened them, and the states that they had."""
+"""The files that this process may have in memory, by the node that opened them, with their states then."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ _MOST_RESTORED = 10_000
 
 class OpenedFiles:
     """
-    Of this run of ComfyUI. Models stay in memory, and a node may use one that it opened long ago: after a file has changed there may be
-    something of both states, until ComfyUI is started again.
+    Opened files of this run of ComfyUI. Models stay in memory, and a node may use one that it opened long ago: after a file has changed,
+    parts of both states may be in memory until ComfyUI is restarted.
     """
 
     def __init__(self):
@@ -40,7 +40,7 @@ class OpenedFiles:
             return set(self._by_node.get(signature, ()))
 
     def is_unchanged(self, category: str, name: str, state) -> bool:
-        """True when whatever is in memory of the file is of that state."""
+        """True when all parts of the file in memory are of that state."""
         file = (category, name)
         with self._lock:
             return file not in self._changed and self._states.get(file, state) == state

@@ -1,4 +1,4 @@
-"""Which known outputs ComfyUI must be given so that it runs no node whose output nobody needs."""
+"""Chooses the known outputs that ComfyUI must be given so that it runs no unneeded node."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..graph import sources
 def plan(prompt: dict, targets: Iterable[str], hits: set[str], local: set[str]) -> set[str]:
     """
     The nodes of `hits` to give; ComfyUI has the outputs of `local` itself. ComfyUI queues each target, known or not, and walks from every
-    queued node to all its sources whose outputs it lacks; what it has walked to runs. So a source that hits must be given, and only a
+    queued node to all its sources whose outputs it lacks; nodes that it has walked to run. So a source that hits must be given, and only a
     source that misses is walked through. Lazy sources may be needed, and count as needed. A target is given when nothing runs for it.
     """
     aims = [node for node in targets if node in prompt]

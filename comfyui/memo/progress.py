@@ -1,4 +1,4 @@
-"""ComfyUI's interface for progress: it tells when a node of the running prompt starts, and when it has ended."""
+"""ComfyUI's interface for progress, which reports the start and end of nodes of the running prompt."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ log = logging.getLogger("autocached")
 def follow(prompt_id: str, listener) -> bool:
     """
     Has `listener.started(node)` and `listener.ended(node)` called in ComfyUI's prompt thread until the prompt ends, and `listener.failed()`
-    when these raise. False when this ComfyUI does not tell. A node that ComfyUI has the output of only ends.
+    when these raise. False when this ComfyUI does not report them. A node whose output ComfyUI has only ends.
     """
     api = sys.modules.get("comfy_execution.progress")
     try:

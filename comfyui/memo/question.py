@@ -1,4 +1,4 @@
-"""The question of a prompt that is about to run: it goes through a thread, so that the prompt waits no longer than it may."""
+"""The request of a prompt that is about to run, sent in a thread, so that the prompt's wait is limited."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Question:
     def __init__(self, prepare: Callable[[], object], close: Callable[[], object]):
         self._work: queue.SimpleQueue = queue.SimpleQueue()
         self._answered = threading.Event()
-        # Of the work; None until it has ended. It may come too late for the prompt's beginning.
+        # Outcome of the work; None until it has ended, which may be too late for the prompt's beginning.
         self.answer = None
         self._error: Exception | None = None
         threading.Thread(target=self._run, args=(prepare, close), name="autocached-question", daemon=True).start()
 
     def ask(self, work: Callable[[], object], seconds: float) -> bool:
-        """Has the work done. False when it has not ended within so many seconds; it goes on. Raises what it has raised."""
+        """Waits for the work. False when it has not ended within the timeout; it continues. Raises the error of the work."""
         self._work.put(work)
         is_answered = self._answered.wait(seconds)
         if self._error is not None:
@@ -32,7 +32,7 @@ class Question:
         return is_answered
 
     def drop(self) -> None:
-        """There is no question, or its answer is not needed."""
+        """Ends the question: there is none, or its answer is not needed."""
         self._work.put(None)
 
     def _run(self, prepare: Callable[[], object], close: Callable[[], object]) -> None:

@@ -1,4 +1,4 @@
-"""Which outputs of a prompt are kept, by what is known of their classes: whether these give the same for the same."""
+"""Decides which outputs of a prompt are kept, by the known repeatability of their classes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .results import REPEATABLE, UNREPEATABLE, Results
 
 
 class Repeatable:
-    """`known()` is what the daemon has answered of classes by (name, code)."""
+    """`known()` gives the daemon's answers on classes by (name, code)."""
 
     def __init__(self, ancestry: Ancestry, identity: Identity, results: Results, known: Callable[[], dict[tuple, str]]):
         self._ancestry = ancestry
@@ -36,12 +36,12 @@ class Repeatable:
         return all((one is own and self._is_listed(own)) or self._verdict(one) == REPEATABLE for one in self._involved(node))
 
     def is_watched(self, node: str) -> bool:
-        """True for an output from which is learnt whether its class is repeatable: all before it is."""
+        """True for an output that teaches whether its class is repeatable: all its ancestors are."""
         own = self._ancestry.class_of(node)
         return all(one is own or self._verdict(one) == REPEATABLE for one in self._involved(node))
 
     def fallible_before(self, node: str, ran: set[str]) -> frozenset:
-        """The ancestors of a node, of those that ran, that may give something else each time, as what is learnt of them."""
+        """The ancestors of a node that ran and may be unrepeatable, by name and code."""
         classes = {self._ancestry.class_of(one) for one in with_sources(self._ancestry.prompt, [node]) & ran - {node}}
         return frozenset(self.learned(one) for one in classes if one is not None and is_fallible(one))
 

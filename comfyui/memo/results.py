@@ -1,4 +1,4 @@
-"""The daemon's memo as this process asks it: which results it has, their files, and what is stored."""
+"""This process's access to the daemon's memo: lookup of results, their files, and storing."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ class Results:
         self._daemon = daemon
         self._session = secrets.token_hex(16)
         self._breaker = breaker or Breaker(daemon.stamp, meanwhile="nodes compute what the memo may have")
-        # As the daemon said last; None until it has answered.
+        # The daemon's last answer; None before the first.
         self.mode: str | None = None
         self.is_strict = True
-        # Of so many outputs one is computed again; 0 = of none.
+        # One of this number of outputs is computed again; 0 = none.
         self.audit = 0
 
     def ask(self, keys: list[str], classes: list[tuple] = [], others: list[str | None] = []) -> Answer:
         """
-        What the daemon has of these keys, and knows of these classes. `others` are keys by which the same results may be found, in the order
-        of `keys`. Without keys it only tells the mode.
+        The daemon's results of these keys, and its facts of these classes. `others` are keys by which the same results may be found, in the
+        order of `keys`. Without keys it only gives the mode.
         """
         answer = Answer({}, {}, set())
         if not self._breaker.allows():
@@ -135,8 +135,8 @@ class Results:
 
     def see(self, key: str, class_name: str, code: str, result: str, given: str | None) -> bool:
         """
-        Has the hash of an output compared with that of the one that was given for the key, or else of an earlier run of ComfyUI. False when
-        the class is known to be unrepeatable. Raises Trouble.
+        Has the hash of an output compared with that of the given one of the key, or else of an earlier run of ComfyUI. False when the class
+        is known to be unrepeatable. Raises Trouble.
         """
         if not self._breaker.allows():
             return True

@@ -1,4 +1,4 @@
-"""One running prompt: one question to the daemon for all its nodes, the answers that ComfyUI needs, and what is to be stored."""
+"""One running prompt: one request to the daemon for all its nodes, the answers that ComfyUI needs, and the outputs to store."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from .tensors import restore
 
 log = logging.getLogger("autocached")
 
-# An output that was made faster costs more to keep than to make again.
+# Minimum time of a kept output: a faster one costs more to keep than to make again.
 _WORTH_MS = 6.0
-# A prompt begins no later for its question.
+# Maximum delay of a prompt by its question.
 WAIT_SECONDS = 0.05
 
 
@@ -40,8 +40,8 @@ class Asked(NamedTuple):
 
 class RunningPrompt:
     """
-    `session` has what outlives a prompt. `again`: the prompt is there to compute this output again. Methods are called in ComfyUI's prompt
-    thread.
+    `session` has the state that outlives a prompt. `again`: the output that the prompt computes again. Methods are called in ComfyUI's
+    prompt thread.
     """
 
     def __init__(self, session, queued: QueuedPrompt, prompt: dict, is_fresh: bool, again: Given | None = None):
@@ -58,7 +58,7 @@ class RunningPrompt:
         # The keys of the same outputs by the contents of models, as far as these are known.
         self._content_keys: dict[str, str] = {}
         self._question = Question(lambda: session.results.ask([]), session.results.close)
-        # What ComfyUI has not fetched yet. It may forget an output before the prompt ends.
+        # Outputs that ComfyUI has not fetched yet. It may forget an output before the prompt ends.
         self._answers: dict[str, object] = {}
         self._given: set[str] = set()
         # The nodes that make outputs which may be kept, and the output nodes that have not started.
@@ -71,10 +71,10 @@ class RunningPrompt:
         self._repeatable = Repeatable(self._ancestry, session.identity, session.results, lambda: self._known)
 
     async def lookup(self, context):
-        """ComfyUI's value of a known output, or None. All first questions of a prompt come before ComfyUI goes on with any of them."""
+        """ComfyUI's value of a known output, or None. All first questions of a prompt come before ComfyUI continues with any of them."""
         node = context.node_id
         if self._batch is not None and self._batch.done():
-            # Asked again: the node is about to run, or goes on.
+            # Asked again: the node is about to run, or continues.
             self._began.setdefault(node, time.monotonic())
             return None
         self._asked[node] = Asked(context.class_type, context.cache_key_hash)
@@ -87,7 +87,7 @@ class RunningPrompt:
 
     @property
     def _known(self) -> dict[tuple, str]:
-        """What is known of classes by (name, code)."""
+        """The known facts of classes by (name, code)."""
         answer = self._question.answer
         return {} if answer is None else answer.known
 
@@ -100,7 +100,7 @@ class RunningPrompt:
         return self._given if prompt_id == self._prompt_id else set()
 
     def started(self, node: str) -> None:
-        """ComfyUI computes keys only while they are needed: a node makes what may be kept, or the end of the prompt is near."""
+        """Whether ComfyUI must compute keys: a node makes an output that may be kept, or the end of the prompt is near."""
         self._began[node] = time.monotonic()
         self._left.discard(node)
         if node in self._keys or node == AGAIN:
@@ -152,7 +152,7 @@ class RunningPrompt:
         self._session.storing.put(Output(key, structure, *self._repeatable.learned(own), about, snapshot, cost_ms, **compared))
 
     def _compare(self, given: Given, value) -> None:
-        """Has an output that was computed again compared with the one that was given, if it was made of the same."""
+        """Has an output that was computed again compared with the given one, if it was made from the same inputs."""
         if not is_as_given(given, self._ancestry, self._ran):
             log.debug("autocached: an output of %s is not compared: it was made of something else", given.class_name)
             return
@@ -164,7 +164,7 @@ class RunningPrompt:
         self._session.storing.put(Output(given.key, None, given.class_name, given.code, None, snapshot, 0.0, given=given.result))
 
     def _draw(self, answers: dict, hits: dict[str, Found], local: set[str]) -> None:
-        """Has one of the outputs that are given computed again later, rarely."""
+        """Has a given output computed again later, rarely."""
         drawn = [node for node in answers if self._session.audit.draws()]
         there = hits.keys() | local
         node = next((one for one in drawn if can_run_again(self._ancestry, one, there)), None)
@@ -200,7 +200,7 @@ class RunningPrompt:
         local = self._local()
         answers: dict[str, object] = {}
         while True:
-            # What cannot be read is a miss, and another node is needed then.
+            # An unreadable output is a miss, and another node is needed then.
             given = plan(self._prompt, self._targets, set(hits), local)
             unread = next((node for node in sorted(given) if node not in answers), None)
             if unread is None:
@@ -289,5 +289,5 @@ class RunningPrompt:
 
 
 def _shown(value) -> dict | None:
-    """What a node shows to people."""
+    """The output that a node shows to users."""
     return value.ui.get("output") if isinstance(value.ui, dict) else None

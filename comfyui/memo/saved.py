@@ -1,4 +1,4 @@
-"""What an output node has put out for people: its files must be there when it is shown again, or are put back."""
+"""The saved files of an output node: they must exist when it is shown again, or are restored."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import secrets
 
 from .structure import Unstorable
 
-# Files of one node that are kept with its output. Larger ones are not put back: the node runs again.
+# Maximum size of one node's files kept with its output. Larger ones are not restored: the node runs again.
 _MOST_BYTES = 64 << 20
-# A result may come from another machine. Nothing is put back that could be taken for a program.
+# A result may come from another machine. No file that could be a program is restored.
 _ENDINGS = frozenset(".png .jpg .jpeg .webp .gif .avif .exr .mp4 .webm .mkv .mov .mp3 .flac .opus .wav .ogg .m4a .glb .obj .ply .svg".split())
 _KINDS = ("output", "temp")
 
@@ -23,7 +23,7 @@ class SavedFiles:
         self._folder_paths = folder_paths
 
     def states(self, ui: dict | None) -> list[list] | None:
-        """A row without content for each file that an output names. None when one is not there."""
+        """A row without content for each file that an output names. None when one is missing."""
         found = []
         for name, folder, kind in _named_in(ui):
             path = self._path(name, folder, kind)
@@ -34,7 +34,7 @@ class SavedFiles:
         return found
 
     def with_contents(self, rows: list[list]) -> tuple[list[list], dict[str, bytes]]:
-        """The rows with blobs, and these by their SHA-256. Files that are too large, or are as they were no more, have none."""
+        """The rows with blobs, and these by their SHA-256. Files that are too large or have changed get none."""
         kept, blobs, left = [], {}, _MOST_BYTES
         for *row, _ in rows:
             content = self._content(row, left)
@@ -46,7 +46,7 @@ class SavedFiles:
         return kept, blobs
 
     def can_be_shown(self, rows: list[list]) -> bool:
-        """True when each file is there, unchanged, or can be put back. Raises what goes wrong with odd rows."""
+        """True when each file exists unchanged or can be restored. Raises errors of malformed rows."""
         return all(self._is_there(row) or (blob is not None and self._may_be_put_back(row)) for *row, blob in map(_checked, rows))
 
     def put_back(self, rows: list[list], read) -> None:
@@ -111,7 +111,7 @@ def _checked(row: list) -> list:
 
 
 def _write(path: str, content: bytes, mtime_ns: int) -> None:
-    """A whole file under a name that nothing has. A link fails where a file is; what renames would replace it."""
+    """Gives a whole file an unused name by a link, which fails if the name exists; a rename would replace that file."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     beside = "%s.autocached-%s" % (path, secrets.token_hex(8))
     try:

@@ -9,7 +9,7 @@ from ..graph import inputs_of, is_link, sources
 
 
 class Signatures:
-    """Of the nodes of one prompt. Raises KeyError for links to nothing, and ValueError for a circle."""
+    """The signatures of one prompt's nodes. Raises KeyError for links to nothing, and ValueError for a cycle."""
 
     def __init__(self, prompt: dict):
         self._prompt = prompt

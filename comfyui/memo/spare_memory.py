@@ -1,5 +1,5 @@
 """
-Memory of copies that is used again. Pages that a process has not used before take the kernel ten times as long as the copying itself, while
+Reuses the memory of copies. Pages that a process has not used before take the kernel ten times as long as the copying itself, while
 ComfyUI waits.
 """
 
@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 import threading
 
-# Smaller copies come from memory that Python has.
+# Minimum size; smaller copies come from memory that Python has.
 LEAST_BYTES = 1 << 20
-# Of the memory that is kept for later copies.
+# Limit of the memory kept for later copies.
 _MOST_BYTES = 64 << 20
 # An image of 1024 x 1024 has 12 MiB, and one copy is stored while the next one is made.
 _PREPARED = 2
@@ -23,7 +23,7 @@ class SpareMemory:
         self._spare: list[bytearray] = []
 
     def take(self, size: int) -> bytearray:
-        """At least so many bytes, with any content."""
+        """Memory of at least this size, with any content."""
         with self._lock:
             fitting = [block for block in self._spare if len(block) >= size]
             if fitting:
@@ -33,7 +33,7 @@ class SpareMemory:
         return bytearray(size)
 
     def give(self, block: bytearray) -> None:
-        """Takes back what nobody reads or writes any more. The largest blocks are kept: they fit more copies."""
+        """Takes back unused memory. The largest blocks are kept, because they fit more copies."""
         if len(block) < LEAST_BYTES:
             return
         with self._lock:
@@ -46,7 +46,7 @@ class SpareMemory:
             self._spare = kept
 
     def prepare(self) -> None:
-        """Has memory at hand for the first copies. Other threads run meanwhile. Does nothing where the system cannot do it so."""
+        """Prepares memory for the first copies. Other threads run meanwhile. Does nothing where the system does not support it."""
         with contextlib.suppress(OSError, MemoryError), open("/dev/zero", "rb", buffering=0) as zeros:
             for _ in range(_PREPARED):
                 block = bytearray(_PREPARED_BYTES)

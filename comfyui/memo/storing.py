@@ -1,4 +1,4 @@
-"""Outputs are hashed and sent to the daemon in a thread: ComfyUI cancels what a provider has not finished when a prompt ends."""
+"""Hashes outputs and sends them to the daemon in a thread, because ComfyUI cancels unfinished work of a provider when a prompt ends."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .tensors import Snapshot
 
 log = logging.getLogger("autocached")
 
-# Copies of outputs that wait in memory. What comes when they are more is not kept.
+# Maximum size of waiting copies of outputs; further ones are not kept.
 MOST_BYTES = 256 << 20
-# Larger outputs (the frames of a video) are made again from what is kept before them.
+# Maximum size of a kept output; larger ones (the frames of a video) are made again from kept inputs.
 MOST_OUTPUT_BYTES = 128 << 20
 _MOST_WAITING = 1000
 
@@ -49,12 +49,12 @@ class Output(NamedTuple):
 
 
 def hash_of(encoded) -> str:
-    """By which outputs are compared. `encoded` is the JSON of a snapshot with the names of its files."""
+    """The hash by which outputs are compared. `encoded` is the JSON of a snapshot with the names of its files."""
     return hashlib.sha256(json.dumps(encoded).encode()).hexdigest()
 
 
 class Storing:
-    """What is too much at once is not kept."""
+    """Stores outputs in a thread, within a limit of pending ones."""
 
     def __init__(self, results: Results, saved: SavedFiles):
         self._results = results
@@ -70,7 +70,7 @@ class Storing:
         self.skipped = 0
 
     def prepare(self) -> None:
-        """Outputs of models will come: gets ready to copy them. Does not wait."""
+        """Prepares to copy outputs of models that will come. Does not wait."""
         if not self._is_prepared:
             self._is_prepared = True
             with contextlib.suppress(queue.Full):
@@ -137,7 +137,7 @@ class Storing:
             self._let_go(output.snapshot)
 
     def _see(self, output: Output, result: str) -> None:
-        """Of a class that is seen to be unrepeatable the daemon keeps nothing."""
+        """Notes a class that is unrepeatable, of which the daemon keeps nothing."""
         learned = (output.class_name, output.code)
         if output.after & self._unrepeatable or self._results.see(output.key, *learned, result, output.given):
             return

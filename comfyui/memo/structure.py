@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-# Deeper or larger values are not kept. The daemon reads at most 200 levels of JSON, and a level here takes three of them.
+# Maximum depth and size of kept values. The daemon reads at most 200 levels of JSON, and a level here takes three of them.
 MOST_DEPTH = 60
 MOST_VALUES = 100_000
 # Seeds have 64 bits. Python refuses to print integers of thousands of digits.

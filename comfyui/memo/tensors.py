@@ -1,4 +1,4 @@
-"""Tensors of outputs: each is a safetensors file of its own, so that equal tensors are kept once."""
+"""Tensors of outputs: each is a separate safetensors file, so that equal tensors are kept once."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _TYPES = {
 
 class Snapshot:
     """
-    A value as it was: nodes that run later may write into its tensors. `reserve(bytes)` is called before each tensor is copied and may
-    raise. Its copies lie in `memory` until `release`. Raises Unstorable.
+    A copy of a value, because later nodes may write into its tensors. `reserve(bytes)` is called before each tensor is copied and may
+    raise. Its copies are in `memory` until `release`. Raises Unstorable.
     """
 
     def __init__(self, value, reserve=lambda count: None, memory: SpareMemory | None = None):
@@ -64,7 +64,7 @@ class Snapshot:
         return files
 
     def release(self) -> None:
-        """Gives the memory of its copies to others: its files must not be read any more."""
+        """Gives the memory of its copies back; its files must not be read afterwards."""
         for block in self._blocks:
             self._memory.give(block)
         self._blocks = []
@@ -95,8 +95,8 @@ class Snapshot:
 
     def _copied(self, tensor) -> memoryview:
         """
-        The elements of a tensor in the order of its dimensions, in memory of their own. numpy copies in this thread and for others to run;
-        torch would share the work with its threads, and wait for all of them on a busy machine.
+        A copy of a tensor's elements in the order of its dimensions. numpy copies in this thread, and lets others run; torch would share the
+        work with its threads, and wait for all of them on a busy machine.
         """
         torch, numpy = sys.modules["torch"], sys.modules["numpy"]
         there = tensor.contiguous().cpu()
@@ -163,7 +163,7 @@ def _restored(found: dict, read):
     try:
         tensors = load(read(name))
     except Exception as error:
-        # The library's own error is none of Python's.
+        # The library's own error is no built-in one.
         raise Unstorable("no tensor: %s" % error) from error
     tensor = tensors.get(_NAME)
     if len(tensors) != 1 or tensor is None:

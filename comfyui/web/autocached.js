@@ -11,11 +11,11 @@ const badgeSetting = 'autocached.Badge';
 const secondsSetting = 'autocached.PollSeconds';
 const usualSeconds = 5;
 
-/** The frontend is there: before that it complains of whoever asks for the graph. */
+/** Whether the frontend is ready: before that it logs an error for each access to the graph. */
 let started = false;
 /** While the tab is open. */
 let panel = null;
-/** Of nodes whose outputs were kept. */
+/** The marks of nodes whose outputs were kept. */
 let markStyle = null;
 
 const ask = (path, options) => (api?.fetchApi ? api.fetchApi(path, options) : fetch(path, options));
@@ -120,13 +120,13 @@ function badgeChanged() {
 function showBadge() {
   const { alive, mode, models, copies } = watch.view;
   const shown = alive && mode !== 'off' && setting(badgeSetting, true);
-  // The frontend looks at its own object of the tab, and shows what changes in it.
+  // The frontend watches its own object of the tab, and shows its changes.
   const tabs = app.extensionManager.getSidebarTabs?.() ?? app.extensionManager.sidebarTab?.sidebarTabs;
   const tab = Array.isArray(tabs) ? tabs.find((one) => one.id === id) : undefined;
   if (tab) tab.iconBadge = shown ? badgeText(summarize(models, copies)) : '';
 }
 
-/** The open workflow as the daemon reads it; null when the frontend does not give it. */
+/** The open workflow in the daemon's form; null when the frontend does not give it. */
 function openWorkflow() {
   try {
     const graph = app.rootGraph ?? app.graph;
@@ -137,8 +137,8 @@ function openWorkflow() {
 }
 
 /**
- * Which nodes of the open workflow need not run, because their outputs are kept; null when the frontend does not give its prompt. Only on
- * request: inputs of some nodes do something when they are read, such as taking a picture.
+ * The nodes of the open workflow that need not run, because their outputs are kept; null when the frontend does not give its prompt. Only
+ * on request, because reading inputs of some nodes has effects, such as taking a picture.
  */
 async function foresee() {
   try {
@@ -165,7 +165,7 @@ function addStyle() {
   document.head.append(link);
 }
 
-/** In a page of another site: what a user presses there may not be what they see. */
+/** Whether this is in a page of another site, where a click may not be what the user intended. */
 function isEmbeddedElsewhere() {
   try {
     return window.top.location.origin !== window.location.origin;

@@ -1,15 +1,15 @@
 /** Elements of a page. Text is set as text, never as markup: names of files come from anywhere. */
 
-/** Control characters and marks of direction, as in `src/core/printable.ts`: with them a name looks like another one. */
+/** Control characters and marks of direction, as in `src/core/printable.ts`, which can make a name look like another one. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be shown
 const steering = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
-/** A text for people, with a question mark in the place of each character that steers. */
+/** A text for display, with a question mark instead of each control character. */
 export function plain(text) {
   return String(text).replace(steering, '?');
 }
 
-/** Attributes that people read. */
+/** Attributes shown to users. */
 const spoken = new Set(['title', 'aria-label', 'alt', 'placeholder']);
 
 /** @param options `class`, `text`, `attributes`, `on` (listeners by event) */
@@ -24,20 +24,20 @@ export function element(tag, options = {}, ...children) {
   return made;
 }
 
-/** Names a button, on the screen and for those who do not see it. */
+/** Names a button, on the screen and for screen readers. */
 export function label(button, text) {
   button.title = plain(text);
   button.setAttribute('aria-label', button.title);
 }
 
-/** A button with an icon of the frontend's own font, named for those who do not see it. */
+/** A button with an icon of the frontend's own font, named for screen readers. */
 export function iconButton(icon, label, onClick) {
   const attributes = { type: 'button', 'aria-label': label, title: label };
   const inside = element('i', { class: `pi ${icon}`, attributes: { 'aria-hidden': 'true' } });
   return element('button', { class: 'autocached-icon-button', attributes, on: { click: onClick } }, inside);
 }
 
-/** Changes the text only when it differs, so that a reader of the screen is not told the same again. */
+/** Changes the text only when it differs, so that a screen reader does not repeat it. */
 export function setText(target, text) {
   const shown = plain(text);
   if (target.textContent !== shown) target.textContent = shown;

@@ -1,4 +1,4 @@
-/** Which nodes of the last run were not run, because their outputs were kept: a word on each of them, and a line in the sidebar. */
+/** Marks the nodes of the last run that did not run because their outputs were kept, and counts them in the sidebar. */
 
 const words = 'from memo';
 const started = 'execution_start';
@@ -8,10 +8,10 @@ const color = '#7fb2e5';
 const markRule = `content:"${words}";position:absolute;bottom:100%;right:0;font-size:11px;line-height:1.4;color:${color};pointer-events:none`;
 
 /**
- * Newer designs draw nodes as elements of the page, which are made and thrown away at any time: a rule of style marks them all.
+ * Newer designs draw nodes as elements of the page, which come and go at any time: a CSS rule marks them all.
  * @param graph gives the graph of the workflow, or null
  * @param isShown whether that graph is on the screen, and not that of a node in it, whose ids are others
- * @param paint puts rules of style in the place of the last ones
+ * @param paint replaces the CSS rules
  */
 export class MemoMarks {
   #graph;
@@ -28,13 +28,13 @@ export class MemoMarks {
     this.#changed = changed;
   }
 
-  /** Hears of runs from ComfyUI's `api`. */
+  /** Listens to runs of ComfyUI's `api`. */
   listen(api) {
     api.addEventListener?.(started, () => this.#show([]));
     api.addEventListener?.(given, ({ detail }) => this.#show(Array.isArray(detail?.nodes) ? detail.nodes.map(String) : []));
   }
 
-  /** How many nodes of the last run did not have to run. */
+  /** Number of nodes of the last run that did not have to run. */
   get count() {
     return this.#nodes.length;
   }
@@ -64,7 +64,7 @@ export class MemoMarks {
   }
 }
 
-/** `12:3` is a node within the subgraph that node 12 stands for. */
+/** `12:3` is a node within the subgraph of node 12. */
 function nodeOf(graph, id) {
   return graph?.getNodeById?.(rootOf(id)) ?? null;
 }

@@ -17,7 +17,7 @@ import {
 
 const refusedText = 'Not shown at this address of ComfyUI. At its IP address, or at localhost, it is.';
 
-/** The sidebar tab: what the cache does, and the models of the open workflow. */
+/** The sidebar tab: the state of the cache, and the models of the open workflow. */
 export class Panel {
   #watch;
   #routes;
@@ -101,7 +101,7 @@ export class Panel {
       facts.push([tier.toUpperCase(), limit > 0 ? `${formatBytes(bytes)} of ${formatBytes(limit)}` : formatBytes(bytes)]);
     }
     const kept = this.#marks.count;
-    // Of another workflow it says nothing.
+    // The answer does not apply to another workflow.
     if (this.#foreseen?.workflow === workflow) facts.push(['Kept', this.#foreseen.text]);
     if (kept > 0) facts.push(['From memo', `${counted(kept, 'node')} of the last run: ${listed(this.#marks.names)}`]);
     if (unrepeatable.length > 0) facts.push(['Not kept', unrepeatableText(unrepeatable)]);

@@ -4,7 +4,7 @@ import { leftText, wantedTexts, workOf } from './work.js';
 
 const most = 8;
 
-/** All copies under way, of other workflows too: in their order, each with what it does and why it is made. */
+/** All running copies, also of other workflows, in order, each with its status and reason. */
 export class Queue {
   #summary = element('span', { class: 'autocached-muted', attributes: { role: 'status' } });
   #list = element('ol', { class: 'autocached-models' });
@@ -19,7 +19,7 @@ export class Queue {
     const rows = copies.slice(0, most).map((copy) => rowOf(copy, named.get(copy.id)));
     const rest = copies.length - most;
     if (rest > 0) rows.push(element('li', { class: 'autocached-muted', text: `and ${rest} more` }));
-    // Nothing in it can be pressed: it is made anew.
+    // It has no controls, so it is rebuilt.
     this.#list.replaceChildren(...rows);
   }
 }

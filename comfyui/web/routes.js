@@ -1,11 +1,11 @@
-/** The routes of autocached in ComfyUI's server. Nothing here throws: what does not answer is away. */
+/** The routes of autocached in ComfyUI's server. No function throws: without an answer the daemon counts as away. */
 
 const patienceMs = 12_000;
 const away = { alive: false };
 
 /**
  * @param ask as `fetch`, for a path below ComfyUI's own address
- * @param embedded true in a page of another site, which could make a user press what they do not see
+ * @param embedded true in a page of another site, which could trick users into clicks
  */
 export function createRoutes(ask, embedded) {
   let token = null;

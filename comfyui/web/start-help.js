@@ -11,7 +11,7 @@ export class StartHelp {
     this.#routes = routes;
   }
 
-  /** @param {boolean | null} alive whether the daemon answers; null = nobody knows yet */
+  /** @param {boolean | null} alive whether the daemon answers; null = unknown */
   async update(alive) {
     if (alive !== false) {
       this.#asked = false;

@@ -1,9 +1,9 @@
-/** Keeps what the sidebar shows up to date, and asks no more often than somebody looks. */
+/** Keeps the sidebar up to date, and asks only as often as it is looked at. */
 
 /** Progress is seen at least once a second. */
 const busyMs = 750;
 const awayMs = 15_000;
-/** What a workflow's files are is asked again after so long without any sign of change, ms. */
+/** Interval between two requests for a workflow's files without any sign of change, ms. */
 const analyzeAgainMs = 30_000;
 
 export class Watch {
@@ -14,12 +14,12 @@ export class Watch {
   #changed = true;
   #analyzed = { text: '', at: Number.NEGATIVE_INFINITY, copies: '' };
   #listeners = new Set();
-  /** As the last answers had it; `alive` is null before the first. */
+  /** The view from the last answers; `alive` is null before the first. */
   view = { alive: null, mayChange: false, models: [], copies: [] };
 
   /**
-   * @param deps `routes`; `workflow()` the open workflow's text, null while there is none; `wanted()` whether anybody looks;
-   * `seconds()` between questions while nothing happens; `now()` in ms
+   * @param deps `routes`; `workflow()` the open workflow's text, null while there is none; `wanted()` whether the sidebar is open;
+   * `seconds()` between requests while nothing happens; `now()` in ms
    */
   constructor(deps) {
     this.#deps = deps;
@@ -31,20 +31,20 @@ export class Watch {
     return () => this.#listeners.delete(listener);
   }
 
-  /** The workflow may have changed: it is looked at within a second. */
+  /** The workflow may have changed: it is checked within a second. */
   workflowChanged() {
     this.#changed = true;
     this.#schedule(busyMs);
   }
 
-  /** Asks now, also for what is known; what is shown may be out of date. */
+  /** Asks for everything now, because the view may be outdated. */
   async refresh() {
     this.#changed = true;
     this.#analyzed.text = '';
     await this.tick();
   }
 
-  /** One round of questions, and the next one planned. */
+  /** One round of requests, which plans the next one. */
   async tick() {
     if (this.#running || !this.#deps.wanted()) return;
     this.#running = true;
@@ -81,7 +81,7 @@ export class Watch {
     const { routes } = this.#deps;
     const state = await routes.state();
     this.view = { ...this.view, ...state, copies: state.copies ?? [], refused: state.refused === true };
-    // What happened while it was away nobody can tell.
+    // Changes while it was away are unknown.
     if (!state.alive) this.#changed = true;
     if (!state.alive) return;
     const text = this.#due();
@@ -93,7 +93,7 @@ export class Watch {
     this.#analyzed = { text, at: this.#deps.now(), copies: idsOf(this.view.copies) };
   }
 
-  /** The workflow's text when its models should be looked at again, else null. */
+  /** The workflow's text when its models should be requested again, else null. */
   #due() {
     const { workflow, now } = this.#deps;
     const { text, at, copies } = this.#analyzed;
@@ -106,12 +106,12 @@ export class Watch {
   }
 }
 
-/** A copy that began or ended changes where a model is. */
+/** A copy that began or ended changes the place of a model. */
 function idsOf(copies) {
   return copies.map(({ id }) => id).join();
 }
 
-/** What the daemon needs of a workflow, as text: where nodes stand and how they look is left out, so that moving one changes nothing. */
+/** The parts of a workflow that the daemon needs, as text, without positions and looks of nodes, so that moving one changes nothing. */
 export function textOf(workflow) {
   const { extra, groups, definitions, ...rest } = workflow;
   const subgraphs = definitions?.subgraphs?.map(bareGraph);

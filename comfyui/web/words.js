@@ -1,10 +1,10 @@
 import { jobTerms, untilAsked } from './vocabulary.js';
 
-/** What the sidebar says, without any page: figures, words and states of what the routes answer. */
+/** The texts of the sidebar, without a page: figures, words and states of the routes' answers. */
 
-/** Nothing has to be said of these. */
+/** States without a word. */
 const plainHits = ['HIT', 'HIT_RAM'];
-/** Why a file cannot be had, in a word; all else is missing. */
+/** A word for the reason why a file is unavailable; otherwise it is missing. */
 const absences = { SOURCE_AWAY: 'away', NOT_PERMITTED: 'not permitted' };
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
@@ -55,7 +55,7 @@ export function describeModel(model, copies) {
   return { ...row, tone: 'slow', detail, canCopy };
 }
 
-/** The whole workflow: how many of its models are where, and how far the copies that it needs are. */
+/** The whole workflow: the number of its models by place, and the progress of its copies. */
 export function summarize(models, copies) {
   const rows = models.map((model) => describeModel(model, copies));
   const count = (...tones) => rows.filter(({ tone }) => tones.includes(tone)).length;
@@ -83,20 +83,20 @@ export function unrepeatableText(classes) {
 
 const mostListed = 12;
 
-/** Names in a line, each once, and how many more there are. */
+/** Names in a line, each once, and the number of further ones. */
 export function listed(names) {
   const different = [...new Set(names)];
   const rest = different.length - mostListed;
   return different.slice(0, mostListed).join(', ') + (rest > 0 ? `, and ${rest} more` : '');
 }
 
-/** On the tab's icon: how far the copies are, else how many models would load from a slow disk; empty when all is well. */
+/** On the tab's icon: the progress of copies, else the number of models that would load from a slow disk; empty when all is well. */
 export function badgeText({ percent, slow }) {
   if (percent !== null) return `${percent}%`;
   return slow > 0 ? String(slow) : '';
 }
 
-/** What a route is told to call the model; null when it cannot be named. */
+/** The name of the model for routes; null when it has none. */
 export function nameOf({ category, name }) {
   return category === null ? null : `${category}/${name}`;
 }
@@ -105,7 +105,7 @@ function placeOf(tier) {
   return tier === null ? '?' : tier.toUpperCase();
 }
 
-/** How a copy does: how far, how fast and how long while it moves; else what holds it up. */
+/** The status of a copy: progress, speed and time left while it moves; else the reason for its delay. */
 export function copyText(copy) {
   if (copy.state === 'running' && isMoving(copy)) return progressOf(copy);
   const { word, says } = termOf(copy);
@@ -113,7 +113,7 @@ export function copyText(copy) {
   return `${word}, ${far}${formatBytes(copy.bytesTotal)}: ${copy.why ?? says}`;
 }
 
-/** Only these move at a pace that tells when they end. A daemon of an earlier version does not say how a copy does. */
+/** Statuses whose speed predicts the end. A daemon of an earlier version reports no status. */
 function isMoving({ status }) {
   return !status || status === 'running' || status === 'limited';
 }
@@ -127,7 +127,7 @@ export function counted(value, noun) {
   return `${value.toLocaleString('en-US')} ${value === 1 ? noun : `${noun}s`}`;
 }
 
-/** What a step that removes copies costs: `frees 2.3 GiB, removes 12 of 41 copies`. */
+/** The effect of a step that removes copies: `frees 2.3 GiB, removes 12 of 41 copies`. */
 export function costText(copies, of, bytes) {
   return `frees ${formatBytes(bytes)}, removes ${copies.toLocaleString('en-US')} of ${of.toLocaleString('en-US')} ${of === 1 ? 'copy' : 'copies'}`;
 }
@@ -137,7 +137,7 @@ export function resultCostText(results, of, bytes) {
   return `frees ${formatBytes(bytes)}, removes ${results.toLocaleString('en-US')} of ${counted(of, 'result')}`;
 }
 
-/** How far, how fast, how long. */
+/** Progress, speed, time left. */
 export function progressOf({ bytesDone, bytesTotal, bytesPerSecond, etaMs }) {
   const parts = [`${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}`];
   if (bytesPerSecond > 0) parts.push(`${formatBytes(bytesPerSecond)}/s`);

@@ -1,7 +1,7 @@
 import { jobTerms } from './vocabulary.js';
 import { formatBytes, formatSeconds, percentOf } from './words.js';
 
-/** Why somebody wanted a copy, by its priority. */
+/** The reason for a copy, by its priority. */
 export const wantedTexts = {
   wait: 'a program waits',
   prefetch: 'for a queued prompt, or put first',
@@ -13,7 +13,7 @@ export const wantedTexts = {
 const moving = ['running', 'limited'];
 
 /**
- * All copies under way as one piece of work.
+ * All running copies as one piece of work.
  * @param jobs of the daemon, in their order; those that have ended do not count
  * @returns `running` and `waiting` jobs, how far all are (`percent`, `bytesLeft`), `bytesPerSecond`, `secondsLeft` (null while nothing
  *   moves), and a `word` for it: idle, copying, paused, or what holds up the first

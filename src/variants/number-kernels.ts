@@ -32,7 +32,7 @@ type Kernel = (numbers: number, target: number, facts: number, end: number) => v
 export interface RoundingKernels {
   /** Writes the largest magnitude to the facts, as bits of single precision. */
   scan: Kernel;
-  /** Writes the numbers times the first fact to the target in the format, and the rounding cost to the facts; the second fact reverts it. */
+  /** Writes the numbers times the first fact to the target in the format, and their cost to the facts; the second fact reverts it. */
   toFp8: Kernel;
   toFp16: Kernel;
   toBf16: Kernel;

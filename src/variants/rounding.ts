@@ -1,7 +1,7 @@
 import type { VariantForm } from '../core/types.ts';
 import type { NarrowType, NumberMemory, RoundingCost } from './number-memory.ts';
 
-/** Minimum ratio, dB, below which `auto8` keeps a layer unchanged. */
+/** Minimum ratio, below which `auto8` keeps a layer unchanged, and minimum gain of int8 over fp8 to be chosen, dB. */
 const leastSqnr = 25;
 const gainOfInt8 = 3;
 /** `auto8` compares fp8 on every n-th row, which is as reliable at a fraction of the cost. */

@@ -79,7 +79,7 @@ function collectObject(value: JsonObject, at: Position, into: Into): void {
 
 const offWords = new Set<unknown>([false, 'off', 'Off', 'OFF', 'disable', 'disabled']);
 
-/** Rows of a list of LoRAs that are off: `{on: false, lora: "x"}`, `{active: false, …}`, and `{lora: "x", strength: 0}` if that loads nothing. */
+/** LoRA rows that are off: `{on: false, lora: "x"}`, `{active: false, …}`, and `{lora: "x", strength: 0}` if that loads nothing. */
 function switchedOffInside(row: JsonObject, idleWhenZero: readonly string[]): string | null {
   if (['on', 'active', 'enabled'].some((key) => offWords.has(row[key]))) return 'switched off';
   return allZero(idleWhenZero.map((key) => row[key] ?? undefined)) ? strengthZero : null;

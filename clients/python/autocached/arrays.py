@@ -1,4 +1,4 @@
-"""Arrays of numpy and tensors of torch as bytes. Neither is imported here before a caller's value or a stored result is of it."""
+"""Arrays of numpy and tensors of torch as bytes. Neither is imported here before a caller's value or a stored result needs it."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def is_scalar(value) -> bool:
 
 
 def is_tensor(value) -> bool:
-    """Parameters and other subclasses carry more than their elements: they are none."""
+    """True for a plain tensor: parameters and other subclasses carry more than their elements."""
     torch = sys.modules.get("torch")
     return torch is not None and type(value) is getattr(torch, "Tensor", None)
 
 
 def array_bytes(array) -> bytes:
-    """The array as a `.npy` file. Raises ValueError for one of Python objects."""
+    """The array as a `.npy` file. Raises ValueError for an array of Python objects."""
     import numpy
 
     file = io.BytesIO()
@@ -57,7 +57,7 @@ def array_bytes(array) -> bytes:
 
 
 def array_pieces(array) -> Pieces:
-    """The same, without a copy of what lies in one piece in memory."""
+    """The same, without a copy of contiguous memory."""
     from numpy.lib import format as npy
 
     in_order = array if array.flags.c_contiguous else array.T
@@ -73,14 +73,14 @@ def array_pieces(array) -> Pieces:
 
 
 def array_in(data: bytes):
-    """Raises ValueError for what is no `.npy` file, ImportError without numpy."""
+    """The array of a `.npy` file. Raises ValueError for other bytes, ImportError without numpy."""
     import numpy
 
     return numpy.load(io.BytesIO(data), allow_pickle=False)
 
 
 def raw_tensor(tensor) -> Raw:
-    """Raises ValueError for a tensor that its elements do not tell."""
+    """Raises ValueError for a tensor that is not determined by its elements."""
     import torch
 
     names = {getattr(torch, name, None): dtype for dtype, name in _TORCH_NAMES.items()}
@@ -97,7 +97,7 @@ def raw_tensor(tensor) -> Raw:
 
 def _memory_of(tensor, size: int) -> memoryview:
     memory = (ctypes.c_char * size).from_address(tensor.data_ptr())
-    # It is the tensor's, which lives as long.
+    # The memory is the tensor's, which lives as long.
     memory.tensor = tensor
     return memoryview(memory).cast("B")
 

@@ -1,4 +1,4 @@
-"""Bytes of results: from the daemon's files, or over HTTP where these cannot be opened, and to the daemon. All are checked by their hash."""
+"""Bytes of results: from the daemon's files, or over HTTP if these cannot be opened, and to the daemon. All are checked by their hash."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_BYTES = 1 << 40
 
 
 def read_blob(daemon: Daemon, sha256: str, path: str) -> bytes:
-    """Raises Trouble when its bytes are not to be had, or are others."""
+    """The bytes of a blob. Raises Trouble when they cannot be read or do not match its name."""
     here = seen_here(daemon, path)
     try:
         data = here.read_bytes() if here else b""
@@ -31,7 +31,7 @@ def read_blob(daemon: Daemon, sha256: str, path: str) -> bytes:
 
 def keep_file(daemon: Daemon, name: str, sha256: str, path: str) -> pathlib.Path:
     """
-    A file of this process with the bytes of a blob, removed when the process ends. It is a copy: what a program does to it harms nobody.
+    A file of this process with the bytes of a blob, removed when the process ends. It is a copy, which a program may change.
     Raises Trouble or OSError.
     """
     kept = pathlib.Path(tempfile.mkdtemp(dir=_files())) / safe_name(name)
@@ -41,7 +41,7 @@ def keep_file(daemon: Daemon, name: str, sha256: str, path: str) -> pathlib.Path
 
 
 def store_blobs(daemon: Daemon, blobs: dict[str, Content]) -> None:
-    """Puts what the daemon does not have. Raises Trouble."""
+    """Sends the missing blobs to the daemon. Raises Trouble."""
     names = list(blobs)
     if not names:
         return
@@ -62,7 +62,7 @@ def _target(sha256: str) -> str:
 
 
 def seen_here(daemon: Daemon, path: str) -> pathlib.Path | None:
-    """The daemon's file as this process sees it; None for a path that is not where copies lie."""
+    """The path of the daemon's file in this process; None for a path outside the directories of copies."""
     announced = daemon.announcement()
     here = announced.here(path) if isinstance(path, str) else ""
     return pathlib.Path(here) if is_within(here, announced.directories) else None
@@ -76,7 +76,7 @@ def _fetch(daemon: Daemon, sha256: str) -> bytes:
 
 
 def _copy(source: pathlib.Path | None, target: pathlib.Path, sha256: str) -> bool:
-    """False when the source cannot be opened, or its bytes are others."""
+    """False when the source cannot be opened, or has other bytes."""
     if source is None:
         return False
     digest = hashlib.sha256()
@@ -93,7 +93,7 @@ def _copy(source: pathlib.Path | None, target: pathlib.Path, sha256: str) -> boo
 def _make_files() -> str:
     directory = tempfile.mkdtemp(prefix="autocached-")
     made_by = os.getpid()
-    # A child that was forked has the parent's exit handlers, too.
+    # A forked child has the parent's exit handlers, too.
     atexit.register(lambda: os.getpid() == made_by and shutil.rmtree(directory, ignore_errors=True))
     return directory
 

@@ -61,7 +61,7 @@ class Connection:
         self._http.close()
 
     def exchange(self, request: Request, seconds: float) -> Answer:
-        """Asks, and reads the whole answer. It comes within `seconds`, and a second more for each MB. Raises one of FAULTS."""
+        """Asks, and reads the whole answer, within `seconds` and a second more for each MB. Raises one of FAULTS."""
         self.is_usable = False
         content = request.content() if callable(request.content) else request.content
         try:

@@ -1,4 +1,4 @@
-"""The daemon as this process speaks to it: from any number of threads, over connections that are kept open."""
+"""This process's access to the daemon: from any number of threads, over connections that are kept open."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from ._common.state import state_directory
 from .connection import FAULTS, Answer, Connection, Request
 from .per_process import PerProcess
 
-# The longest silence of the daemon. A busy machine is slow without being away.
+# Maximum silence of the daemon. A busy machine is slow without being away.
 ANSWER_SECONDS = 2.0
 # Storing waits for a disk.
 STORE_SECONDS = 30.0
-# The daemon understood the request and refuses it. Asking again would not help.
+# The daemon understood the request and refuses it. Retrying would not help.
 _REFUSALS = (400, 404, 409, 413, 415, 422, 429)
-# Idle connections that are kept.
+# Maximum number of idle connections.
 _MOST_IDLE = 16
 
 
 class Refused(Trouble):
-    """The daemon understood the request and refuses it. `code` is the daemon's word, the message its sentence."""
+    """The daemon understood the request and refuses it. `code` and the message are the daemon's."""
 
     def __init__(self, code: str, message: str):
         super().__init__(message)
@@ -33,7 +33,7 @@ class Refused(Trouble):
 
 def daemon_at(state_dir: str | None, meanwhile: str) -> PerProcess[Daemon]:
     """
-    The daemon of a state directory, looked for at the first use; None = as the daemon itself finds it. `meanwhile` says in the log what
+    The daemon of a state directory, located at the first use; None = by the daemon's own rules. `meanwhile` says in the log what
     happens without it.
     """
     named = os.path.abspath(state_dir) if state_dir else None
@@ -71,7 +71,7 @@ class Daemon:
         return known[1]
 
     def post(self, route: str, body: dict, more_seconds: float = 0.0) -> dict:
-        """The daemon's answer, a JSON object. `more_seconds` is for questions that wait. Raises Trouble or Refused."""
+        """The daemon's answer, a JSON object. `more_seconds` is for requests that wait. Raises Trouble or Refused."""
         answer = self.call(Request("POST", route, json.dumps(body, allow_nan=False).encode()), ANSWER_SECONDS + more_seconds)
         return _object_in(answer)
 
@@ -81,7 +81,7 @@ class Daemon:
 
     def call(self, request: Request, seconds: float) -> Answer:
         """
-        Asks a second time when a kept connection has ended, or when the daemon has another address or token by now. Raises Trouble.
+        Asks a second time when a kept connection has ended, or when the daemon has a new address or token. Raises Trouble.
         """
         announced = self.announcement()
         kept = self._kept(announced)
@@ -93,7 +93,7 @@ class Daemon:
             latest = self.announcement(again=True)
             if kept is None and latest == announced:
                 raise Trouble("%s: %s" % (announced.url, error)) from error
-        # What ended one kept connection has ended all.
+        # The end of one kept connection ends all of them.
         self._idle.clear()
         try:
             return self._ask(Connection(latest, ANSWER_SECONDS), request, seconds)

@@ -8,10 +8,10 @@ import copy
 import threading
 from concurrent.futures import Future
 
-# The results that the running code computes. Code that asks for one of them would wait for itself.
+# The results that the running code computes. Code that asked for one of them would wait for itself.
 _computing: contextvars.ContextVar[frozenset] = contextvars.ContextVar("autocached_computing", default=frozenset())
 
-# The leader was interrupted, or its result cannot be given to two: a follower asks anew.
+# The leader was interrupted, or its result cannot be shared: a follower asks again.
 AGAIN = object()
 
 
@@ -24,7 +24,7 @@ class Flight:
 
     @property
     def outcome(self) -> Future:
-        """A follower's own copy of it is `copied(outcome)`."""
+        """`copied(outcome)` makes a follower's own copy of the result."""
         return self._outcome
 
 
@@ -50,7 +50,7 @@ class Flights:
         flight.outcome.set_result(copied(result) if flight.followers else None)
 
     def crash(self, name: str, flight: Flight, error: BaseException) -> None:
-        """Followers get the same error. What only ends the leader, such as an interrupt, is none: they ask anew."""
+        """Followers get the same error. After an end of the leader only, such as an interrupt, they ask again."""
         self._close(name)
         if isinstance(error, Exception):
             flight.outcome.set_exception(error)
@@ -63,7 +63,7 @@ class Flights:
 
 
 def copied(result):
-    """A copy that its holder can change, or AGAIN for what cannot be copied."""
+    """A copy that its holder can change, or AGAIN for a value that cannot be copied."""
     if result is AGAIN:
         return AGAIN
     try:
@@ -78,7 +78,7 @@ def is_computing(name: str) -> bool:
 
 @contextlib.contextmanager
 def computing(name: str):
-    """Marks the code of the block as what computes this result."""
+    """Marks the code of the block as the computation of this result."""
     token = _computing.set(_computing.get() | {name})
     try:
         yield

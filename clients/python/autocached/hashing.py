@@ -12,7 +12,7 @@ from .per_process import PerProcess
 
 PIECE_BYTES = 1 << 20
 _MOST_KNOWN = 4096
-# A file that was written to this shortly before may be written to again without another time.
+# Time after a write within which another write may leave the file's time unchanged.
 _SETTLED_SECONDS = 2.0
 
 _known = PerProcess(collections.OrderedDict)
@@ -23,7 +23,7 @@ def sha256_of(data) -> str:
 
 
 def file_sha256(path: str | os.PathLike) -> str:
-    """Raises OSError, and ValueError for what is no regular file or changes while it is read."""
+    """Raises OSError, and ValueError for a file that is not regular or changes while it is read."""
     real = os.path.realpath(path)
     found = os.stat(real)
     if not stat.S_ISREG(found.st_mode):

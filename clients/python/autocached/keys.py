@@ -1,4 +1,4 @@
-"""What a result depends on, as JSON: the name of a function and the values of its arguments. The daemon makes the key of it."""
+"""The parts that a result depends on, as JSON: the name of a function and its arguments. The daemon derives the key from them."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from typing import Callable
 from . import arrays
 from .hashing import file_sha256, sha256_of
 
-# Values that their text tells wholly.
+# Types of values that their text determines.
 _BY_TEXT = (complex, decimal.Decimal, uuid.UUID, datetime.date, datetime.timedelta)
 # The daemon has a limit of 200, of which a level here may take several.
 _MOST_LEVELS = 50
 
 
 class NoStableKey(TypeError):
-    """A value has no form that is the same in every process. Say with `key=` what the result depends on."""
+    """A value has no form that is the same in every process. Use `key=` to name the parts that the result depends on."""
 
 
 def as_parts(value):
     """
-    JSON as it is, with bytes by their SHA-256 and files by their contents, so that programs in other languages have the same key for it.
+    JSON unchanged, with bytes by their SHA-256 and files by their contents, so that programs in other languages can make the same key.
     Raises NoStableKey.
     """
     return _interchange(value, 0)
@@ -38,8 +38,8 @@ def as_parts(value):
 
 def parts_of_calls(function, name: str) -> Callable[..., dict]:
     """
-    Gives the parts of a call by its arguments. They are told apart by type too: `1`, `1.0` and `True` are three. The returned function
-    raises NoStableKey.
+    Returns a function for the parts of a call from its arguments, which differ by type too: `1`, `1.0` and `True` are three. It raises
+    NoStableKey.
     """
     signature = inspect.signature(function)
     is_method = _is_method(function, signature)
@@ -60,7 +60,7 @@ def parts_of_calls(function, name: str) -> Callable[..., dict]:
 
 
 def name_of(function) -> str:
-    """Module and name of a function. For a program's own file its path stands for the module: many programs have a `__main__`."""
+    """Module and name of a function. A program's main file counts by its path, because many programs have a `__main__`."""
     module = function.__module__
     if module == "__main__":
         main = sys.modules["__main__"]
@@ -146,12 +146,12 @@ def _receiver(value):
 
 
 def _is_plain(kind: type) -> bool:
-    """True for a class whose objects have nothing but a `__dict__`: no slots, and nothing from a class that is written in C."""
+    """True for a class whose objects have only a `__dict__`: no slots, and nothing from a class written in C."""
     own = [base for base in kind.__mro__ if base is not object]
     return all("__slots__" not in vars(base) and base.__flags__ & _HEAP_TYPE for base in own)
 
 
-# Of classes that a program has defined.
+# Objects of a program's own classes.
 _HEAP_TYPE = 1 << 9
 
 

@@ -1,4 +1,4 @@
-"""One thread renews the leases of all results that this process computes, so that nobody else begins to compute them."""
+"""One thread renews the leases of all results that this process computes, so that no other process begins to compute them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Leases:
 
     @contextlib.contextmanager
     def holding(self, lease: str | None, lease_ms: float):
-        """Renews the lease until the end of the block. None is no lease."""
+        """Renews the lease until the end of the block. None = no lease."""
         if lease is None:
             yield
             return

@@ -22,9 +22,9 @@ _NAMESPACE = re.compile(r"[A-Za-z0-9.:_-]{1,100}")
 
 class Memo:
     """
-    The results of one program. `version` is part of every key: change it when the code changes what results are. `wait_seconds` is the
-    longest wait for another process that computes the same; after that it is computed here too. `state` is the daemon's state directory
-    where the daemon does not find it by itself.
+    The results of one program. `version` is part of every key: change it when the code gives other results. `wait_seconds` is the
+    maximum wait for another process that computes the same; after that it is computed here too. `state` is the daemon's state directory
+    if the daemon does not find it by itself.
     """
 
     def __init__(self, namespace: str, version: str | None = None, *, state: str | None = None, wait_seconds: float = 600):
@@ -39,11 +39,11 @@ class Memo:
     def cached(self, function=None, *, key=None, ttl=None, stale=None, tags=(), deps=(), label=None, text=None):
         """
         A decorator, with and without options, for functions, coroutine functions and methods. Without `key` all arguments are the key;
-        `key(*args, **kwargs)` gives the parts of another one, which other programs can have too, and which then must also tell this
-        function from others. `ttl` and `stale` are `"1h"`, seconds or a timedelta, `ttl="none"` is for ever. `tags`, `deps` (files; their
-        change drops the result) and `label` may be functions of the arguments. `text(*args, **kwargs)`, beside `key`, gives a part of the key
-        that may be told in other words, where the namespace compares texts. Calls raise NoStableKey when an argument has no stable
-        form, and CoalescedError when another process that computed for this one has failed.
+        `key(*args, **kwargs)` gives the parts of another one, which other programs can share, and which must distinguish this function
+        from others. `ttl` and `stale` are `"1h"`, seconds or a timedelta, `ttl="none"` means no limit. `tags`, `deps` (files; their
+        change drops the result) and `label` may be functions of the arguments. `text(*args, **kwargs)`, with `key`, gives a part of the key
+        that may be worded differently, if the namespace compares texts. Calls raise NoStableKey when an argument has no stable form, and
+        CoalescedError when another process that computed for this one has failed.
         """
         said = {"ttl": ttl, "stale": stale, "tags": tags, "deps": deps, "label": label}
         if text is not None and key is None:
@@ -60,8 +60,8 @@ class Memo:
 
     def invalidate(self, *, parts=None, text: str | None = None, keys=(), tags=(), deps=(), all: bool = False) -> int:
         """
-        Removes results that fit all that is given; answers how many. `parts` and `text` are as they were given with the result, `f.parts(…)`
-        of a decorated function has both. Raises Trouble when the daemon cannot be asked.
+        Removes results that meet all given conditions; returns their number. `parts` and `text` are those of the result; `f.parts(…)` of a
+        decorated function has both. Raises Trouble when the daemon cannot be asked.
         """
         results = self._once().results
         if isinstance(parts, WithText):
@@ -72,7 +72,7 @@ class Memo:
 
     @staticmethod
     def bytes(data) -> dict:
-        """Bytes as a part of a key: they themselves never travel."""
+        """Bytes as a part of a key, by their hash: they are not sent."""
         return {"$sha256": sha256_of(data)}
 
     @staticmethod
@@ -117,7 +117,7 @@ class Memo:
 
 
 class WithText(NamedTuple):
-    """The parts of a call whose key has a text beside them."""
+    """The parts of a call whose key also has a text."""
 
     parts: object
     text: str
@@ -135,7 +135,7 @@ def _checked(function) -> str:
 
 
 def _options(said: dict, args: tuple, kwargs: dict) -> dict:
-    """The options of a call as the daemon wants them; those that were not given are left out."""
+    """The given options of a call, in the daemon's form."""
     given = {name: value(*args, **kwargs) if callable(value) else value for name, value in said.items()}
     options = {
         "ttl": lifetime(given.get("ttl")),

@@ -1,4 +1,4 @@
-"""How much memory is there, and how much of it a value takes."""
+"""The available memory, and the memory that a value takes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import sys
 
 MB = 1 << 20
 _CGROUP = "/sys/fs/cgroup"
-# A value in a value, and so on.
+# Maximum depth of nested values.
 _MOST_LEVELS = 8
 
 
 def available_mb() -> float:
-    """Memory that this process can take without swapping, that of its container where there is a limit; MB of 2^20 bytes."""
+    """Memory that this process can take without swapping, or of its container if limited; MB of 2^20 bytes."""
     return _memory()[0] / MB
 
 
@@ -24,7 +24,7 @@ def used_share() -> float:
 
 
 def measured_mb(data) -> float:
-    """What is known of a value's size: its bytes, the elements of arrays and tensors in it, the parameters of a module."""
+    """The known size of a value: its bytes, the elements of its arrays and tensors, the parameters of a module."""
     return _bytes_of(data, 0) / MB
 
 
@@ -46,7 +46,7 @@ def _of_linux() -> tuple[float, float]:
 
 
 def _of_posix() -> tuple[float, float]:
-    """macOS does not say what is available: half of what there is."""
+    """Half of the memory, because macOS does not report the available part."""
     total = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     return total / 2, total
 
@@ -62,7 +62,7 @@ def _of_windows() -> tuple[float, float]:
 
 
 def _number_in(file: str) -> float | None:
-    """None where there is no such file, or no limit in it."""
+    """None when the file does not exist or has no limit."""
     try:
         with open(file, encoding="ascii") as lines:
             return float(lines.read())

@@ -1,4 +1,4 @@
-"""Live models in the memory of one process: the least worthy leave when there is no room."""
+"""Live models in the memory of one process: the least valuable leave when room is short."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .resolver import Resolver, resolve, usual
 
 log = logging.getLogger("autocached")
 
-# Of the available memory, when no limit is given.
+# Default limit, as a share of the available memory.
 AUTO_SHARE = 0.7
 # Above this share of the limit models leave.
 SOFT_SHARE = 0.85
@@ -34,8 +34,8 @@ class _Model:
 class ModelCache:
     """
     Holds at most `max_memory_mb` MB, by default 70 % of the memory available now; can be used by all threads. With a `loader`, `get_model`
-    takes paths: a model that is not held is loaded by `loader(path)` from the copy that `resolver(path)` names, once for all who ask. The
-    measured size of a model counts where it is more than the told one.
+    takes paths: a missing model is loaded by `loader(path)` from the copy that `resolver(path)` names, once for all callers. The
+    measured size of a model counts if it is more than the given one.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class ModelCache:
         self._load_seconds: list[float] = []
 
     def add_model(self, model_id: str, model_data, size_mb: float, *, load_seconds: float | None = None) -> bool:
-        """False when the model is larger than the cache: then it is not held, and nothing leaves for it. Raises ValueError for a bad size."""
+        """False when the model is larger than the cache: it is not held, and nothing leaves for it. Raises ValueError for an invalid size."""
         size_mb = max(_positive(size_mb), measured_mb(model_data))
         with self._lock():
             if load_seconds is not None:
@@ -82,7 +82,7 @@ class ModelCache:
             return True
 
     def get_model(self, model_id: str) -> tuple:
-        """`(data, True)` for a model that is held, else `(what the loader gave, False)`: None without a loader. Raises what the loader raises."""
+        """`(data, True)` for a held model, else `(data, False)` from the loader, None without one. Raises the loader's errors."""
         with self._lock():
             model = self._models.get(model_id)
             if model is not None:
@@ -107,7 +107,7 @@ class ModelCache:
             return model is not None
 
     def clear_all(self) -> int:
-        """How many models have left."""
+        """Number of models that have left."""
         with self._lock():
             count = len(self._models)
             self._models.clear()
@@ -165,14 +165,14 @@ class ModelCache:
             print("  %s: %.0f MB, %d uses, %.0f s old" % (name, model["size_mb"], model["access_count"], model["age_seconds"]))
 
     def _make_room(self, size_mb: float) -> None:
-        """The least worthy models leave until the new one fits below the soft limit, or nothing is left."""
+        """The least valuable models leave until the new one fits below the soft limit, or nothing is left."""
         while self._models and self._used_mb + size_mb > self.max_memory_mb * SOFT_SHARE:
             name = self._least_worthy()
             self._used_mb -= self._models.pop(name).size_mb
             self._evictions += 1
             log.info("autocached: %s leaves the memory", name)
         if not self._models:
-            # Sums of fractions drift.
+            # Sums of fractions accumulate errors.
             self._used_mb = 0.0
 
     def _least_worthy(self) -> str:
@@ -223,6 +223,6 @@ def get_cache(max_memory_mb: float | None = None) -> ModelCache:
 
 
 def _owner(resolver) -> Resolver | None:
-    """The resolver whose method this is; None for a function of the program's own."""
+    """The resolver whose method this is; None for a function of the program."""
     owner = usual if resolver is resolve else getattr(resolver, "__self__", None)
     return owner if isinstance(owner, Resolver) else None

@@ -1,4 +1,4 @@
-"""Gets a result or computes it: once in this process, once among all processes, and behind the caller's back when a stale one will do."""
+"""Gets a result or computes it: once in this process, once among all processes, and in the background when a stale one is enough."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Once:
         self._refreshing: set[asyncio.Task] = set()
 
     def call(self, question: Question, compute: Callable[[], object], options: Callable[[], dict]):
-        """Raises what `compute` raises, or CoalescedError. `options` is called when a result is stored."""
+        """Raises the errors of `compute`, or CoalescedError. `options` is called when a result is stored."""
         name = question.local
         if is_computing(name):
             return compute()
@@ -41,7 +41,7 @@ class Once:
                 return outcome
 
     async def call_async(self, question: Question, compute: Callable[[], Awaitable], options: Callable[[], dict]):
-        """The same for a coroutine. The event loop goes on while the daemon is asked."""
+        """The same for a coroutine. The event loop continues while the daemon is asked."""
         name = question.local
         if is_computing(name):
             return await compute()
@@ -110,8 +110,8 @@ class Once:
 
 async def in_thread(work: Callable[[], object], abandon: Callable[[object], None] = lambda _: None):
     """
-    The result of blocking work, in a thread of its own: a pool could be full of those who wait. When the caller is cancelled meanwhile,
-    `abandon` gets the result.
+    The result of blocking work, in a separate thread, because a pool could be full of waiting calls. When the caller is cancelled
+    meanwhile, `abandon` gets the result.
     """
     loop = asyncio.get_running_loop()
     waiting = loop.create_future()

@@ -9,7 +9,7 @@ Value = TypeVar("Value")
 
 
 class PerProcess(Generic[Value]):
-    """Calling it gives the value of this process, made at its first use. A child forgets what its parent had."""
+    """Calling it gives the value of this process, made at its first use. A child drops its parent's value."""
 
     def __init__(self, make: Callable[[], Value]):
         self._make = make

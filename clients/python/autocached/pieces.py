@@ -1,10 +1,10 @@
-"""Large contents as they lie in memory: putting them together would copy them."""
+"""Large contents in several pieces of memory, because joining them would copy them."""
 
 from __future__ import annotations
 
 
 class Pieces:
-    """Bytes that lie in several pieces in memory."""
+    """Bytes in several pieces of memory."""
 
     def __init__(self, pieces: list):
         self._pieces = pieces

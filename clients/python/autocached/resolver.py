@@ -1,4 +1,4 @@
-"""The path to open in place of a model's: that of its copy on the fastest disk."""
+"""Replaces a model's path by that of its copy on the fastest disk."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Resolved(NamedTuple):
 
 
 class Resolver:
-    """`state` is the daemon's state directory where the daemon does not find it by itself; `app` is this program's name in the daemon."""
+    """`state` is the daemon's state directory if the daemon does not find it by itself; `app` is this program's name in the daemon."""
 
     def __init__(self, *, state: str | None = None, app: str | None = None):
         self._daemon: PerProcess[Daemon] = daemon_at(state, "models load from their own paths or from sealed copies")
@@ -34,8 +34,8 @@ class Resolver:
 
     def resolve(self, path: str | os.PathLike, wait_seconds: float = 0) -> str:
         """
-        The path of a copy, or `path` itself on any trouble. `wait_seconds` is the longest wait for a copy that is being made. Raises NoCopy
-        for a model that lies on a remote only and has no copy: it has no path that could be opened.
+        The path of a copy, or `path` itself on any trouble. `wait_seconds` is the maximum wait for a copy that is being made. Raises NoCopy
+        for a model that is only on a remote and has no copy: it has no path that could be opened.
         """
         return self.answer(path, wait_seconds).path
 

@@ -1,4 +1,4 @@
-"""Takes results from the daemon and puts them there. What goes wrong is a miss: the program then computes, as without the daemon."""
+"""Takes results from the daemon and stores them there. A failure is a miss: the program then computes, as without the daemon."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from .values import Decoder, Encoder, Unstorable
 
 log = logging.getLogger("autocached")
 
-# A question that waits is asked again and again, so that a daemon that hangs is noticed. The first slice is the shortest.
+# A waiting request is split into slices, so that a hung daemon is noticed. The first slice is the shortest.
 _FIRST_SLICE_SECONDS = 0.25
 _SLICE_SECONDS = 5.0
-# What a refresher gets: the daemon's default, ms.
+# Lease of a refresh: the daemon's default, ms.
 _LEASE_MS = 30_000.0
-# Of a process that goes on for months.
+# Bounds the memory of a process that runs for months.
 _MOST_WARNINGS = 100
-# What can be wrong with a stored result.
+# Errors of an invalid stored result.
 _UNREADABLE = (Trouble, ValueError, KeyError, TypeError, IndexError, AttributeError, ImportError, RuntimeError, OSError)
 
 
 class CoalescedError(RuntimeError):
-    """Another process has computed this for all who asked, and failed. The message is that of its error. Nothing is kept."""
+    """Another process computed this for all callers, and failed. The message is that of its error. Nothing is kept."""
 
 
 class Question(NamedTuple):
-    """A result by what it depends on. `local` tells it from the others of this process."""
+    """A result by its parts. `local` distinguishes it from the others of this process."""
 
     local: str
     ns: str
@@ -41,7 +41,7 @@ class Question(NamedTuple):
     version: str | None
     parts: object
     wait_seconds: float
-    # A part that may be told in other words, where the namespace compares texts.
+    # A part that may be worded differently, if the namespace compares texts.
     text: str | None = None
 
     def fields(self) -> dict:
@@ -50,11 +50,11 @@ class Question(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """A result (`is_found`), or the leave to compute it: `lease` is then held by this process, if the daemon has given one."""
+    """A result (`is_found`), or the right to compute it: this process then holds `lease`, if the daemon has given one."""
 
     is_found: bool
     result: object = None
-    # With a result: it is stale, and this process is the one to compute it anew.
+    # With a result: it is stale, and this process must compute it anew.
     lease: str | None = None
     lease_ms: float = 0
 
@@ -66,7 +66,7 @@ class Results:
         self._warned: set[str] = set()
 
     def take(self, question: Question) -> Taken:
-        """Waits for whoever computes it. Raises CoalescedError, and nothing else."""
+        """Waits for the process that computes it. Raises only CoalescedError."""
         if not self._daemon.breaker.allows():
             return Taken(False)
         try:
@@ -87,7 +87,7 @@ class Results:
         daemon has not taken the result.
         """
         try:
-            # A daemon that was away a moment ago is given nothing.
+            # Nothing is sent to a daemon that was away a moment ago.
             can_stage = lease is not None or self._daemon.breaker.allows()
             encoded = Encoder(result, lambda content: stage(self._daemon, content) if can_stage else None)
         except Unstorable as why:
@@ -109,7 +109,7 @@ class Results:
         return True
 
     def give_back(self, lease: str | None, error: BaseException | None = None, to_all: bool = False) -> None:
-        """With an error, those who wait are told of it. Without one the next of them computes, or all do."""
+        """With an error, the waiting processes get it. Without one the next of them computes, or all do."""
         if lease is None:
             return
         how = {"all": True} if to_all else {}
@@ -131,14 +131,14 @@ class Results:
     def _ask(self, question: Question) -> dict:
         ends = time.monotonic() + question.wait_seconds
         slice_seconds = min(_FIRST_SLICE_SECONDS, question.wait_seconds)
-        # A process elsewhere has another number here.
+        # The pid of a process elsewhere differs here.
         pid = {"pid": os.getpid()} if self._daemon.announcement().pid else {}
         while True:
             began = time.monotonic()
             body = dict(question.fields(), waitMs=int(slice_seconds * 1000), **pid)
             answer = self._daemon.post("/api/memo/take", body, slice_seconds)
             now = time.monotonic()
-            # An answer before its time says that there is nothing to wait for.
+            # An early answer means that there is nothing to wait for.
             has_waited = now - began >= slice_seconds / 2
             if answer.get("state") != "timeout" or not has_waited or now >= ends:
                 return answer
@@ -164,7 +164,7 @@ class Results:
             return Taken(False, None, refresh, _LEASE_MS)
 
     def _warn(self, message: str, why: Exception) -> None:
-        """Once for each reason."""
+        """Logs once for each reason."""
         text = message % why
         is_new = text not in self._warned and len(self._warned) < _MOST_WARNINGS
         if is_new:
@@ -173,12 +173,12 @@ class Results:
 
 
 def lifetime(given: str | float | datetime.timedelta | None) -> str | int | None:
-    """As the daemon wants it. Numbers are seconds, as everywhere in Python."""
+    """A duration in the daemon's form. Numbers are seconds, as is usual in Python."""
     if isinstance(given, datetime.timedelta):
         return round(given.total_seconds() * 1000)
     return round(given * 1000) if isinstance(given, (int, float)) else given
 
 
 def local_name(ns: str, version: str | None, parts, text: str | None = None) -> str:
-    """Raises ValueError for what is no JSON."""
+    """Raises ValueError for a value that is not JSON."""
     return json.dumps([ns, version, parts, text], sort_keys=True, allow_nan=False)

@@ -1,4 +1,4 @@
-"""Gives large results to a daemon of this machine in a file of its own: their bytes need no connection."""
+"""Gives large results to a local daemon in a file of the daemon: their bytes need no connection."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .hashing import PIECE_BYTES, state_of
 from .pieces import Pieces
 from .values import Content
 
-# Fewer are sent as quickly.
+# Minimum number of bytes; fewer are sent as fast.
 _LEAST_BYTES = 1 << 20
 
 
 def stage(daemon: Daemon, content: Content) -> str | None:
-    """The SHA-256 that the daemon has found; None when the bytes must be sent. Raises OSError for a file that is not there."""
+    """The SHA-256 found by the daemon; None when the bytes must be sent. Raises OSError for a missing file."""
     size = content.stat().st_size if isinstance(content, pathlib.Path) else len(content)
     if size < _LEAST_BYTES:
         return None
     try:
-        # A process elsewhere has another number here.
+        # The pid of a process elsewhere differs here.
         pid = {"pid": os.getpid()} if daemon.announcement().pid else {}
         staged = daemon.post("/api/memo/stage", dict(pid, size=size))
     except Trouble:
@@ -38,7 +38,7 @@ def stage(daemon: Daemon, content: Content) -> str | None:
 def _fill(target: pathlib.Path | None, content: Content) -> None:
     if target is None:
         raise OSError("the file of the daemon is not to be seen here")
-    # It is the daemon's: one that is not there is not made.
+    # The file is the daemon's: a missing one is not created.
     with open(os.open(target, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)), "wb", buffering=0) as writing:
         if isinstance(content, pathlib.Path):
             with open(content, "rb", buffering=0) as reading:

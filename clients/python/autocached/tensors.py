@@ -18,7 +18,7 @@ _MOST_HEADER_BYTES = 100_000_000
 
 
 class Raw(NamedTuple):
-    """A tensor as safetensors has it: elements in the order of rows, little-endian."""
+    """A tensor in the form of safetensors: elements in the order of rows, little-endian."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -42,7 +42,7 @@ def safetensors_pieces(tensors: Mapping[str, Raw], metadata: Mapping[str, str]) 
 
 
 def read_safetensors(data: bytes) -> tuple[dict[str, Raw], dict[str, str]]:
-    """The tensors by name, and the metadata. Raises ValueError for what is no safetensors."""
+    """The tensors by name, and the metadata. Raises ValueError for other bytes."""
     try:
         (length,) = struct.unpack_from("<Q", data)
         if length > min(_MOST_HEADER_BYTES, len(data) - 8):

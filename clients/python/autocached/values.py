@@ -1,6 +1,6 @@
 """
-Results as the daemon stores them, and back. What is read back is data: a closed list of types, no pickle. Bytes, files, arrays and tensors
-are blobs; around them is JSON, in which `{"$py": type, "value": …}` stands for what JSON does not have.
+Converts results to the daemon's form and back. They are read back as data: a closed list of types, no pickle. Bytes, files, arrays and
+tensors are blobs; around them is JSON, in which `{"$py": type, "value": …}` represents types that JSON lacks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BYTES = "application/octet-stream"
 ARRAY = "application/x-npy"
 TENSOR = "application/vnd.autocached.tensor"
 TENSORS = "application/vnd.safetensors"
-# The first of several files: JSON that is too long for a row. The others are its blobs.
+# The first of several files: JSON too long for a row. The others are its blobs.
 LONG_JSON = "application/vnd.autocached.json"
 
 # The daemon takes 1 MiB.
@@ -45,7 +45,7 @@ class Encoder:
     def __init__(self, result, stage: Callable[[Content], Optional[str]] = lambda _: None):
         self.blobs: dict[str, Content] = {}
         self._stage = stage
-        # All of them, in their order.
+        # All blobs, in order.
         self._names: list[str] = []
         try:
             self.fields = self._fields(result)
@@ -117,7 +117,7 @@ class Encoder:
 
 class Decoder:
     """
-    Makes a result of the daemon's answer. `read(sha256, path)` gives the bytes of a blob, `keep(name, sha256, path)` makes a file
+    Makes a result from the daemon's answer. `read(sha256, path)` gives the bytes of a blob, `keep(name, sha256, path)` makes a file
     of it for this process; both check the bytes. Raises ValueError, KeyError, TypeError, ImportError, RuntimeError or an OSError.
     """
 
@@ -186,6 +186,6 @@ def _typed(kind: str, value) -> dict:
 
 
 def safe_name(name: str) -> str:
-    """The last part of a file's name, whatever an answer says."""
+    """The last part of a file's name, which removes any folders of an answer."""
     plain = os.path.basename(name.replace("\\", "/"))
     return plain if plain not in ("", ".", "..") and "\0" not in plain else "result"

@@ -1,4 +1,4 @@
-"""After a failure the daemon is not asked for a while, so a dead or hung daemon costs one time-out and not one at each load."""
+"""After a failure the daemon is not asked for a while, so a dead or hung daemon costs one timeout and not one at each load."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import time
 
 log = logging.getLogger("autocached")
 
-# A daemon that starts again writes daemon.json; one that is late mostly lives on a busy machine, and answers again as soon as it can.
+# A daemon that starts again writes daemon.json; a late one is usually on a busy machine, and answers again as soon as it can.
 FIRST_SECONDS, LONGEST_SECONDS = 2.0, 30.0
 FIRST_LATE_SECONDS, LONGEST_LATE_SECONDS = 1.0, 10.0
-# After a late answer, the machine counts as busy for so long.
+# Time for which the machine counts as busy after a late answer.
 BUSY_SECONDS = 60.0
-# No answer is waited for longer than this because the machine is busy.
+# Maximum timeout of an answer on a busy machine.
 LONGEST_PATIENCE_SECONDS = 2.0
 
 
@@ -41,14 +41,14 @@ class Breaker:
         self._is_late = False
         self._until = 0.0
         self._seen = None
-        # Whether an attempt after a pause is under way.
+        # Whether an attempt after a pause is running.
         self._is_trying = False
-        # Late answers, and until when the machine counts as busy.
+        # Number of late answers, and the time until which the machine counts as busy.
         self._lates = 0
         self._busy_until = 0.0
 
     def allows(self) -> bool:
-        """False during a pause. After a pause one caller may try, and the others wait for how that ends."""
+        """False during a pause. After a pause one caller may try, and the others wait for its outcome."""
         if not self._is_open:
             return True
         with self._lock:
@@ -61,7 +61,7 @@ class Breaker:
             return True
 
     def patience(self, seconds: float) -> float:
-        """How long to wait for an answer that takes `seconds` at most on a machine that is not busy: twice as long after each late one."""
+        """Timeout of an answer that takes at most `seconds` on an idle machine: doubled after each late one."""
         if not self._lates:
             return seconds
         with self._lock:

@@ -1,4 +1,4 @@
-"""A unique identity of this process. The daemon tells by it when the process has ended."""
+"""A unique identity of this process, by which the daemon notices its end."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import http.client
 import socket
 import time
 
-# A long answer has as much more time as it takes at this rate, bytes per second.
+# Rate that sets the additional time of a long answer, bytes per second.
 _SLOWEST_RATE = 1_000_000
 
 
