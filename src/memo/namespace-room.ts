@@ -32,13 +32,13 @@ export async function storeInRoom(
 }
 
 /**
- * Keeps a namespace within its own limits: its least valuable entries leave for the incoming one.
+ * Keeps a namespace within its own limits: its least valuable entries leave for the incoming one, but not the entry that it belongs to.
  * @returns whether it fits; that holds until other work is waited for
  */
-export async function fitsNamespace(store: Store, coming: Coming): Promise<boolean> {
+export async function fitsNamespace(store: Store, coming: Coming, own?: Pick<Entry, 'id'>): Promise<boolean> {
   const { maxBytes = Number.POSITIVE_INFINITY } = store.namespaces.of(coming.ns).settings;
   if (coming.bytes > maxBytes) return false;
-  const stuck = new Set<number>();
+  const stuck = new Set(own && [own.id]);
   while (isShort(store, coming)) {
     const id = store.leastWorth(1 + stuck.size, coming.ns).find((one) => !stuck.has(one));
     if (id === undefined) return false;

@@ -100,7 +100,7 @@ export class Similar {
     }
     // A vector counts like a result: without room for it the text is compared exactly.
     using room = await store.room.reserve(vector.byteLength, 0);
-    const fits = room && (await fitsNamespace(store, { ns, key: null, bytes: vector.byteLength }));
+    const fits = room && (await fitsNamespace(store, { ns, key, bytes: entry.bytes + vector.byteLength }, entry));
     if (fits && isThere()) store.meanings.add(ns, embedder.name, { id: entry.id, scope: asked.scope, vector });
   }
 
