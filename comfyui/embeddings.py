@@ -13,7 +13,7 @@ from .offline import OfflineFolders
 log = logging.getLogger("autocached")
 
 CATEGORY = "embeddings"
-# ComfyUI takes a bracket of the name as `\(`, and skips blanks before the name. What follows up to the next blank or bracket may be part
+# ComfyUI takes a bracket of the name as `\(`, and skips blanks before the name. Text up to the next blank or bracket may be part
 # of the name as well.
 _NAMED = re.compile(r"(?<!\w)embedding:\s*,*((?:\\[()]|[^\s,()<>{}|])+)(?=((?:\\[()]|[^\s()]){0,255}))")
 _WEIGHT = re.compile(r":[-+\w.]*$")

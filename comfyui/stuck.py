@@ -107,7 +107,7 @@ class Stuck:
         return prompt is not None and self._clock() - self._idle[1] >= IDLE_SECONDS
 
     def _forget_freed(self, freed: set[tuple]) -> None:
-        """Forgets unloaded sources where the system does not tell what is mapped."""
+        """Forgets unloaded sources on systems that do not report mapped files."""
         if mapped(set()) is not None:
             return
         with self._lock:

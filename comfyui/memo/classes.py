@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-# Modes of AUTOCACHE_MEMO_COMFYUI. Each keeps what the one before it keeps.
+# Modes of AUTOCACHE_MEMO_COMFYUI. Each includes the one before it.
 OFF, TEXT, RESULTS, ALL = "off", "text", "results", "all"
 MODES = (OFF, TEXT, RESULTS, ALL)
 

@@ -84,7 +84,7 @@ class Files:
 
 
 def _state(path: str | None) -> list | None:
-    """The time of the last change counts besides: programs can restore the time of the last write. Windows has the time of creation there."""
+    """The ctime counts too, because programs can restore the mtime. On Windows it is the time of creation."""
     try:
         found = os.stat(path) if path else None
     except OSError:

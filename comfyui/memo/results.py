@@ -33,7 +33,7 @@ class Found(NamedTuple):
 
 class Answer(NamedTuple):
     """
-    Results by key, what is known of classes by (name, code): repeatable, unrepeatable or unknown; and the other keys by which results are
+    Results by key, the facts of classes by (name, code): repeatable, unrepeatable or unknown; and the other keys by which results are
     found.
     """
 

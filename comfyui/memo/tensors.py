@@ -138,7 +138,7 @@ def names_in(encoded) -> set[str]:
 
 
 def _header(tensor) -> bytes:
-    """What precedes the elements of a tensor in its safetensors file, byte for byte as the library writes it."""
+    """The bytes before the elements of a tensor in its safetensors file, exactly as the library writes them."""
     about = {"dtype": _type_of(tensor), "shape": list(tensor.shape), "data_offsets": [0, tensor.numel() * tensor.element_size()]}
     text = json.dumps({_NAME: about}, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)

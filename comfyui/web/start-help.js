@@ -1,6 +1,6 @@
 import { element } from './elements.js';
 
-/** What to do while no daemon answers: the commands that start it, each with a button that copies it. */
+/** Help while no daemon answers: the commands that start it, each with a button that copies it. */
 export class StartHelp {
   #routes;
   #asked = false;

@@ -9,7 +9,7 @@ export class ActiveJobs {
     return this.#byKey.get(jobKey(sourcePath, tier));
   }
 
-  /** The one that does what a request asks for. */
+  /** The job that serves a request, if any. */
   wanted({ file, tier = defaultTier, variant }: CopyRequest): Job | undefined {
     return variant ? this.ofVariant(variant.path) : this.of(file.path, tier);
   }

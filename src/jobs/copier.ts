@@ -33,7 +33,7 @@ export interface CopierDeps extends SpaceDeps, Pick<CopyMakerDeps, 'farm' | 'sha
   sources: {
     /** The disks of a source by the kernel's names, joined by `+`; null when unknown. */
     diskOf(path: string): string | null;
-    /** What a source itself lies on; null below no root. */
+    /** The medium of a source itself; null below no root. */
     mediumOf(path: string): Promise<Medium | null>;
   } & Pick<CopyMakerDeps['sources'], 'remoteOf' | 'stat'>;
   options: CopyOptions;

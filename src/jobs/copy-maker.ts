@@ -25,7 +25,7 @@ export interface StoreHelp {
   gaveNothing(store: StoreOrigin, error: unknown): void;
 }
 
-/** Failures of this host, not of what it reads. */
+/** Failures of this host, not of its sources. */
 const isOurs: readonly ErrorCode[] = ['CANCELLED', 'NO_SPACE', 'CACHE_AWAY', 'CACHE_IO'];
 
 export interface CopyMakerDeps extends ReservationDeps, CopyRunnerDeps {

@@ -46,7 +46,7 @@ export interface FarmHelp {
   readonly hasOthers: boolean;
   /** The known content of a source, which other hosts can give without the source; null = too little is known. */
   heldByOthers(path: string): { fingerprint: Fingerprint; content: string; hash: string } | null;
-  /** Told of a copy that will lie at `path`. Resolves when others can read what the note is about. */
+  /** Told of a copy that will lie at `path`. Resolves when others can read the noted chunks. */
   note(copy: { file: SourceFile; path: string }, note: FarmNote): Promise<void>;
   /** A program is about to load the copy of this source: other hosts have lower priority for as long as that takes. */
   loading(path: string): void;

@@ -48,7 +48,7 @@ export interface RunOptions extends CopyTerms {
   resuming(from: number): void;
   /** Resolves when the next step may be taken. */
   ask(bytes: number, from?: 'source' | 'peer'): Promise<void>;
-  /** Told what a copy with the help of the farm does; resolves when others can read what the note is about. */
+  /** Told the notes of a copy with the help of the farm; resolves when others can read the noted chunks. */
   farm?(note: FarmNote): Promise<void>;
 }
 

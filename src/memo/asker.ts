@@ -26,7 +26,7 @@ const endingMs = 50;
 /** Lease of the daemon's own computations, which end by themselves and not with their lease, ms. */
 const ownLeaseMs = 24 * 3600_000;
 
-/** A part of the daemon, which gives back what it takes; it waits until the signal. */
+/** A part of the daemon, which releases its leases; it waits until the signal. */
 export function askerUntil(signal: AbortSignal): Asker {
   return { pid: null, leaseMs: ownLeaseMs, waits: untilAborted(signal), holds: always };
 }

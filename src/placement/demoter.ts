@@ -172,7 +172,7 @@ export class Demoter implements AsyncDisposable {
       const entry = catalog.entries.byId(copy.entryId);
       const mayBe = mayBeCompressed(copy.bytes, mostCompressed(copy.bytes), fill);
       if (!entry || !mayBe || speeds.slowerThanRestore(entry) === null) continue;
-      // Others stand on the compressed form of what the file was before.
+      // Other copies stand on the compressed form of the file's former content.
       if (this.#isBase(entry)) continue;
       // Removing one of several names of a file frees nothing.
       if (evictor.frees(copy) === 0 || evictor.obstacle(copy, entry, inUse) !== null) continue;

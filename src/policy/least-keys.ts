@@ -10,7 +10,7 @@ export class LeastKeys {
   readonly stride: number;
   #levels: Float64Array[];
 
-  /** @param width columns besides the last one */
+  /** @param width number of columns without the last one */
   constructor(width: number) {
     this.stride = width + 1;
     this.#levels = [this.#empty(1)];

@@ -30,7 +30,7 @@ export interface Listed {
 export class Library {
   readonly #userFiles: string | null;
 
-  /** @param stateDir null = only what comes with autocached */
+  /** @param stateDir null = only the built-in presets */
   constructor(stateDir: string | null) {
     this.#userFiles = stateDir && join(stateDir, 'presets');
   }

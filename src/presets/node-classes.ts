@@ -18,7 +18,7 @@ function takes<Inputs>(): Taking<Inputs> {
   return { gives: (...outputs) => ({ outputs }) };
 }
 
-/** The nodes of ComfyUI's core that the presets are made of: what they take and give. A test compares it with ComfyUI 0.33. */
+/** Inputs and outputs of the nodes of ComfyUI's core used in presets. A test compares them with ComfyUI 0.33. */
 export const nodeClasses = {
   CheckpointLoaderSimple: takes<{ ckpt_name: string }>().gives('MODEL', 'CLIP', 'VAE'),
   UNETLoader: takes<{ unet_name: string; weight_dtype: 'default' }>().gives('MODEL'),

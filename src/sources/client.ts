@@ -48,7 +48,7 @@ export interface WalkRequest {
   /** Default: the root itself. */
   directory?: string;
   recursive?: boolean;
-  /** Only what a loader of this file may open beside it. */
+  /** Restricts the walk to files that a loader of this file may open beside it. */
   beside?: string;
   onFiles(files: ListedFile[]): void;
   signal?: AbortSignal | undefined;

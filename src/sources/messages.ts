@@ -42,7 +42,7 @@ export interface Reader {
 export interface ListRequest {
   directory: string;
   recursive: boolean;
-  /** Only what a loader of this file may open beside it. */
+  /** Restricts the listing to files that a loader of this file may open beside it. */
   beside?: string | undefined;
   /** Keys of directories that are not entered. */
   skip: string[];

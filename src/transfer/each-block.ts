@@ -18,7 +18,7 @@ export interface CopyHooks {
   ask(bytes: number, from?: 'source' | 'peer'): Promise<void>;
   /** Whether a program waits for the copy and will load it as soon as it is ready. */
   urgent(): boolean;
-  /** Told what a copy with the help of a farm does; resolves when others can read what the note is about. */
+  /** Told the notes of a copy with the help of a farm; resolves when others can read the noted chunks. */
   farm?(note: FarmNote): Promise<void>;
   signal: AbortSignal;
 }

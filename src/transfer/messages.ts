@@ -160,7 +160,7 @@ export interface CopyWatcher {
   ask(id: number, bytes: number, from?: 'source' | 'peer'): Promise<void>;
   /** Reports new requests and bytes of remotes. */
   spent(spent: Spent[]): void;
-  /** Resolves when others can read what the note is about. */
+  /** Resolves when others can read the noted chunks. */
   farm(id: number, note: FarmNote): Promise<void>;
 }
 

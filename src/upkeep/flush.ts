@@ -42,7 +42,7 @@ export function startFlushing({
     }
   };
   const flush = () => {
-    // What was gathered waits for the next time.
+    // The gathered facts wait for the next time.
     if (!catalog.isWritable()) return;
     const changed = leases.changes();
     if (changed) catalog.usage.leases(changed);

@@ -39,7 +39,7 @@ export class Warmer {
   /**
    * Warms the paths and names of a request. With `check` it only reports; a file counts as ready when its copy's seal and its
    * source's fingerprint hold, byte for byte the same size.
-   * @param models files that a workflow loads, besides those of the request
+   * @param models files that a workflow loads, in addition to those of the request
    * @throws CacheError BAD_REQUEST for an invalid name
    */
   async warm(

@@ -3,7 +3,7 @@ import { looksLikeModel, type ModelName, type Places } from './model-names.ts';
 
 /**
  * `embedding:name`, `(embedding:name:1.2)`; the name ends at a blank, a comma, a bracket or the weight. A bracket of the name is written
- * `\(`. What follows up to the next blank or bracket may be part of the name as well: ComfyUI tries it.
+ * `\(`. Text up to the next blank or bracket may be part of the name as well: ComfyUI tries it.
  */
 const embedding = /\bembedding:\s*,*((?:\\[()]|[^\s,()<>{}|])+)(?=((?:\\[()]|[^\s()]){0,255}))/gi;
 /** `<lora:name:0.8>`, `<lora:name:1:0.5>`, as packs write it in prompts. */

@@ -92,7 +92,7 @@ export class Workflows {
       const needed = { ...analysis, models: analysis.models.filter(({ notNeeded }) => !notNeeded) };
       const spared = { ...analysis, models: analysis.models.filter(({ notNeeded }) => notNeeded) };
       if (promptId !== null) {
-        // The policy judges the copies by what the queue will load.
+        // The policy judges the copies by the future loads of the queue.
         const known = await warmer.models(namesOf(needed), { copy: false });
         queued.add(
           promptId,

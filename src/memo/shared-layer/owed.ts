@@ -21,7 +21,7 @@ type Change =
 /** A change that Redis has yet to receive. */
 export type Debt = Change & { n: number };
 
-/** Marks, by what they invalidate. */
+/** Names of marks, by scope of the invalidation. */
 export const marks = {
   all: 'all',
   ofNamespace: (ns: string) => `ns ${ns}`,
@@ -53,7 +53,7 @@ export class Owed {
   constructor(db: Database, sharedWith: SharedWith | null, { isLost }: { isLost: boolean }) {
     this.#db = db;
     this.#sharedWith = sharedWith;
-    // Servers that are not used now miss what is changed now.
+    // Servers that are not used now miss the present changes.
     db.run('UPDATE shared_servers SET missed = 1 WHERE server IS NOT ?', sharedWith?.server ?? null);
     if (!sharedWith) {
       db.run('DELETE FROM owed');
