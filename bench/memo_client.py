@@ -30,8 +30,7 @@ class Autocached:
         staged = self.ask("stage", json.dumps({"size": len(content), "pid": os.getpid()}).encode())
         with open(staged["path"], "r+b", buffering=0) as file:
             file.write(content)
-        name = self.ask("blobs", json.dumps({"staged": staged["staged"]}).encode())["sha256"]
-        assert self.ask("put", self.body(parts=key, blob=name))["stored"]
+        assert self.ask("put", self.body(parts=key, staged=staged["staged"]))["stored"]
 
     def prepare(self, blob):
         self.ask("put", self.body(parts="small", value=VALUE))

@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MemoEntriesAnswer, MemoFound, MemoPutAnswer } from '../api/memo.ts';
 import { CacheError } from '../core/errors.ts';
 import { JsonText } from './daemon-call.ts';
-import { stage } from './memo-stage.ts';
 import { decode, encode } from './memo-values.ts';
 import { MemoWire, type MemoWireOptions } from './memo-wire.ts';
 
@@ -63,7 +62,7 @@ export class KeyvAutocached extends EventEmitter {
     // JSON has no undefined, and to Keyv it is the same as nothing.
     if (value === undefined) return true;
     try {
-      const { fields, blobs } = await encode({ key, value }, (content) => stage(this.#wire, content));
+      const { fields, blobs } = await encode({ key, value }, this.#wire);
       await this.#wire.upload(blobs);
       return await this.#put(keyOf(key), fields, ttl ?? 'none');
     } catch (error) {

@@ -2,7 +2,7 @@ import type { MemoPutAnswer } from '../api/memo.ts';
 import { CacheError } from '../core/errors.ts';
 import { JsonText } from './daemon-call.ts';
 import type { KeepOptions } from './memo-options.ts';
-import { stage } from './memo-stage.ts';
+import { giveBack } from './memo-stage.ts';
 import { encode } from './memo-values.ts';
 import type { MemoWire } from './memo-wire.ts';
 
@@ -28,15 +28,23 @@ export async function putResult<T>(
     label,
     negative: negative?.(result),
   };
-  const { fields, blobs } = await encode(result, (content) => stage(wire, content));
+  const { fields, blobs, staged } = await encode(result, wire);
   await wire.upload(blobs);
   const put = (held: string | null) => {
     const body = new JsonText(`{${question},${fields},${JSON.stringify({ lease: held, ...about }).slice(1)}`);
-    return wire.ask<MemoPutAnswer>('POST', '/api/memo/put', { body, answerMs });
+    return wire.ask<MemoPutAnswer>('POST', '/api/memo/put', {
+      body,
+      answerMs: answerMs + (staged ? wire.storeMs(staged.size) : 0),
+    });
   };
-  return put(lease).catch((error: unknown) => {
-    // The daemon was restarted: it does not know the lease, but can store the result.
-    if (lease !== null && error instanceof CacheError && error.code === 'LEASE_LOST') return put(null);
+  try {
+    return await put(lease).catch((error: unknown) => {
+      // The daemon was restarted: it does not know the lease, but can store the result.
+      if (lease !== null && error instanceof CacheError && error.code === 'LEASE_LOST') return put(null);
+      throw error;
+    });
+  } catch (error) {
+    if (staged) await giveBack(wire, staged);
     throw error;
-  });
+  }
 }

@@ -11,29 +11,41 @@ const least = 2 ** 20;
 /** Bytes that the daemon is to hash. */
 export type Content = Pick<BlobBody, 'size' | 'open'>;
 
-/**
- * Gives bytes to the daemon in a file of its own, on this machine, without sending them. Never throws.
- * @returns their SHA-256, hexadecimal; null when they must be sent
- */
-export async function stage(wire: MemoWire, content: Content): Promise<string | null> {
+/** A file of the daemon, and how many bytes a program has written to it. */
+export interface Staged {
+  name: string;
+  size: number;
+}
+
+/** Gives bytes to the daemon in a file of its own, on this machine, without sending them. Never throws. @returns null when they must be sent */
+export async function stage(wire: MemoWire, content: Content): Promise<Staged | null> {
   const { size } = content;
   if (size < least) return null;
   // A pid of another machine or container would be that of another process there.
   const body = ({ pid }: FoundDaemon) => ({ size, ...(pid !== 0 && { pid: process.pid }) });
-  const staged = await wire.ask<MemoStaged>('POST', '/api/memo/stage', { body }).catch(() => null);
-  if (staged === null) return null;
+  const file = await wire.ask<MemoStaged>('POST', '/api/memo/stage', { body }).catch(() => null);
+  if (file === null) return null;
+  const staged = { name: file.staged, size };
   try {
-    await fill(wire, staged, content);
-    const answerMs = wire.storeMs(size);
-    const { sha256 } = await wire.ask<{ sha256: string }>('POST', '/api/memo/blobs', {
-      body: { staged: staged.staged },
-      answerMs,
-    });
-    return sha256;
+    await fill(wire, file, content);
+    return staged;
   } catch {
-    await wire.ask('DELETE', `/api/memo/stage/${staged.staged}`).catch(() => {});
+    await giveBack(wire, staged);
     return null;
   }
+}
+
+/** Makes such a file a blob. Never throws. @returns its SHA-256, hexadecimal; null when its bytes must be sent */
+export async function take(wire: MemoWire, staged: Staged): Promise<string | null> {
+  const request = { body: { staged: staged.name }, answerMs: wire.storeMs(staged.size) };
+  const blob = await wire.ask<{ sha256: string }>('POST', '/api/memo/blobs', request).catch(() => null);
+  if (blob === null) await giveBack(wire, staged);
+  return blob?.sha256 ?? null;
+}
+
+/** Removes a file that is not put. Never throws. */
+export async function giveBack(wire: MemoWire, { name }: Staged): Promise<void> {
+  await wire.ask('DELETE', `/api/memo/stage/${name}`).catch(() => {});
 }
 
 /** @throws Error when the file is not to be had here, or the bytes are not to be read */

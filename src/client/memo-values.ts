@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import type { MemoBlob, MemoFile, MemoFound } from '../api/memo.ts';
 import { BlobBody } from './connection.ts';
 import { isPlainObject, nameOf } from './memo-parts.ts';
-import type { Content } from './memo-stage.ts';
+import { type Content, type Staged, stage, take } from './memo-stage.ts';
 import type { MemoWire } from './memo-wire.ts';
 
 /** A result, or a part of one, that is a file. A found file is read-only, and stays for at least a minute. */
@@ -27,10 +27,9 @@ export class ResultFile {
 export interface Encoded {
   fields: string;
   blobs: BlobBody[];
+  /** The file of the daemon that `fields` name; null = none. */
+  staged: Staged | null;
 }
-
-/** Gives bytes to the daemon without sending them. @returns their SHA-256; null when they must be sent */
-type Stage = (content: Content) => Promise<string | null>;
 
 /** A result that cannot be kept: reading it back would give another one. */
 class NotStorable extends Error {
@@ -47,19 +46,27 @@ const readAtOnce = 2 ** 20;
  * JSON stays JSON, a buffer becomes a blob, a `ResultFile` a file; JSON may have both in it.
  * @throws NotStorable; Error of node:fs for a file that cannot be read
  */
-export async function encode(value: unknown, stage: Stage): Promise<Encoded> {
+export async function encode(value: unknown, wire: MemoWire): Promise<Encoded> {
+  if (value instanceof Uint8Array) return encodeWhole(value, wire);
   const blobs: BlobBody[] = [];
   const hashes = new Map<Uint8Array | ResultFile, string>();
-  for (const part of partsIn(value)) if (!hashes.has(part)) hashes.set(part, await put(blobs, part, stage));
-  if (value instanceof Uint8Array) return { fields: `"blob":"${hashes.get(value)}"`, blobs };
+  for (const part of partsIn(value)) if (!hashes.has(part)) hashes.set(part, await put(blobs, part, wire));
   if (value instanceof ResultFile) {
     const { name, contentType } = value;
-    return { fields: `"files":${JSON.stringify([{ name, sha256: hashes.get(value), contentType }])}`, blobs };
+    return { fields: `"files":${JSON.stringify([{ name, sha256: hashes.get(value), contentType }])}`, blobs, staged: null };
   }
   const text = textOf(value, hashes);
-  if (Buffer.byteLength(text) <= mostInline) return { fields: `"value":${text}`, blobs };
+  if (Buffer.byteLength(text) <= mostInline) return { fields: `"value":${text}`, blobs, staged: null };
   if (hashes.size > 0) throw new NotStorable('more than 1 MiB of JSON with buffers or files in it');
-  return { fields: `"blob":"${await put(blobs, Buffer.from(text), stage)}","contentType":"${textType}"`, blobs };
+  return encodeWhole(Buffer.from(text), wire, `,"contentType":"${textType}"`);
+}
+
+/** Bytes that are all of a result: their hash need not be known. */
+async function encodeWhole(bytes: Uint8Array, wire: MemoWire, more = ''): Promise<Encoded> {
+  const staged = await stage(wire, contentOf(bytes));
+  if (staged) return { fields: `"staged":"${staged.name}"${more}`, blobs: [], staged };
+  const blobs: BlobBody[] = [];
+  return { fields: `"blob":"${send(blobs, contentOf(bytes), hash('sha256', bytes))}"${more}`, blobs, staged };
 }
 
 /** The result that an answer holds. @throws CacheError when its blobs cannot be read */
@@ -101,19 +108,27 @@ function* partsIn(value: unknown, level = 0): Iterable<Uint8Array | ResultFile> 
 }
 
 /** Stages bytes, or adds them to those that are to be sent. @returns their SHA-256 */
-async function put(blobs: BlobBody[], part: Uint8Array | ResultFile, stage: Stage): Promise<string> {
+async function put(blobs: BlobBody[], part: Uint8Array | ResultFile, wire: MemoWire): Promise<string> {
+  const stored = async (content: Content) => {
+    const staged = await stage(wire, content);
+    return staged && take(wire, staged);
+  };
   if (!(part instanceof ResultFile)) {
-    const content = { size: part.length, open: () => Readable.from([part]) };
-    return (await stage(content)) ?? send(blobs, content, hash('sha256', part));
+    const content = contentOf(part);
+    return (await stored(content)) ?? send(blobs, content, hash('sha256', part));
   }
   const { path } = part;
   const before = await stat(path, { bigint: true });
   const content = { size: Number(before.size), open: () => createReadStream(path, { highWaterMark: readAtOnce }) };
-  const staged = await stage(content);
+  const sha256 = await stored(content);
   // A mixture of old and new bytes is neither.
   const after = await stat(path, { bigint: true });
   const isAsBefore = (['size', 'mtimeNs', 'ctimeNs', 'ino'] as const).every((fact) => after[fact] === before[fact]);
-  return staged !== null && isAsBefore ? staged : send(blobs, content, await hashFile(path));
+  return sha256 !== null && isAsBefore ? sha256 : send(blobs, content, await hashFile(path));
+}
+
+function contentOf(bytes: Uint8Array): Content {
+  return { size: bytes.length, open: () => Readable.from([bytes]) };
 }
 
 function send(blobs: BlobBody[], content: Content, sha256: string): string {

@@ -64,11 +64,15 @@ const contentType = z
   .max(200)
   .optional();
 
+/** Of a file that `stage` has given. */
+export const stagedName = z.string().max(100);
+
 export const putBody = z.strictObject({
   ...keyed,
   lease: z.string().max(100).nullish(),
   value: z.unknown().optional(),
   blob: sha256.optional(),
+  staged: stagedName.optional(),
   contentType,
   files: z
     .array(z.strictObject({ name: z.string().min(1).max(1000), sha256, contentType }))
@@ -98,7 +102,7 @@ const webAddress = z
   .max(8192)
   .refine((url) => /^https?:\/\//.test(url) && URL.canParse(url), 'must be an address that begins with http:// or https://');
 
-const warmItem = putBody.extend({ url: webAddress.optional() });
+const warmItem = putBody.omit({ staged: true }).extend({ url: webAddress.optional() });
 
 /** Gives the version of a namespace. */
 type VersionOf = (ns: string) => string;
@@ -163,9 +167,11 @@ export function readSimilar(
 }
 
 export function readPut(written: Written, versionOf: VersionOf): PutRequest {
-  const body = parse(putBody, written.body);
-  const { given, ...request } = readResult(body, fieldTexts(written.bodyText), versionOf);
-  if (given === null) throw new CacheError('BAD_REQUEST', 'give exactly one of value, blob and files');
+  const { staged, ...body } = parse(putBody, written.body);
+  const { given: named, ...request } = readResult(body, fieldTexts(written.bodyText), versionOf);
+  const file = staged === undefined ? null : { staged, contentType: body.contentType };
+  const given = named ?? file;
+  if (given === null || (named && file)) throw notOne();
   return { ...request, given };
 }
 
@@ -186,7 +192,7 @@ export function readWarm(written: Written, versionOf: VersionOf): Warm {
 }
 
 function readResult(
-  body: Present<z.output<typeof putBody>>,
+  body: Present<z.output<typeof warmItem>>,
   texts: Map<string, string>,
   versionOf: VersionOf,
 ): Omit<PutRequest, 'given'> & { given: Given | null } {
@@ -226,10 +232,14 @@ function givenIn(
   value: string | undefined,
 ): Given | null {
   const given = [value, blob, files].filter((one) => one !== undefined);
-  if (given.length > 1) throw new CacheError('BAD_REQUEST', 'give exactly one of value, blob and files');
+  if (given.length > 1) throw notOne();
   if (value !== undefined) return { value };
   if (files !== undefined) return { files };
   return blob === undefined ? null : { blob, contentType: type };
+}
+
+function notOne(): CacheError {
+  return new CacheError('BAD_REQUEST', 'give exactly one of value, blob, staged and files');
 }
 
 /** Ms; null = without end. @throws CacheError BAD_REQUEST */

@@ -1,5 +1,6 @@
 import type { MemoFile } from '../api/memo.ts';
 import type { Entry } from './entry.ts';
+import type { Lease } from './flights.ts';
 
 /** A result on its way to an asker, stored or not. */
 export type Result = Pick<Entry, 'key' | 'kind' | 'blobs' | 'body' | 'bytes'> & {
@@ -19,4 +20,12 @@ export function resultFields({ kind, text, blobs, body }: Result, pathOf: (sha25
   if (kind === 'json') return `"kind":"json","value":${text}`;
   const parts = blobs.map(({ sha256, seal }) => ({ sha256, size: seal.size, path: pathOf(sha256) }));
   return `"kind":"doc","blobs":${JSON.stringify(parts)},"value":${text}`;
+}
+
+export function missText(key: string): string {
+  return `{"state":"miss","key":"${key}"}`;
+}
+
+export function leaseText({ id, ms, fence }: Lease): string {
+  return `{"state":"compute","lease":"${id}","leaseMs":${ms},"fence":${fence}}`;
 }

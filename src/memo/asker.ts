@@ -31,7 +31,7 @@ export function askerUntil(signal: AbortSignal): Asker {
   return { pid: null, leaseMs: ownLeaseMs, waits: untilAborted(signal), holds: always };
 }
 
-const always: Presence = { onGone: () => () => {} };
+export const always: Presence = { onGone: () => () => {} };
 
 function untilAborted(signal: AbortSignal): Presence {
   return {

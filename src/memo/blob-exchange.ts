@@ -31,6 +31,11 @@ export class BlobExchange {
     return this.#staging?.take(name, sha256) ?? null;
   }
 
+  /** Most bytes of such a file; null when there is none, or nothing is stored. */
+  stagedSize(name: string): number | null {
+    return this.#staging?.sizeOf(name) ?? null;
+  }
+
   /** Removes such a file, if it exists: its program does not fill it. */
   async dropStaged(name: string): Promise<void> {
     await this.#deps.opened.staging?.drop(name);

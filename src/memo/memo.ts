@@ -4,7 +4,8 @@ import type { MemoMode, MemoNamespaceSettings, MemoPutAnswer, MemoRefusal, MemoS
 import { CacheError } from '../core/errors.ts';
 import { meaningOf } from '../runtime/errnos.ts';
 import { isFull } from '../sqlite/reserve.ts';
-import { type Result, resultFields } from './answers.ts';
+import { leaseText, missText, type Result, resultFields } from './answers.ts';
+import { Arriving } from './arriving.ts';
 import type { Asker, Presence } from './asker.ts';
 import { BlobExchange } from './blob-exchange.ts';
 import type { Found, Question } from './find.ts';
@@ -20,7 +21,7 @@ import { SharedLayer, type SharedLayerDeps } from './shared-layer/shared-layer.t
 import type { SimilarDeps } from './similar/similar.ts';
 import { fileScheme, SourceDeps, type SourceDepsDeps } from './source-deps.ts';
 import type { Store } from './store.ts';
-import { isSameValue } from './values.ts';
+import { type Given, isSameValue } from './values.ts';
 
 export interface MemoDeps extends Omit<OpenedDeps, 'sharedWith'>, SourceDepsDeps, SimilarDeps, Omit<PutDeps, 'sources'> {
   /** The servers that results are shared through; null = not shared. */
@@ -39,6 +40,7 @@ export class Memo implements AsyncDisposable {
   readonly #shared: SharedLayer | null;
   readonly #finder: Finder;
   readonly #unsubscribe: () => void;
+  readonly #arriving: Arriving;
   readonly manage: Manage;
   readonly blobs: BlobExchange;
   readonly outputs: NodeOutputs;
@@ -56,9 +58,12 @@ export class Memo implements AsyncDisposable {
       ...deps,
       ...{ opened: this.#opened, sources: this.#sources, flights: this.#flights, mode },
       ...{ served: this.served, shared: this.#shared },
+      arrived: () => this.#arriving.settled(),
     };
     this.manage = new Manage(parts);
     this.blobs = new BlobExchange(parts);
+    const put = (request: PutRequest<Given>) => this.#put(request);
+    this.#arriving = new Arriving({ ...parts, blobs: this.blobs, flights: this.#flights, put });
     this.outputs = new NodeOutputs({ ...parts, manage: this.manage });
     this.#unsubscribe = deps.events.subscribe((name, event) => {
       if (name === 'copy-stale') this.#sourceChanged((event as EventMap['copy-stale']).path);
@@ -103,6 +108,7 @@ export class Memo implements AsyncDisposable {
   async get(question: Question): Promise<string> {
     const { clock } = this.#deps;
     const began = clock.monotonic();
+    await this.#arriving.of(question);
     const found = (await this.#finder.find(question)) ?? (await this.#finder.findAlike(question));
     this.#count(question.ns, found);
     this.served.latency[found ? 'hit' : 'miss'].push(clock.monotonic() - began);
@@ -112,6 +118,7 @@ export class Memo implements AsyncDisposable {
   /** A result, or the right to compute it; waits for the holder of that right. */
   async take(question: Question, asker: Asker, waitMs: number): Promise<string> {
     const { ns, key } = question;
+    await this.#arriving.of(question);
     for (let round = 1; ; round += 1) {
       const found = (await this.#finder.find(question)) ?? (round === 1 ? await this.#finder.findAlike(question) : null);
       if (found) {
@@ -139,7 +146,17 @@ export class Memo implements AsyncDisposable {
   }
 
   /** Stores a result, and gives it to all waiters. @throws CacheError BAD_REQUEST, NOT_FOUND, LEASE_LOST */
-  async put(request: PutRequest): Promise<MemoPutAnswer> {
+  async put({ given, ...request }: PutRequest): Promise<MemoPutAnswer> {
+    // Of two results of a key the later one stays.
+    while (this.#arriving.of(request)) await this.#arriving.of(request);
+    if (!('staged' in given)) return this.#put({ ...request, given });
+    const known = this.#leaseOf(request);
+    // All others may be refused when their hash is known.
+    const isSure = request.costMs === null && !request.negative && (!known || (known.held && !known.lease.isVoid));
+    return this.#arriving.put({ ...request, given }, { isSure, lease: known?.lease ?? null });
+  }
+
+  async #put(request: PutRequest<Given>): Promise<MemoPutAnswer> {
     const { ns, key } = request;
     const lease = this.#leaseOf(request);
     const store = this.#store();
@@ -180,6 +197,7 @@ export class Memo implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#unsubscribe();
+    await this.#arriving.settled();
     this.#flights[Symbol.dispose]();
     await this.#shared?.[Symbol.asyncDispose]();
     await this.#opened[Symbol.asyncDispose]();
@@ -197,7 +215,7 @@ export class Memo implements AsyncDisposable {
 
   async #stored(
     store: Store | null,
-    request: PutRequest,
+    request: PutRequest<Given>,
     value: ReturnType<typeof draft>,
     lease: { lease: Lease; held: boolean } | null,
   ): Promise<MemoRefusal | null> {
@@ -220,7 +238,7 @@ export class Memo implements AsyncDisposable {
   }
 
   /** @throws CacheError BAD_REQUEST when the lease is of another key */
-  #leaseOf({ ns, key, lease }: PutRequest): { lease: Lease; held: boolean } | null {
+  #leaseOf({ ns, key, lease }: Omit<PutRequest, 'given'>): { lease: Lease; held: boolean } | null {
     const known = lease === null ? null : this.#flights.find(lease);
     if (known && (known.lease.ns !== ns || known.lease.key !== key))
       throw new CacheError('BAD_REQUEST', 'the lease is of another key');
@@ -271,12 +289,4 @@ export class Memo implements AsyncDisposable {
   #fields(result: Result): string {
     return resultFields(result, (sha256) => this.#opened.store?.files.pathOf(sha256) ?? '');
   }
-}
-
-function missText(key: string): string {
-  return `{"state":"miss","key":"${key}"}`;
-}
-
-function leaseText({ id, ms, fence }: Lease): string {
-  return `{"state":"compute","lease":"${id}","leaseMs":${ms},"fence":${fence}}`;
 }

@@ -9,13 +9,13 @@ import type { Verdict } from './similar/neighbours.ts';
 import type { SourceDeps } from './source-deps.ts';
 import type { Store } from './store.ts';
 import { keptBlob, storeBlob } from './store-blob.ts';
-import { type Draft, draftOf, type Given, mostInline, mostInRow } from './values.ts';
+import { type Draft, draftOf, type Given, type GivenFile, mostInline, mostInRow } from './values.ts';
 
 /** A result with its program's settings for it. Times in ms. */
-export interface PutRequest {
+export interface PutRequest<G = Given | GivenFile> {
   ns: string;
   key: string;
-  given: Given;
+  given: G;
   lease: string | null;
   /** Null = without end; left out = as the namespace has it. */
   ttlMs?: number | null;

@@ -63,6 +63,11 @@ export class Staging implements AsyncDisposable {
     }
   }
 
+  /** Most bytes of a file that is there. */
+  sizeOf(name: string): number | undefined {
+    return this.#staged.get(name)?.size;
+  }
+
   /**
    * Takes a file that its program has closed: hashes it, and renames it; nothing is copied. After an error the file is removed too.
    * @param sha256 the expected name; null = any

@@ -5,6 +5,12 @@ import type { Value } from './entry.ts';
 import { parseExact } from './json-text.ts';
 import { sha256Form } from './keys.ts';
 
+/** A file of the daemon that a program has filled with the bytes of a result; see `Staging`. */
+export interface GivenFile {
+  staged: string;
+  contentType?: string | undefined;
+}
+
 /** A result as a program hands it over. */
 export type Given =
   | { value: string }

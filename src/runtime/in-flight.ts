@@ -10,6 +10,10 @@ export class InFlight<Key, Result> {
     return begun;
   }
 
+  get size(): number {
+    return this.#running.size;
+  }
+
   /** The work in flight for this key. */
   get(key: Key): Promise<Result> | undefined {
     return this.#running.get(key);

@@ -7,20 +7,26 @@ import { type DaemonProcess, endDaemonProcess, startDaemonProcess } from '../hel
 import { tempDir } from '../helpers/temp-dir.ts';
 import { countingSteps, killAtEveryStep, type Life } from './kill-matrix.ts';
 
-const blobs = { first: Buffer.alloc(200_000, 1), second: Buffer.alloc(150_000, 2), staged: Buffer.alloc(100_000, 3) };
+const blobs = {
+  first: Buffer.alloc(200_000, 1),
+  second: Buffer.alloc(150_000, 2),
+  staged: Buffer.alloc(100_000, 3),
+  inFile: Buffer.alloc(90_000, 4),
+};
 const long = 'x'.repeat(60_000);
 const limit = 500_000;
 const key = (index: number) => index.toString(16).padStart(64, '0');
 const sha = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
 /** The results that a life stores, in this order; the third replaces the first, and the last ones make others leave. */
-const results: { key: string; body: object; blob?: Buffer; isStaged?: true }[] = [
+const results: { key: string; body: object; blob?: Buffer; isStaged?: 'blob' | 'result' }[] = [
   { key: key(1), body: { blob: sha(blobs.first), tags: ['t'] }, blob: blobs.first },
   { key: key(2), body: { value: long } },
   { key: key(1), body: { blob: sha(blobs.second) }, blob: blobs.second },
   ...[3, 4, 5, 6, 7].map((index) => ({ key: key(index), body: { value: `${index}${long}` } })),
   { key: key(8), body: { value: 'short', deps: ['file:/nowhere'] } },
-  { key: key(9), body: { blob: sha(blobs.staged) }, blob: blobs.staged, isStaged: true },
+  { key: key(9), body: { blob: sha(blobs.staged) }, blob: blobs.staged, isStaged: 'blob' },
+  { key: key(10), body: {}, blob: blobs.inFile, isStaged: 'result' },
 ];
 
 test('a daemon that is killed at every step of storing results has none that is wrong, and nothing left over', async () => {
@@ -52,8 +58,9 @@ async function run(at: number): Promise<Life> {
   } catch {
     // It was killed.
   }
-  const steps = readFileSync(log, 'utf8').trimEnd().split('\n');
+  // What is behind its answers is done when it has ended.
   await endDaemonProcess(first.child);
+  const steps = readFileSync(log, 'utf8').trimEnd().split('\n');
   const second = await startDaemonProcess({ dir, settings });
   wrong.push(...(await violations(second, dir, stored)));
   await endDaemonProcess(second.child);
@@ -62,26 +69,29 @@ async function run(at: number): Promise<Life> {
 }
 
 async function store(daemon: DaemonProcess, { key: of, body, blob, isStaged }: (typeof results)[number]): Promise<void> {
-  if (blob && isStaged) await stage(daemon, blob);
-  else if (blob) await send(daemon, 'PUT', `/api/memo/blobs/${sha(blob)}`, blob);
-  const { status } = await send(daemon, 'POST', '/api/memo/put', Buffer.from(JSON.stringify({ ns: 'n', key: of, ...body })));
+  const ask = (path: string, asked: object) => send(daemon, 'POST', path, Buffer.from(JSON.stringify(asked)));
+  const staged = blob && isStaged && (await stage(daemon, blob));
+  if (isStaged === 'blob') await ask('/api/memo/blobs', { staged });
+  else if (blob && !staged) await send(daemon, 'PUT', `/api/memo/blobs/${sha(blob)}`, blob);
+  const { status } = await ask('/api/memo/put', { ns: 'n', key: of, ...body, ...(isStaged === 'result' && { staged }) });
   if (status !== 200) throw new Error(`put answered ${status}`);
+  // What is stored behind the answer is there.
+  if (isStaged === 'result') await ask('/api/memo/get', { ns: 'n', key: of });
 }
 
-/** Gives bytes to the daemon in a file of its own. */
-async function stage(daemon: DaemonProcess, blob: Buffer): Promise<void> {
-  const ask = (path: string, body: object) => send(daemon, 'POST', path, Buffer.from(JSON.stringify(body)));
-  const { text } = await ask('/api/memo/stage', { size: blob.length });
+/** Fills a file of the daemon. @returns its name */
+async function stage(daemon: DaemonProcess, blob: Buffer): Promise<string> {
+  const { text } = await send(daemon, 'POST', '/api/memo/stage', Buffer.from(JSON.stringify({ size: blob.length })));
   const { staged, path } = JSON.parse(text) as { staged: string; path: string };
   writeFileSync(path, blob);
-  await ask('/api/memo/blobs', { staged });
+  return staged;
 }
 
 /** What may not be after any crash. */
 async function violations(daemon: DaemonProcess, dir: string, stored: Map<string, string>): Promise<string[]> {
   const wrong: string[] = [];
   const served = new Set<string>();
-  for (let index = 1; index <= 9; index += 1) {
+  for (let index = 1; index <= 10; index += 1) {
     const { text } = await send(daemon, 'POST', '/api/memo/get', Buffer.from(JSON.stringify({ ns: 'n', key: key(index) })));
     const found = JSON.parse(text);
     if (found.state === 'miss') continue;

@@ -116,7 +116,7 @@ describe('a result', () => {
       const { taken, sent } = ways();
       taken.mockRejectedValueOnce(new CacheError('CONFLICT', 'the file was written to'));
       const { memo, stats } = await createRig();
-      await memo.getOrCompute('large', () => large);
+      await memo.getOrCompute('large', () => ({ large }));
       expect([taken.mock.calls.length, sent.mock.calls.length]).toEqual([1, 1]);
       expect(await stats()).toMatchObject({ current_items: 1, blobs: 1, reserved: 0 });
     });

@@ -18,23 +18,12 @@ import { describe, expect, test, vi } from 'vitest';
 import { HashThread } from '../../src/memo/hash-thread.ts';
 import { Publisher } from '../../src/memo/publisher.ts';
 import { patience } from '../helpers/patience.ts';
-import { createClient } from '../helpers/services.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 import { createMemo, MiB } from './memo-rig.ts';
+import { createStager } from './stager.ts';
 
 const sha = (text: string) => createHash('sha256').update(text).digest('hex');
 const never = { onGone: () => () => {} };
-
-/** A client that writes files for the daemon. */
-function createStager() {
-  const client = createClient();
-  const { post, services } = client;
-  const stage = async (size: number) => (await post('/api/memo/stage', { size })).body as { staged: string; path: string };
-  const take = (staged: string, more: object = {}) => post('/api/memo/blobs', { staged, ...more });
-  const put = (more: object) => post('/api/memo/put', { ns: 'n', parts: 1, ...more });
-  const find = async () => (await post('/api/memo/get', { ns: 'n', parts: 1 })).body as Record<string, unknown>;
-  return { ...client, stage, take, put, find, stats: () => services.memo.manage.stats() };
-}
 
 describe('a file that a program has written for the daemon', () => {
   test('becomes a blob of its bytes, and is not copied', async () => {

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from .blobs import keep_file, read_blob, store_blobs
 from .daemon import ANSWER_SECONDS, STORE_SECONDS, Daemon, Refused, Trouble
 from .leases import Leases
-from .staging import stage
+from .staging import fill, give_back, take
 from .values import Decoder, Encoder, Unstorable
 
 log = logging.getLogger("autocached")
@@ -89,7 +89,9 @@ class Results:
         try:
             # Nothing is sent to a daemon that was away a moment ago.
             can_stage = lease is not None or self._daemon.breaker.allows()
-            encoded = Encoder(result, lambda content: stage(self._daemon, content) if can_stage else None)
+            encoded = Encoder(
+                result, lambda content: fill(self._daemon, content) if can_stage else None, lambda staged: take(self._daemon, staged)
+            )
         except Unstorable as why:
             self._warn("a result is not stored: %s", why)
             self.give_back(lease, to_all=True)
@@ -105,6 +107,8 @@ class Results:
             )
         except (Trouble, OSError, ValueError, KeyError) as why:
             self._warn("a result could not be stored: %s", why)
+            if "staged" in encoded.fields:
+                give_back(self._daemon, encoded.fields["staged"])
             self.give_back(lease)
         return True
 

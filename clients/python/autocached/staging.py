@@ -16,8 +16,8 @@ from .values import Content
 _LEAST_BYTES = 1 << 20
 
 
-def stage(daemon: Daemon, content: Content) -> str | None:
-    """The SHA-256 found by the daemon; None when the bytes must be sent. Raises OSError for a missing file."""
+def fill(daemon: Daemon, content: Content) -> str | None:
+    """The name of a daemon's file with the content; None when the bytes must be sent. Raises OSError for a missing file."""
     size = content.stat().st_size if isinstance(content, pathlib.Path) else len(content)
     if size < _LEAST_BYTES:
         return None
@@ -28,14 +28,23 @@ def stage(daemon: Daemon, content: Content) -> str | None:
     except Trouble:
         return None
     try:
-        _fill(seen_here(daemon, staged["path"]), content)
-        return daemon.post("/api/memo/blobs", {"staged": staged["staged"]}, STORE_SECONDS - ANSWER_SECONDS)["sha256"]
+        _write_to(seen_here(daemon, staged["path"]), content)
+        return staged["staged"]
     except (Trouble, OSError, KeyError):
-        _give_back(daemon, staged.get("staged"))
+        give_back(daemon, staged.get("staged"))
         return None
 
 
-def _fill(target: pathlib.Path | None, content: Content) -> None:
+def take(daemon: Daemon, staged: str) -> str | None:
+    """Makes a filled file a blob. The SHA-256 found by the daemon; None when the bytes must be sent."""
+    try:
+        return daemon.post("/api/memo/blobs", {"staged": staged}, STORE_SECONDS - ANSWER_SECONDS)["sha256"]
+    except (Trouble, KeyError):
+        give_back(daemon, staged)
+        return None
+
+
+def _write_to(target: pathlib.Path | None, content: Content) -> None:
     if target is None:
         raise OSError("the file of the daemon is not to be seen here")
     # The file is the daemon's: a missing one is not created.
@@ -58,7 +67,7 @@ def _write(file, data) -> None:
         rest = rest[file.write(rest) :]
 
 
-def _give_back(daemon: Daemon, name) -> None:
+def give_back(daemon: Daemon, name) -> None:
     try:
         daemon.call(Request("DELETE", "/api/memo/stage/%s" % name), ANSWER_SECONDS)
     except Trouble:

@@ -38,13 +38,20 @@ class Unstorable(ValueError):
 
 class Encoder:
     """
-    `fields` of the request that stores a result, and the contents of its `blobs` that are still to be sent, by SHA-256. `stage(content)`
-    gives a large content to the daemon without sending it and answers its SHA-256, or None. Raises Unstorable.
+    `fields` of the request that stores a result, and the contents of its `blobs` that are still to be sent, by SHA-256. `fill(content)`
+    gives a large content to the daemon in a file, without sending it, and answers the name of the file, or None; `take(name)` makes the file
+    a blob and answers its SHA-256, or None. A result of a single content is put by the file's name. Raises Unstorable.
     """
 
-    def __init__(self, result, stage: Callable[[Content], Optional[str]] = lambda _: None):
+    def __init__(
+        self,
+        result,
+        fill: Callable[[Content], Optional[str]] = lambda _: None,
+        take: Callable[[str], Optional[str]] = lambda _: None,
+    ):
         self.blobs: dict[str, Content] = {}
-        self._stage = stage
+        self._fill = fill
+        self._take = take
         # All blobs, in order.
         self._names: list[str] = []
         try:
@@ -54,15 +61,15 @@ class Encoder:
 
     def _fields(self, result) -> dict:
         if type(result) is bytes:
-            return {"blob": self._blob(result), "contentType": BYTES}
+            return self._whole(result, BYTES)
         if isinstance(result, pathlib.Path):
             return {"files": [self._file(result)]}
         if arrays.is_array(result):
-            return {"blob": self._blob(arrays.array_pieces(result)), "contentType": ARRAY}
+            return self._whole(arrays.array_pieces(result), ARRAY)
         if arrays.is_tensor(result):
-            return {"blob": self._blob(arrays.tensors_pieces({"tensor": result})), "contentType": TENSOR}
+            return self._whole(arrays.tensors_pieces({"tensor": result}), TENSOR)
         if type(result) is dict and result and all(type(k) is str and arrays.is_tensor(v) for k, v in result.items()):
-            return {"blob": self._blob(arrays.tensors_pieces(result)), "contentType": TENSORS}
+            return self._whole(arrays.tensors_pieces(result), TENSORS)
         value = self._json(result, 0)
         text = json.dumps(value, allow_nan=False).encode()
         if len(text) <= _MOST_JSON_BYTES:
@@ -105,13 +112,21 @@ class Encoder:
     def _file(self, path: pathlib.Path) -> dict:
         return {"name": path.name, "sha256": self._blob(path)}
 
+    def _whole(self, content: Content, content_type: str) -> dict:
+        staged = self._fill(content)
+        named = {"blob": self._to_send(content)} if staged is None else {"staged": staged}
+        return dict(named, contentType=content_type)
+
     def _blob(self, content: Content) -> str:
-        sha256 = self._stage(content)
-        if sha256 is None:
-            content = b"".join(content) if isinstance(content, Pieces) else content
-            sha256 = file_sha256(content) if isinstance(content, pathlib.Path) else sha256_of(content)
-            self.blobs[sha256] = content
+        staged = self._fill(content)
+        sha256 = (None if staged is None else self._take(staged)) or self._to_send(content)
         self._names.append(sha256)
+        return sha256
+
+    def _to_send(self, content: Content) -> str:
+        content = b"".join(content) if isinstance(content, Pieces) else content
+        sha256 = file_sha256(content) if isinstance(content, pathlib.Path) else sha256_of(content)
+        self.blobs[sha256] = content
         return sha256
 
 

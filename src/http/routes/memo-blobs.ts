@@ -5,14 +5,14 @@ import { z } from 'zod';
 import type { MemoStaged } from '../../api/memo.ts';
 import { CacheError } from '../../core/errors.ts';
 import { holderOn } from '../../memo/asker.ts';
-import { sha256 } from '../memo-requests.ts';
+import { sha256, stagedName } from '../memo-requests.ts';
 import { bytes, parse } from '../parse.ts';
 import type { Proofs } from '../proofs.ts';
 import type { Services } from '../services.ts';
 
 const address = '/api/memo/blobs/:sha256';
 export const stageBody = z.strictObject({ size: bytes, pid: z.number().int().positive().optional() });
-export const takeBody = z.strictObject({ staged: z.string().max(100), sha256: sha256.optional() });
+export const takeBody = z.strictObject({ staged: stagedName, sha256: sha256.optional() });
 /** Half the time for which a staged file of an unidentified program is kept after its connection has closed, ms. */
 const unknownMs = 60_000;
 export const missingBody = z.strictObject({ sha256: z.array(sha256).max(10_000) });

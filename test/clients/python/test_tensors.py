@@ -168,7 +168,7 @@ class Torch(rig.DaemonTest):
         self.assertLess(rig.most_allocated(lambda: self.memo.get_or_compute("large", lambda: tensor)), tensor.nbytes / 4)
         self.assert_same(self.memo.get_or_compute("large", self.fail), tensor)
         # Bytes that must be sent.
-        with mock.patch("autocached.results.stage", return_value=None):
+        with mock.patch("autocached.results.fill", return_value=None):
             self.memo.get_or_compute("sent", lambda: {"a": tensor})
         self.assert_same(self.memo.get_or_compute("sent", self.fail)["a"], tensor)
 

@@ -1,0 +1,73 @@
+import type { MemoPutAnswer } from '../api/memo.ts';
+import { InFlight } from '../runtime/in-flight.ts';
+import type { Log } from '../runtime/log.ts';
+import { always } from './asker.ts';
+import type { BlobExchange } from './blob-exchange.ts';
+import type { Flights, Lease } from './flights.ts';
+import type { PutRequest } from './put.ts';
+import type { Given, GivenFile } from './values.ts';
+
+/** Bounds how far programs run ahead of the hashing, and how long others wait for it. */
+const most = { atOnce: 2, bytes: 128 * 2 ** 20 };
+
+export interface ArrivingDeps {
+  log: Log;
+  blobs: Pick<BlobExchange, 'take' | 'stagedSize'>;
+  flights: Pick<Flights<unknown>, 'renew' | 'release'>;
+  put(request: PutRequest<Given>): Promise<MemoPutAnswer>;
+}
+
+type OfKey = Pick<PutRequest, 'ns' | 'key'>;
+
+/**
+ * Results in staged files. Hashing takes longer than writing, so the program is answered before the hash is known; requests for the key
+ * wait for it. Nothing is served before it is hashed. A later failure is logged, and the result is a miss.
+ */
+export class Arriving {
+  readonly #deps: ArrivingDeps;
+  readonly #storing = new InFlight<string, MemoPutAnswer>();
+
+  constructor(deps: ArrivingDeps) {
+    this.#deps = deps;
+  }
+
+  /** Resolves when the result under way for a key is stored; undefined when there is none. Never rejects. */
+  of(one: OfKey): Promise<unknown> | undefined {
+    return this.#storing.get(nameOf(one))?.catch(() => {});
+  }
+
+  /** The same for all keys. */
+  settled(): Promise<void> {
+    return this.#storing.settled();
+  }
+
+  /**
+   * Stores a result; nothing else may be under way for its key.
+   * @param isSure nothing but its hash decides whether it is stored @throws CacheError as `Staging.take` does, unless `isSure`
+   */
+  async put(
+    { given: { staged, contentType }, ...request }: PutRequest<GivenFile>,
+    { isSure, lease }: { isSure: boolean; lease: Lease | null },
+  ): Promise<MemoPutAnswer> {
+    const { log, blobs, flights } = this.#deps;
+    const { ns, key } = request;
+    const isSoon = (blobs.stagedSize(staged) ?? Number.POSITIVE_INFINITY) <= most.bytes && this.#storing.size < most.atOnce;
+    const storing = this.#storing.run(nameOf(request), async () => {
+      const blob = await blobs.take(staged, null);
+      if (!blob) return { stored: false, reason: 'READ_ONLY', key };
+      return this.#deps.put({ ...request, given: { blob: blob.sha256, contentType } });
+    });
+    if (!isSure || !isSoon) return storing;
+    // The program may end now.
+    if (lease) flights.renew(lease.id, () => always);
+    storing.catch((err: unknown) => {
+      log.warn({ err, ns, key }, 'a result that was answered as stored could not be stored');
+      if (lease) flights.release(lease.id);
+    });
+    return { stored: true, key };
+  }
+}
+
+function nameOf({ ns, key }: OfKey): string {
+  return `${ns}\0${key}`;
+}
