@@ -1,7 +1,7 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Config } from '../config/types.ts';
 import { ActiveJobs } from '../jobs/active-jobs.ts';
-import { Copier } from '../jobs/copier.ts';
+import { Copier, type CopierDeps } from '../jobs/copier.ts';
 import type { StoreHelp } from '../jobs/copy-maker.ts';
 import type { FarmHelp } from '../jobs/copy-runner.ts';
 import type { CopyOptions } from '../jobs/options.ts';
@@ -40,6 +40,7 @@ export interface CopyingParts extends Context, Rules {
   leases: Leases;
   handedOut: HandedOut;
   workers: CopyWorkers;
+  cacheDisk: CopierDeps['cacheDisk'];
   options: CopyOptions;
   /** Null without a farm. */
   farm?: FarmHelp | null | undefined;

@@ -128,6 +128,7 @@ async function compose(
     ...shared,
     memory: ram?.tier ?? null,
     speeds: sourceSpeeds,
+    cacheDisk: storage.cacheDisk,
     workers: overrides.workers ?? new CopyWorkers(clock, environment, { onSpent }),
     options: copyOptionsOf(settings),
     isLeftOut: isLeftOutBy(settings, options.limit),

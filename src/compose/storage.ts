@@ -6,6 +6,7 @@ import { keys } from '../config/keys.ts';
 import type { Config } from '../config/types.ts';
 import type { CacheError } from '../core/errors.ts';
 import { assertLocal } from '../media/assert-local.ts';
+import { detectMedium } from '../media/medium.ts';
 import { onVolumesTold } from '../media/read-volumes.ts';
 import { groupId, shareBelow, shareFile, shareWithGroup } from '../runtime/group.ts';
 import { daemonLogName, type Log } from '../runtime/log.ts';
@@ -32,6 +33,8 @@ export interface Storage {
   handedOut: HandedOut;
   accounts: Accounts;
   watch: CacheWatch;
+  /** The kernel's names of the disks that the cache directory lies on, joined by `+`; null when unknown. */
+  cacheDisk(): string | null;
 }
 
 interface Opening extends Context {
@@ -78,10 +81,14 @@ export async function openStorage(config: Config, { pauses, onLost, onUnfit, ...
   if (former !== null) keepOpenable({ former, handedOut, log });
   // Copies compressed before the setting was switched off can still be restored.
   const cold = await openColdDir(tier, catalog, { wanted: compress === 'cold' });
+  let { device } = await detectMedium(dir);
   const watch = new CacheWatch({
     ...context,
     tiers: cold ? [tier, cold] : [tier],
-    onBack: () => accounts.begin(),
+    onBack: async () => {
+      accounts.begin();
+      ({ device } = await detectMedium(dir));
+    },
     onLost,
   });
   opened.defer(() => watch[Symbol.asyncDispose]());
@@ -99,7 +106,7 @@ export async function openStorage(config: Config, { pauses, onLost, onUnfit, ...
   const wasGiven = (path: string) => givenBefore.has(path) || handedOut.sourceOf(path) !== null;
   const accounts = new Accounts({ ...context, catalog, tiers, wasGiven, ...(pauses && { pauses }) });
   opened.defer(() => accounts[Symbol.asyncDispose]());
-  return { tier, ram, tiers, catalog, handedOut, accounts, watch };
+  return { tier, ram, tiers, catalog, handedOut, accounts, watch, cacheDisk: () => device };
 }
 
 /** Shares the files that members of the group read: they may be older than the group's access. */

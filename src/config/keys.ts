@@ -189,7 +189,8 @@ export const keys: { readonly [F in keyof Config]: Key<Config[F]> } = {
   polite: {
     name: 'AUTOCACHE_POLITE',
     default: 'on',
-    meaning: 'on: background copies give way while another program reads from the same local disk (Linux); or off',
+    meaning:
+      'on: background copies give way while another program reads from the same local disk, that of the cache too (Linux); or off',
     live: true,
     choices: ['on', 'off'],
     parse: parseBoolean,

@@ -36,6 +36,8 @@ export interface CopierDeps extends SpaceDeps, Pick<CopyMakerDeps, 'farm' | 'sha
     /** The medium of a source itself; null below no root. */
     mediumOf(path: string): Promise<Medium | null>;
   } & Pick<CopyMakerDeps['sources'], 'remoteOf' | 'stat'>;
+  /** The disks of the cache directory, as `sources.diskOf`. */
+  cacheDisk(): string | null;
   options: CopyOptions;
   /** Takes a copy that did not match its seal out of service. */
   onDamaged(copy: Copy, entry: Entry, why: string): void;
@@ -73,7 +75,7 @@ export class Copier implements AsyncDisposable {
     this.#foreign = new DiskContention({
       clock,
       polite: options.polite,
-      diskOf: (path) => sources.diskOf(path),
+      diskOf: (path) => (path === theCache.disk ? deps.cacheDisk() : sources.diskOf(path)),
       onChange: () => this.reconsider(),
     });
     this.#turns = new IoScheduler(

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isNetwork } from '../media/medium.ts';
 import { bounded } from '../runtime/deadline.ts';
 import type { DiskContention } from './disk-contention.ts';
-import { type Job, type Standing, theCache } from './job.ts';
+import type { Job, Standing } from './job.ts';
 import type { RateLimiter } from './rate-limiter.ts';
 
 /**
@@ -66,7 +66,7 @@ export class IoScheduler {
     if (this.paused) return { status: 'paused' };
     if (this.#isHeld(job)) return { status: 'held' };
     if (!this.#yields(job)) return { status: this.#pacer.isBound(job.medium) ? 'limited' : 'running' };
-    const why = this.#foreign?.why(job.file.path);
+    const why = this.#foreign?.why(job.reads);
     return { status: 'giving-way', ...(why && { why }) };
   }
 
@@ -75,7 +75,7 @@ export class IoScheduler {
     this.#foreign?.watch(
       this.#running()
         .filter(mayYield)
-        .map(({ file }) => file.path),
+        .map(({ reads }) => reads),
     );
     for (const job of this.#running()) {
       const before = this.#paced.get(job.id);
@@ -102,7 +102,7 @@ export class IoScheduler {
   }
 
   #yields(job: Job): boolean {
-    return mayYield(job) && this.#foreign?.givesWay(job.file.path) === true;
+    return mayYield(job) && this.#foreign?.givesWay(job.reads) === true;
   }
 
   /** An awaited copy holds all others from the same disk, and any compressing. */
@@ -122,7 +122,7 @@ export class IoScheduler {
   }
 }
 
-/** A copy from the source that no program waits for. */
-function mayYield({ priority, disk }: Job): boolean {
-  return priority !== 'wait' && disk !== theCache.disk;
+/** No program waits for it. */
+function mayYield({ priority }: Job): boolean {
+  return priority !== 'wait';
 }

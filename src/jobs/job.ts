@@ -158,6 +158,11 @@ export class Job implements Queued {
     return this.#readsCache ? theCache.disk : this.#disk;
   }
 
+  /** What it reads: the path of its source, or `theCache.disk`. */
+  get reads(): string {
+    return this.#readsCache ? theCache.disk : this.file.path;
+  }
+
   /** Bytes of the source that this job has processed. */
   get copied(): number {
     return Math.max(0, this.bytesDone - this.resumedFrom);

@@ -131,6 +131,7 @@ export function createRig(options: RigOptions = {}) {
     leases,
     handedOut,
     workers,
+    cacheDisk: () => options.diskOf?.(tier.dir) ?? null,
     options: {
       limits: { jobs: options.jobs ?? 2, perSource: options.perSource ?? {} },
       polite: () => options.polite ?? false,

@@ -113,6 +113,29 @@ test.runIf(process.platform === 'linux').each([
   if (still) expect(performance.now() - startedAt).toBeGreaterThan(150);
 });
 
+test.runIf(process.platform === 'linux').each([
+  ['cold', 'background', 'giving-way'],
+  ['ram', 'prefetch', 'giving-way'],
+  ['ram', 'wait', 'running'],
+] as const)(
+  'a program that loads from the disk of the cache goes before a copy made there for the %s tier, of priority %s: %s',
+  async (to, priority, status) => {
+    const clock = new ManualClock();
+    const options = { polite: false, diskOf: () => 'the disk of the cache', clock, extra: ['cold' as const, 'ram' as const] };
+    const rig = createRig(options);
+    const { path } = rig.weights('checkpoints/model.safetensors', 64 * MiB);
+    await rig.copy(path);
+    options.polite = true;
+    const loaded = rig.request(rig.source('checkpoints/other.safetensors', 64 * MiB).path);
+    const job = rig.request(path, priority, 'hdd', to);
+    await event(rig, job, 'job-started');
+    await vi.waitFor(() => expect(job.standing.status).toBe(status));
+    runs(clock);
+    await Promise.all([job.ended, loaded.ended]);
+    expect([job.state, loaded.state]).toEqual(['done', 'done']);
+  },
+);
+
 test.runIf(process.platform === 'linux')('that copies give way can be switched while the daemon runs', async () => {
   const clock = new ManualClock();
   const options = { polite: false, diskOf: () => 'a disk', clock };
