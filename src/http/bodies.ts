@@ -4,9 +4,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { CacheError } from '../core/errors.ts';
 import { formatBytes } from '../core/format.ts';
+import { assertPlainShape } from '../core/json-shape.ts';
 import { bounded } from '../runtime/deadline.ts';
 import { Serial } from '../runtime/serial.ts';
-import { assertPlainShape } from './json-shape.ts';
 
 const MiB = 1024 * 1024;
 /** Maximum body of a route that has no limit of its own, bytes. */

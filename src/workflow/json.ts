@@ -1,3 +1,4 @@
+import { assertPlainShape } from '../core/json-shape.ts';
 import { limits, unreadable } from './limits.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -30,6 +31,7 @@ export function textOf(value: unknown): string {
  */
 export function parseJson(text: string): unknown {
   if (text.length > limits.textBytes) throw unreadable(`the JSON is larger than ${limits.textBytes / 1024 / 1024} MiB`);
+  assertPlainShape(Buffer.from(text), limits.nodes);
   try {
     return JSON.parse(text);
   } catch (strict) {

@@ -12,6 +12,8 @@ export const limits = {
   steps: 2_000_000,
   /** Number of steps that a text counts as, because it is searched for models. */
   stepsOfText: 100,
+  /** A model named in a text counts as so many steps: several files may be meant. */
+  stepsOfNamed: 500,
   /** Subgraphs inside subgraphs. */
   subgraphDepth: 64,
   /** Values inside values of one input. */

@@ -1,6 +1,7 @@
 import { choicesOf } from './choices.ts';
 import { slashed } from './find-places.ts';
 import { type InputTexts, inputTexts, type TextReader } from './input-texts.ts';
+import { limits } from './limits.ts';
 import { looksLikeModel, resolved } from './model-names.ts';
 import { isComputedName, isNameInput, mayBeName } from './name-inputs.ts';
 import { namedInText } from './named-in-text.ts';
@@ -69,6 +70,7 @@ class NodeReading {
   /** Embeddings and LoRAs that the text of a prompt names. */
   #readTags({ input, text, off }: InputTexts['texts'][number]): void {
     for (const named of namedInText(text)) {
+      this.#reader.budget.spend(limits.stepsOfNamed);
       const files = filesInText(named.places, this.#reader.options);
       const why = off ?? named.off;
       if (why === null) this.#add(input, { how: 'name', files });

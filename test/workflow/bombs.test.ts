@@ -30,6 +30,17 @@ function soon(work: () => unknown): void {
   expect(tookMs).toBeLessThan(soonMs);
 }
 
+const loads = (text: unknown) => ({ prompt: { 1: { class_type: 'CLIPTextEncode', inputs: { text } } } });
+
+test.each<[string, unknown]>([
+  ['thousands of texts that name models', loads(Array(19_000).fill('embedding:a <lora:b:1> '.repeat(27)))],
+  ['a text within it that holds hundreds of thousands of others', { prompt: JSON.stringify(loads(Array(300_000).fill('a'))) }],
+  ['a text within it of brackets without end', { prompt: '['.repeat(2 ** 20) }],
+])('a document of %s is refused before it costs a second', (_what, document) => {
+  const tookMs = cpuTimeOf(() => expect(() => analyze(document)).toThrow(expect.objectContaining({ code: 'BAD_REQUEST' })));
+  expect(tookMs).toBeLessThan(1000);
+});
+
 describe('a paths file that makes ever more of itself', () => {
   const laughs = Array.from({ length: 30 }, (_, at) => `a${at + 1}: &a${at + 1} [${Array(9).fill(`*a${at}`).join(', ')}]`);
   test.each<[string, string]>([

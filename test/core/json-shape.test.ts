@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { assertPlainShape } from '../../src/http/json-shape.ts';
+import { assertPlainShape } from '../../src/core/json-shape.ts';
 
 const look = (text: string) => () => assertPlainShape(Buffer.from(text));
 
@@ -17,6 +17,11 @@ test('what programs send passes, whatever its strings hold', () => {
 test.each([
   ['fields', JSON.stringify(Object.fromEntries(Array.from({ length: 1001 }, (_, index) => [`k${index}`, index])))],
   ['fields', JSON.stringify(Array.from({ length: 1001 }, () => '",'))],
+  [
+    'fields',
+    JSON.stringify({ prompt: Object.fromEntries(Array.from({ length: 10_001 }, (_, index) => [`k${index}`, index])) }),
+  ],
+  ['texts', JSON.stringify({ paths: Array.from({ length: 200_000 }, () => 'a') })],
   ['levels', '{"a":'.repeat(1001)],
   ['levels', `{"note":"\\\\\\"","a":${'['.repeat(1001)}`],
   ['objects', JSON.stringify({ roots: Array.from({ length: 100_000 }, () => ({ path: '/models' })) })],
