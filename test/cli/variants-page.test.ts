@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { VariantView } from '../../src/api/variants.ts';
 import type { Look } from '../../src/cli/text/look.ts';
 import { variantReportPage, variantsPage } from '../../src/cli/text/variants-page.ts';
+import { stateText } from '../../src/http/dashboard/variants.js';
 
 const unfinished: VariantView = {
   ...{ path: '/cache/variants/diffusion_models/a.autocached-int8.safetensors', name: 'a.autocached-int8.safetensors' },
@@ -22,6 +23,12 @@ test('a variant that is not made is not called exact', () => {
 
 test('a variant from which only was left out what nobody loads is exact', () => {
   expect(page({ ...unfinished, state: 'ready', architecture: 'flux', layers: 0 })).toContain('exact');
+});
+
+test('a variant of a model that has changed has the word of a copy of one, on every page', () => {
+  const variant: VariantView = { ...unfinished, state: 'stale', why: 'its size' };
+  expect(page(variant)).toContain('changed: its size');
+  expect(stateText(variant)).toBe('changed: its size');
 });
 
 test('the report fits a terminal of 80 columns', () => {

@@ -7,6 +7,7 @@ import type {
 } from '../../api/variants.ts';
 import { counted, formatBytes, formatCount } from '../../core/format.ts';
 import { plain } from '../../core/printable.ts';
+import { copyTerms } from '../../core/vocabulary.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
 import { jobProgress } from './words.ts';
@@ -87,5 +88,6 @@ export function stateText({ state, why, job }: VariantView): string {
   if (state === 'waiting' && why !== null) return `waiting: ${plain(why)}`;
   if (state === 'waiting') return job ? `waiting for its model's copy: ${jobProgress(job)}` : 'waiting';
   if (state === 'making') return job ? jobProgress(job) : 'being made';
-  return why === null ? state : `${state}: ${plain(why)}`;
+  const word = state === 'stale' ? copyTerms.stale.word : state;
+  return why === null ? word : `${word}: ${plain(why)}`;
 }

@@ -1,4 +1,5 @@
 import { element, setText } from '../../../comfyui/web/elements.js';
+import { copyTerms } from '../../../comfyui/web/vocabulary.js';
 import { copyText, counted, formatBytes } from '../../../comfyui/web/words.js';
 import { ask, send } from './api.js';
 import { attempt, confirmed } from './dialogs.js';
@@ -59,8 +60,9 @@ function rowOf(variant, remove) {
 
 /** State of a variant: progress of its making, or its trouble. */
 export function stateText({ state, why, job }) {
-  if (why !== null) return `${state}: ${why}`;
-  if (job === null || (state !== 'waiting' && state !== 'making')) return state;
+  const word = state === 'stale' ? copyTerms.stale.word : state;
+  if (why !== null) return `${word}: ${why}`;
+  if (job === null || (state !== 'waiting' && state !== 'making')) return word;
   return state === 'waiting' ? `waiting for its model's copy: ${copyText(job)}` : copyText(job);
 }
 
