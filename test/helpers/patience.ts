@@ -4,15 +4,20 @@ import { cpuUsage } from 'node:process';
 const spunMicros = 10_000;
 /** Work that waits for a disk or for several processes is later than a single thread that spins. */
 const margin = 3;
+/** A measurement holds for so long, ms. */
+const holdsMs = 1000;
 /** What has not come after so many times its usual time does not come. */
 const slowest = 10;
+
+let latest = { slowness: 1, at: Number.NEGATIVE_INFINITY };
 
 /**
  * Maximum wait for work that takes an idle machine `ms`, extended by the present load of this machine. It guards against a hang;
  * tests themselves wait for events.
  */
 export function patience(ms: number): number {
-  return Math.ceil(ms * margin * slowness());
+  if (performance.now() - latest.at > holdsMs) latest = { slowness: slowness(), at: performance.now() };
+  return Math.ceil(ms * margin * latest.slowness);
 }
 
 /**
