@@ -8,7 +8,7 @@ import { patience } from '../../helpers/patience.ts';
 
 const program = process.env['SCHEMATHESIS'];
 const leftOut = program ? '' : ' (left out: SCHEMATHESIS does not name the program)';
-const mostSeconds = 100;
+const mostSeconds = 60;
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 test.runIf(program)(
