@@ -1,10 +1,10 @@
 import { CacheError } from './errors.ts';
 
 /**
- * Maximum fields of the outermost object (items, if it is a list) and of any other object, levels, objects and lists, and texts with
- * keys. No program sends as many; parsing them all takes seconds.
+ * Maximum fields of the outermost object (items, if it is a list), levels, objects and lists, and texts with keys. No program sends as
+ * many; parsing them all takes seconds.
  */
-const most = { outermost: 1000, fields: 10_000, levels: 1000, parts: 100_000, texts: 200_000 };
+const most = { fields: 1000, levels: 1000, parts: 100_000, texts: 200_000 };
 
 const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
 /** Brackets and braces are told apart by this bit alone. */
@@ -13,28 +13,26 @@ const [opening, closing] = [0x7b, 0x7d];
 
 /**
  * Checks a JSON text before it is parsed.
- * @param outermost maximum fields of the outermost object
+ * @param mostFields maximum fields of the outermost object
  * @throws CacheError BAD_REQUEST when it has too many fields, levels, objects, lists or texts
  */
-export function assertPlainShape(text: Uint8Array, outermost = most.outermost): void {
+export function assertPlainShape(text: Uint8Array, mostFields = most.fields): void {
   let level = 0;
+  let fields = 1;
   let parts = 0;
   let texts = 0;
-  /** Commas that the object at each level may still have; those of inner lists are not counted. */
-  const commasLeft = new Float64Array(most.levels + 2);
   for (let at = 0; at < text.length; at += 1) {
     const byte = text[at] ?? 0;
     if (byte === quote) {
       at = endOfString(text, at);
       texts += 1;
-    } else if (byte === comma) commasLeft[level] = (commasLeft[level] ?? 0) - 1;
+    } else if (byte === comma && level === 1) fields += 1;
     else if ((byte | brace) === opening) {
       level += 1;
       parts += 1;
-      commasLeft[level] = level === 1 ? outermost - 1 : byte === opening ? most.fields - 1 : Number.POSITIVE_INFINITY;
     } else if ((byte | brace) === closing) level -= 1;
     if (level > most.levels) throw tooMany(most.levels, 'levels');
-    if (level > 0 && (commasLeft[level] ?? 0) < 0) throw tooMany(level === 1 ? outermost : most.fields, 'fields');
+    if (fields > mostFields) throw tooMany(mostFields, 'fields');
     if (parts > most.parts) throw tooMany(most.parts, 'objects and lists');
     if (texts > most.texts) throw tooMany(most.texts, 'texts');
   }

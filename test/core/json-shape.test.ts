@@ -12,14 +12,16 @@ test('what programs send passes, whatever its strings hold', () => {
   );
   for (const string of ['[[[', '\\', '\\"', '",,,{', 'a\\\\', '\u{1f600}'])
     expect(look(JSON.stringify({ note: string.repeat(5000), more: [string] }))).not.toThrow();
+  const words = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`word ${index}`, index]));
+  expect(look(JSON.stringify({ ns: 'words', value: words }))).not.toThrow();
 });
 
 test.each([
   ['fields', JSON.stringify(Object.fromEntries(Array.from({ length: 1001 }, (_, index) => [`k${index}`, index])))],
   ['fields', JSON.stringify(Array.from({ length: 1001 }, () => '",'))],
   [
-    'fields',
-    JSON.stringify({ prompt: Object.fromEntries(Array.from({ length: 10_001 }, (_, index) => [`k${index}`, index])) }),
+    'texts',
+    JSON.stringify({ prompt: Object.fromEntries(Array.from({ length: 200_000 }, (_, index) => [`k${index}`, index])) }),
   ],
   ['texts', JSON.stringify({ paths: Array.from({ length: 200_000 }, () => 'a') })],
   ['levels', '{"a":'.repeat(1001)],
