@@ -17,7 +17,7 @@ import {
   type WasmFunction,
   xor,
 } from './wasm-module.ts';
-import { WasmProgram } from './wasm-program.ts';
+import { type WasmMemory, WasmProgram } from './wasm-program.ts';
 
 /**
  * The inner loop of XXH3 with 128-bit vectors. It adds each stripe of the input, under a key, to eight lanes of 64 bits, and
@@ -93,6 +93,8 @@ const scramble: Code = lanes.flatMap((pair, i) => {
 /** Memory whose bytes are hashed in place. */
 export class Xxh3Memory {
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** For other programs, that touch `bytes` only. */
+  readonly memory: WasmMemory;
   readonly #lanes: BigUint64Array;
   readonly #exports: Exports;
 
@@ -102,8 +104,10 @@ export class Xxh3Memory {
     return instance && new Xxh3Memory(instance, size);
   }
 
-  private constructor({ bytes, exports }: { bytes: Uint8Array<ArrayBuffer>; exports: Exports }, size: number) {
+  private constructor({ memory, bytes, exports }: NonNullable<ReturnType<typeof program.over>>, size: number) {
+    this.memory = memory;
     this.bytes = bytes.subarray(place.bytes, place.bytes + size);
+    memories.set(bytes.buffer, this);
     this.#lanes = new BigUint64Array(bytes.buffer, place.lanes, 8);
     this.#exports = exports;
     bytes.set(secret, place.secret);
@@ -142,9 +146,7 @@ export function hashableMemory(size: number): Uint8Array {
   const isEnough = kept && kept.bytes.length >= size;
   if (isEnough) spare = undefined;
   const memory = isEnough ? kept : Xxh3Memory.create(size);
-  if (!memory) return pageAligned(size);
-  memories.set(memory.bytes.buffer, memory);
-  return memory.bytes.subarray(0, size);
+  return memory ? memory.bytes.subarray(0, size) : pageAligned(size);
 }
 
 /** Takes back, once, a buffer from `hashableMemory` that nothing reads or writes any more. */

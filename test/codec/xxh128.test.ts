@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { createXXHash128, xxhash128 } from 'hash-wasm';
 import { describe, expect, test } from 'vitest';
+import { createChunkMemory } from '../../src/codec/chunk-memory.ts';
 import { giveBack, hashableMemory, memoryOf } from '../../src/codec/xxh3-kernel.ts';
 import { createXxh128, SimpleHash } from '../../src/codec/xxh128.ts';
 
@@ -14,6 +15,15 @@ inPlace.set(source);
 test('this runtime has the kernel, or the tests below compare a hash with itself', async () => {
   expect(memoryOf(inPlace)).toBeDefined();
   expect(await createXxh128()).not.toBeInstanceOf(SimpleHash);
+});
+
+test('what was decoded is hashed where it lies', async () => {
+  const { raw } = createChunkMemory(most);
+  raw.set(source);
+  expect(memoryOf(raw)).toBeDefined();
+  const hash = await createXxh128();
+  hash.update(raw);
+  expect(hash.digest()).toBe(await xxhash128(source));
 });
 
 describe('the hash is that of another implementation', () => {
