@@ -12,7 +12,7 @@ export const reservedFolder = 'reserved/';
 export interface RoomClaim {
   sha256: string;
   bytes: number;
-  /** A name of the host in this run. */
+  /** A name of the host, kept over its restarts. */
   host: string;
 }
 

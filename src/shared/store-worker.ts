@@ -59,8 +59,8 @@ async function claim(own: RoomClaim): Promise<RoomClaim[]> {
   for (const { key: other, writtenMs } of found) {
     const claimed = other === key ? null : claimIn(other);
     if (claimed === null) continue;
-    if (now - writtenMs < reservationMs) others.push(claimed);
-    // The claim of a host that ended while it wrote.
+    if (claimed.host !== own.host && now - writtenMs < reservationMs) others.push(claimed);
+    // The claim of a host that ended while it wrote, or of this one before its restart.
     else await store().remove(other);
   }
   return others;

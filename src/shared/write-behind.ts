@@ -34,6 +34,7 @@ export interface WriteBehindParts {
 
 /** The setting that keeps pending writes over a restart. */
 const settingKey = 'shared-unwritten';
+const hostKey = 'shared-host';
 /** Maximum number of pending writes kept, the latest ones. */
 const mostKept = 1000;
 /** Retries of hosts whose claims collide, each after a random pause: their number, and the maximum pause, ms. */
@@ -47,12 +48,13 @@ export class WriteBehind {
   /** Sources with pending writes, each with the number of its latest copy; the latest last. */
   readonly #unwritten: Map<string, number>;
   #copies = 0;
-  readonly #host = randomBytes(4).toString('hex');
+  readonly #host: string;
   /** The claim of the write in progress of a host with its own ledger, and the time of its announcement. */
   #claim: (RoomClaim & { toldAt: number }) | null = null;
 
   constructor(parts: WriteBehindParts) {
     this.#parts = parts;
+    this.#host = hostIn(parts.catalog);
     this.#unwritten = new Map(kept(parts.catalog).map((path) => [path, 0]));
   }
 
@@ -205,6 +207,15 @@ export class WriteBehind {
 
 function claimOf({ sha256, bytes, host }: RoomClaim): RoomClaim {
   return { sha256, bytes, host };
+}
+
+/** Name of this host in its claims, kept over restarts: the claim of a killed host is its own at the next start. */
+function hostIn({ settings }: Pick<Catalog, 'settings'>): string {
+  const before = settings.get(hostKey, '');
+  if (before !== undefined) return before;
+  const host = randomBytes(4).toString('hex');
+  settings.set(hostKey, host, '');
+  return host;
 }
 
 function kept({ settings }: Pick<Catalog, 'settings'>): string[] {

@@ -10,7 +10,7 @@ import { CatalogLedger } from '../../src/shared/catalog-ledger.ts';
 import { RedisLedger, storeNameOf } from '../../src/shared/redis-ledger.ts';
 import { claimKey, contentKey } from '../../src/shared/store-names.ts';
 import { StoreProcess } from '../../src/shared/store-process.ts';
-import { WriteBehind } from '../../src/shared/write-behind.ts';
+import { WriteBehind, type WriteBehindParts } from '../../src/shared/write-behind.ts';
 import { patience } from '../helpers/patience.ts';
 import { leftOut, noRedis, startRedis } from '../helpers/redis.ts';
 import { createRig } from '../helpers/rig.ts';
@@ -36,6 +36,9 @@ describe.skipIf(noVersitygw !== null)('hosts without a farm that write at one mo
       expect(await b.call.claim(second)).toEqual([first]);
       expect(await a.call.claim(first)).toEqual([second]);
       await b.call.unclaim(second);
+      expect(await a.call.claim(first)).toEqual([]);
+      // It was killed while it wrote something else.
+      expect(await a.call.claim({ ...second, host: first.host })).toEqual([]);
       expect(await a.call.claim(first)).toEqual([]);
       const together = await Promise.all([a.call.claim(first), b.call.claim(second)]);
       expect(together.some((others) => others.length > 0)).toBe(true);
@@ -126,9 +129,10 @@ describe.skipIf(noVersitygw !== null)('a host that is killed while it writes', {
   });
 });
 
-test('a copy that is made while an earlier one of its source is written has its turn too', async () => {
+test("a copy that is made while an earlier one of its source is written has its turn too; a restart keeps the host's name", async () => {
   const rig = createRig();
   const orders: { sha256: string }[] = [];
+  const hosts = new Set<string>();
   const [begun, written] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const worker = {
     sha256Of: async (path: string) => sha256Of(readFileSync(path)),
@@ -138,15 +142,19 @@ test('a copy that is made while an earlier one of its source is written has its 
       await written.promise;
     },
     note: async () => {},
-    claim: async () => [],
+    async claim({ host }: { host: string }) {
+      hosts.add(host);
+      return [];
+    },
     unclaim: async () => {},
   };
   const now = () => Date.now();
-  const writes = new WriteBehind({
+  const parts: WriteBehindParts = {
     ...{ ...rig, now, ledger: new CatalogLedger(rig.catalog, now), worker: () => worker, mayWrite: () => true },
     store: { limit: MiB } as SharedStore,
     ...{ list: async () => {}, remove: async () => {}, onWritten: () => {}, onEvicted: () => {}, onFailed: () => {} },
-  });
+  };
+  let writes = new WriteBehind(parts);
   const copy = async () => {
     const { path, bytes } = rig.source(model, 1000);
     const seconds = 1_700_000_000 + orders.length;
@@ -161,6 +169,10 @@ test('a copy that is made while an earlier one of its source is written has its 
   written.resolve();
   await writes.settled();
   expect(orders.map(({ sha256 }) => sha256)).toEqual([first, second]);
+  writes = new WriteBehind(parts);
+  await copy();
+  await writes.settled();
+  expect([orders.length, hosts.size]).toEqual([3, 1]);
 });
 
 describe.skipIf(noVersitygw !== null)('a copy that could not be written', { timeout: patience(120_000) }, () => {
