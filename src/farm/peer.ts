@@ -14,6 +14,8 @@ export class Peer {
   readonly has: ChunkSet;
   /** Requests of this host that the peer has not finished. */
   requests = 0;
+  /** Whether it has let this host wait, and delivered nothing since. Its chunks may be asked for, and are read from the origin as well. */
+  isDoubted = false;
   #silences = 0;
   #ban = firstBan;
   #outUntil = 0;
@@ -44,6 +46,7 @@ export class Peer {
   }
 
   delivered(): void {
+    this.isDoubted = false;
     this.#silences = 0;
   }
 
@@ -55,6 +58,7 @@ export class Peer {
   silent(now: number): void {
     // Requests in flight at once count as one silence.
     if (this.isOut(now)) return;
+    this.isDoubted = true;
     this.#silences++;
     if (this.#silences >= 2) this.lied(now);
     else this.#outUntil = now + restAfterSilence;

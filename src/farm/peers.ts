@@ -25,6 +25,11 @@ export class Peers {
     return this.#holders[chunk] ?? 0;
   }
 
+  /** Whether a usable peer has the chunk that is not doubted. */
+  isHeld(chunk: number): boolean {
+    return this.holdersOf(chunk) > 0 && this.#usable.some((peer) => !peer.isDoubted && peer.has.has(chunk));
+  }
+
   /** Updates which peers are out at this moment. */
   look(now: number): void {
     const before = new Set(this.#usable);
@@ -63,10 +68,10 @@ export class Peers {
     this.#usable = this.#usable.filter((one) => one !== peer);
   }
 
-  /** Peers that announced one of the chunks, and are out. */
-  outWith(chunks: readonly number[], now: number): string[] {
-    const out = [...this.#peers.values()].filter((peer) => peer.isOut(now) && chunks.some((chunk) => peer.has.has(chunk)));
-    return out.map((peer) => peer.id);
+  /** Peers that announced one of the chunks, and are out or doubted. */
+  failingWith(chunks: readonly number[], now: number): string[] {
+    const failing = [...this.#peers.values()].filter((peer) => peer.isOut(now) || peer.isDoubted);
+    return failing.filter((peer) => chunks.some((chunk) => peer.has.has(chunk))).map((peer) => peer.id);
   }
 
   /** The first time after `now` at which a peer may be asked again, ms; Infinity without one. */

@@ -15,6 +15,8 @@ const claimTime = 2000;
 const endgame = 3;
 /** Time without a byte after which chunks that no peer delivers are read from the origin, ms. */
 const starved = 500;
+/** Time without a byte after which the asked peers are doubted, ms: a host in need does not wait until their requests fail. */
+const doubtful = 1000;
 /** Pause after the directory had nothing to claim, or no slot, ms. */
 const claimAgain = 250;
 
@@ -56,6 +58,8 @@ export class Swarm {
   #chunkTime = Number.POSITIVE_INFINITY;
   #runStarted = 0;
   #directoryAway = false;
+  /** Whether no peer has delivered since it starved: further chunks are claimed without waiting for that again. */
+  #isDeserted = false;
   /** This host, as the others know it. */
   readonly #host: string;
   #progressAt: number;
@@ -90,6 +94,7 @@ export class Swarm {
     if (this.has.isFull) return [];
     this.#peers.look(now);
     const actions: Action[] = [...this.#ask(now)];
+    if (now - this.#progressAt >= doubtful * this.crowd) for (const { peer } of this.#requests.values()) peer.isDoubted = true;
     const unheld = this.#unheld();
     if (unheld.length === 0) return actions;
     if (this.#directoryAway) {
@@ -97,12 +102,14 @@ export class Swarm {
       return run === null ? actions : [...actions, { is: 'read', run }];
     }
     if (this.#isStarved(now)) {
-      // Undelivered chunks are claimed in the same step, since their holders keep announcing them.
       this.#progressAt = now;
       this.#claimAt = now;
-      actions.push({ is: 'lost', chunks: unheld.slice(0, longestClaim), without: this.#peers.outWith(unheld, now) });
+      this.#isDeserted = true;
     }
     if (this.#mayClaim(now)) {
+      // Undelivered chunks are claimed in the same step, since their holders keep announcing them.
+      const chunks = unheld.slice(0, longestClaim);
+      if (this.#isDeserted) actions.push({ is: 'lost', chunks, without: this.#peers.failingWith(chunks, now) });
       this.#claiming = true;
       actions.push({ is: 'claim', length: this.#claimLength });
     }
@@ -134,6 +141,7 @@ export class Swarm {
   /** Records a chunk from a peer with the right hash. */
   received(request: number, chunk: number, now: number): void {
     this.#requests.get(request)?.peer.delivered();
+    this.#isDeserted = false;
     this.#gained(chunk, now);
   }
 
@@ -184,7 +192,7 @@ export class Swarm {
   *#ask(now: number): Iterable<Action> {
     while (this.#requests.size < requestsInAll) {
       const free = this.#peers.usable.filter((peer) => peer.canTakeRequest(now));
-      const chunk = this.#rarest(free, 0) ?? (this.#missing() <= endgame ? this.#rarest(free, 1) : null);
+      const chunk = this.#rarest(free, 0) ?? (this.has.chunks - this.has.size <= endgame ? this.#rarest(free, 1) : null);
       if (chunk === null) return;
       const peer = this.#lessLoaded(free.filter((one) => one.has.has(chunk) && !this.#isAsked(one, chunk)));
       if (peer === null) return;
@@ -232,13 +240,9 @@ export class Swarm {
     return one.requests <= other.requests ? one : other;
   }
 
-  /** Missing chunks that are neither requested nor held by a usable peer. */
+  /** Missing chunks that are neither requested nor held by a peer that is relied on. */
   #unheld(): number[] {
-    const unheld: number[] = [];
-    for (let chunk = 0; chunk < this.has.chunks; chunk++) {
-      if (this.#peers.holdersOf(chunk) === 0 && this.#wants(chunk, 0)) unheld.push(chunk);
-    }
-    return unheld;
+    return [...this.#coming.keys()].filter((chunk) => this.#wants(chunk, 0) && !this.#peers.isHeld(chunk));
   }
 
   #isStarved(now: number): boolean {
@@ -288,10 +292,6 @@ export class Swarm {
 
   #gained(chunk: number, now: number): void {
     if (this.has.add(chunk)) this.#progressAt = now;
-  }
-
-  #missing(): number {
-    return this.has.chunks - this.has.size;
   }
 
   #mark(run: Run, by: 1 | -1): void {

@@ -14,7 +14,11 @@ const hearing = 200;
 /** Time between two questions to the other hosts, while the directory is away. */
 const askingAround = 1000;
 const uploads = 8;
-const firstByte = 1000;
+const firstByte = 1500;
+/** Time between two bytes of a chunk. */
+const hearingBytes = 250;
+/** A dead host takes no connection within this. */
+const connect = 500;
 
 export class Simulation {
   readonly schedule: Schedule;
@@ -160,7 +164,7 @@ export class Simulation {
     if (peer !== undefined) peer.uploads++;
     // Its connection ends with it.
     if (host.plan.diesAt !== undefined) this.#at(host.plan.diesAt, hangUp);
-    if (peer === undefined || peer.isDead(this.now)) this.#for(host, 1, () => end({ is: 'silent' }));
+    if (peer === undefined || peer.isDead(this.now)) this.#for(host, connect, () => end({ is: 'silent' }));
     else if (peer.uploads > uploads) this.#for(host, 1, () => end({ is: 'refused', until: this.now + 200 }));
     else this.#receive(host, peer, request, run, end);
   }
@@ -171,7 +175,9 @@ export class Simulation {
     else if (peer.isDead(this.now)) end({ is: 'silent' });
     else if (peer.awake(this.now) > this.now) this.#for(host, firstByte, () => end({ is: 'silent' }));
     else {
-      this.#for(host, Math.max(peer.plan.chunkTime * peer.uploads, host.plan.chunkTime), () => {
+      const chunkTime = Math.max(peer.plan.chunkTime * peer.uploads, host.plan.chunkTime);
+      for (let ms = hearingBytes; ms < chunkTime; ms += hearingBytes) this.#for(host, ms, () => host.swarm.heard(this.now));
+      this.#for(host, chunkTime, () => {
         if (peer.plan.lies) {
           this.wrongChunks++;
           end({ is: 'lied' });

@@ -94,6 +94,34 @@ describe('a farm that fetches a content', () => {
     expect(farm.live[0]?.longestPause).toBeLessThan(5000);
   });
 
+  const isDead = (at: number) => ({ diesAt: at });
+  const hangs = (at: number) => ({ hangs: { at, for: never } });
+  test.each([
+    ['is dead', 20, isDead],
+    ['is dead', 320, isDead],
+    ['hangs', 20, hangs],
+    ['hangs', 320, hangs],
+    ['hangs while it gives', 20, (at: number) => hangs(at + 500)],
+    ['has long left', 20, (at: number) => isDead(at - 18_000)],
+  ])(
+    'an only holder that %s costs 1.5 s at most, where the origin takes %i ms for a chunk',
+    async (_, originChunkTime, fault) => {
+      const chunks = 512;
+      const quick = { joinsAt: 0, chunkTime: 10 };
+      const [alone = never] = times(await simulate(farmOf(1, { chunks, originChunkTime, hosts: [quick] })));
+      const joinsAt = alone + 20_000;
+      const hosts = [
+        { ...quick, ...fault(joinsAt) },
+        { ...quick, joinsAt },
+      ];
+      const farm = await simulate(farmOf(2, { chunks, originChunkTime, hosts }));
+      const late = farm.hosts[1];
+      expect(farm.originReads).toBeGreaterThan(chunks);
+      expect(late?.longestPause).toBeLessThanOrEqual(1500);
+      expect((late?.finishedAt ?? never) - joinsAt - alone).toBeLessThanOrEqual(1500);
+    },
+  );
+
   test('a host that dies half-way costs at most the runs that it was reading', async () => {
     const farm = await simulate(withFirst(farmOf(8), { diesAt: 20_000 }));
     expect(times(farm).every(Number.isFinite)).toBe(true);
