@@ -1,4 +1,5 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
@@ -209,13 +210,14 @@ function claimOf({ sha256, bytes, host }: RoomClaim): RoomClaim {
   return { sha256, bytes, host };
 }
 
-/** Name of this host in its claims, kept over restarts: the claim of a killed host is its own at the next start. */
+/**
+ * Name of this host in its claims, kept over restarts: the claim of a killed host is its own at the next start. Machines made from one
+ * disk image differ by their host names.
+ */
 function hostIn({ settings }: Pick<Catalog, 'settings'>): string {
-  const before = settings.get(hostKey, '');
-  if (before !== undefined) return before;
-  const host = randomBytes(4).toString('hex');
-  settings.set(hostKey, host, '');
-  return host;
+  const kept = settings.get(hostKey, '') ?? randomBytes(8).toString('hex');
+  settings.set(hostKey, kept, '');
+  return createHash('sha256').update(`${kept} ${hostname()}`).digest('hex').slice(0, 8);
 }
 
 function kept({ settings }: Pick<Catalog, 'settings'>): string[] {
