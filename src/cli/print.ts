@@ -1,6 +1,6 @@
 import { type CacheError, toCacheError } from '../core/errors.ts';
 import { escapedJson, plain, plainLines } from '../core/printable.ts';
-import { wrap } from './text/fit.ts';
+import { widthOf, wrap } from './text/fit.ts';
 import { type Look, lookOf, type Screen } from './text/look.ts';
 
 /** The output of a command: the data for programs, and the same as a page for people. */
@@ -26,7 +26,8 @@ export const exitCodes = { done: 0, failed: 1, wrongUse: 2, notRunning: 3, diffe
 
 /** Prints an answer to standard output. Answers the exit code. */
 export function printAnswer(answer: Answer, to: Output): number {
-  const text = to.json ? jsonOf(answer.data) : to.named(answer.page(lookOf(to.out)));
+  const look = lookOf(to.out);
+  const text = to.json ? jsonOf(answer.data) : namedPage(answer.page(look), to.named, look.width);
   if (text !== '') to.out.write(`${text}\n`);
   return answer.exitCode ?? exitCodes.done;
 }
@@ -42,6 +43,17 @@ export function printError(thrown: unknown, to: Output): number {
     if (error.hint) to.err.write(`  ${paint('dim', 'hint:')} ${hanging(plain(to.named(error.hint)), 8, width)}\n`);
   }
   return exitCodeOf(error);
+}
+
+/** A page with the person's name for this program. A line that this makes too wide continues below its last column. */
+function namedPage(page: string, named: Output['named'], width: number | null): string {
+  const lines = page.split('\n').map((line) => {
+    const own = named(line);
+    if (width === null || own === line || widthOf(own) <= width) return own;
+    const columns = /^.{0,40} {2,}(?=\S)/.exec(own)?.[0] ?? '';
+    return `${columns}${hanging(own.slice(columns.length), widthOf(columns), width)}`;
+  });
+  return lines.join('\n');
 }
 
 /** A text that begins at column `indent`: on a terminal, its further lines do so too. Paths stay whole, to be copied. */

@@ -1,10 +1,14 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { describe, expect, test, vi } from 'vitest';
 import { addCommands, commandNames } from '../../src/cli/commands.ts';
 import { ownCommand } from '../../src/cli/own-command.ts';
+import { printAnswer } from '../../src/cli/print.ts';
 import { allFacts } from '../../src/cli/reference/all.ts';
 import { allCommands } from '../../src/cli/reference/tree.ts';
+import { doctorPage } from '../../src/cli/text/doctor-page.ts';
+import type { Look } from '../../src/cli/text/look.ts';
 import { shellWord } from '../../src/cli/text/shell-word.ts';
 import { withOwnCommand } from '../../src/cli/with-own-command.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
@@ -67,6 +71,21 @@ describe.skipIf(process.platform === 'win32')('a command in a text', () => {
     );
     expect(withOwnCommand('autocached --help', { self, cwd: '/var/empty' })).toBe(`node '${self[2]}' --help`);
   });
+});
+
+test('a line that a longer command makes too wide continues below its last column', () => {
+  const out = Object.assign(new PassThrough(), { isTTY: true, columns: 80 });
+  const says = 'none is known: name your model folders, or run autocached comfyui install DIR';
+  const findings = [
+    { check: 'roots', verdict: 'warn' as const, says, todo: 'run autocached init --yes, then start ComfyUI anew' },
+  ];
+  const page = (look: Look) => doctorPage({ ok: 0, warn: 1, fail: 0, findings }, { ...look, paint: (_, text) => text });
+  const named = (text: string) => text.replaceAll('autocached ', 'node some/where/dist/bin/autocached.js ');
+  printAnswer({ data: {}, page }, { out, err: out, json: false, named });
+  const lines = String(out.read()).trimEnd().split('\n');
+  expect(lines.filter((line) => line.length > 80)).toEqual([]);
+  expect(lines.slice(1, -2).every((line) => line.startsWith(' '.repeat(17)))).toBe(true);
+  expect(lines.join(' ').replaceAll(/ +/g, ' ')).toContain('run node some/where/dist/bin/autocached.js init --yes');
 });
 
 test('every command is known by its first word', async () => {
