@@ -1,4 +1,5 @@
 import { basename, sep } from 'node:path';
+import { categoryFolders } from '../comfyui/categories.ts';
 import { CacheError } from '../core/errors.ts';
 import { matcher } from '../core/file-globs.ts';
 import { foldCase } from '../core/fold-case.ts';
@@ -21,10 +22,12 @@ export function knownFiles({ catalog, roots }: Deps): KnownFile[] {
   return [...files.values()];
 }
 
-/** The name for people: `loras/SDXL/a.safetensors`. */
+/** The name for people: `loras/SDXL/a.safetensors`. Lookups find it, too. */
 function nameOf({ category, rel }: Pick<KnownFile, 'category' | 'rel'>): string {
   const name = rel.replaceAll(sep, '/');
-  return category === null || name.startsWith(`${category}/`) ? name : `${category}/${name}`;
+  if (category === null) return name;
+  const folder = categoryFolders(category).find((one) => name.startsWith(`${one}/`));
+  return `${category}/${folder === undefined ? name : name.slice(folder.length + 1)}`;
 }
 
 /** Whether every word of a search is in the file's name or path, in any case. */

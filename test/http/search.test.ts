@@ -41,6 +41,14 @@ test('the library shows what lies on the sources, not only what was asked for', 
   expect((await client.sources()).files.map(({ name }) => name)).toEqual(['loras/a.safetensors']);
 });
 
+test('the name that a command suggests is found by a lookup, also in a folder of an older name', async () => {
+  const { client, root, stateDir } = await runDaemon({ 'unet/flux1-dev.safetensors': 1000 });
+  await expect.poll(async () => (await client.sources()).total).toBe(1);
+  const [, name = ''] = /did you mean (\S+)\?/.exec((await runCli(['pin', 'flux1-def.safetensors'], { stateDir })).err) ?? [];
+  expect(name).toBe('diffusion_models/flux1-dev.safetensors');
+  expect((await runCli(['lookup', name], { stateDir })).out).toContain(join(root, 'unet/flux1-dev.safetensors'));
+});
+
 test('what a lower limit would cost is told without changing anything', async () => {
   const { client, root } = await runDaemon({ 'loras/a.safetensors': 600_000 });
   await client.warm({ paths: [join(root, 'loras/a.safetensors')], wait: true });
