@@ -37,8 +37,8 @@ export class Arriving {
   }
 
   /** The same for all keys. */
-  settled(): Promise<void> {
-    return this.#storing.settled();
+  all(): Promise<void> | undefined {
+    return this.#storing.size === 0 ? undefined : this.#storing.settled();
   }
 
   /**

@@ -30,7 +30,9 @@ export class Manage {
 
   /** Removes results; those that are being computed are not stored either. */
   async invalidate(filter: Filter, { dryRun }: { dryRun: boolean }): Promise<MemoRemoval> {
-    await this.#deps.arrived();
+    const arriving = this.#deps.arriving();
+    // Without any, an invalidation holds at once.
+    if (arriving) await arriving;
     const { existing: store } = this.#deps.opened;
     if (!store) return { removed: 0, bytes: 0 };
     const { ns, keys } = filter;

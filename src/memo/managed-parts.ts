@@ -20,8 +20,8 @@ export interface ManagedParts {
   /** Null where results are not shared. */
   shared: Pick<SharedLayer, 'stats' | 'explain'> | null;
   flights: Pick<Flights<unknown>, 'voidResults' | 'computing' | 'waiting'>;
-  /** Resolves when all results under way are stored. Never rejects. */
-  arrived(): Promise<void>;
+  /** Resolves when all results under way are stored; undefined when there are none. Never rejects. */
+  arriving(): Promise<void> | undefined;
   mode(): MemoMode;
   state(): TierState;
   bound(): { items: number; limit: number };

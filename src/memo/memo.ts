@@ -58,7 +58,7 @@ export class Memo implements AsyncDisposable {
       ...deps,
       ...{ opened: this.#opened, sources: this.#sources, flights: this.#flights, mode },
       ...{ served: this.served, shared: this.#shared },
-      arrived: () => this.#arriving.settled(),
+      arriving: () => this.#arriving.all(),
     };
     this.manage = new Manage(parts);
     this.blobs = new BlobExchange(parts);
@@ -197,7 +197,7 @@ export class Memo implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#unsubscribe();
-    await this.#arriving.settled();
+    await this.#arriving.all();
     this.#flights[Symbol.dispose]();
     await this.#shared?.[Symbol.asyncDispose]();
     await this.#opened[Symbol.asyncDispose]();
