@@ -56,7 +56,7 @@ async function removeEmpty(dir: string): Promise<string[]> {
   const files: string[] = [];
   for (const item of found) {
     const path = join(dir, item.name);
-    files.push(...(item.isDirectory() ? await removeEmpty(path) : [path]));
+    for (const file of item.isDirectory() ? await removeEmpty(path) : [path]) files.push(file);
   }
   if (files.length === 0) await rmdir(dir);
   return files;

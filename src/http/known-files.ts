@@ -43,14 +43,14 @@ export function searching(search: string): (file: Pick<KnownFile, 'path' | 'rel'
 export async function matching(globs: readonly string[], deps: Deps): Promise<string[]> {
   const matchers = globs.map((glob) => matcher([glob]));
   const files = globs.length === 0 ? [] : knownFiles(deps);
-  const paths: string[] = [];
+  const paths = new Set<string>();
   for (const [index, matches] of matchers.entries()) {
     const found = await filterInTurns(files, (file) => matches(file) || matches({ path: file.path, rel: nameOf(file) }));
     const glob = globs[index] ?? '';
     if (found.length === 0) throw notKnown(glob, deps, `nothing matches ${glob}`);
-    paths.push(...found.map(({ path }) => path));
+    for (const { path } of found) paths.add(path);
   }
-  return [...new Set(paths)];
+  return [...paths];
 }
 
 /** @param what as it was named: a path, or `category/name` */

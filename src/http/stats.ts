@@ -30,7 +30,7 @@ type TierServices = Pick<Services, 'tiers' | 'catalog' | 'bound'>;
 const mostOrphans = 20;
 
 /** The state of the cache. */
-export function statsOf(services: StatsServices): StatsAnswer {
+export async function statsOf(services: StatsServices): Promise<StatsAnswer> {
   const { daemon, catalog, lookupStats, copier, limitKeeper, settings, clock } = services;
   const daily = catalog.usage.daily();
   const sum = (key: Exclude<keyof DailyTotals, 'day'>) => daily.reduce((total, day) => total + day[key], 0);
@@ -67,7 +67,7 @@ export function statsOf(services: StatsServices): StatsAnswer {
       .slice(0, mostOrphans)
       .map(({ path, bytes, isCopy }) => ({ path, bytes, purged: isCopy })),
     stuck: services.openSources.list(),
-    written: writtenOf(services.written.list()),
+    written: writtenOf(await services.written.list()),
     warnings: [
       ...settings.warnings,
       ...[limitKeeper, services.memoBounds].flatMap(({ warning }) => warning ?? []),

@@ -76,7 +76,7 @@ async function compare(root: Root, { directory, recursive, isMeant }: Part, opti
   const listed: ListedFile[] = [];
   const onFiles = (walked: ListedFile[]) => {
     const files = root.remote === null ? walked : listable(root, walked);
-    if (root.remote !== null) listed.push(...files);
+    if (root.remote !== null) for (const file of files) listed.push(file);
     found?.add(files);
     for (const { path, fingerprint } of files) {
       const other = roots.otherSpelling(root, path);

@@ -7,13 +7,14 @@ import { isByItself } from '../weights/extensions.ts';
 import type { PosixTier, Tier } from './tier.ts';
 
 /** The files in one directory of a tier without our proof: programs created or rewrote them. */
-export function foreignFilesIn(tier: PosixTier, directory: string): string[] {
+export function* foreignFilesIn(tier: PosixTier, directory: string): Iterable<string> {
   const files = entriesOf(directory).filter((entry) => entry.isFile() && !isByItself(entry.name));
-  if (files.length === 0) return [];
+  if (files.length === 0) return;
   const proofs = new Set(entriesOf(dirname(tier.manifestPathOf(join(directory, 'any')))).map(({ name }) => name));
-  return files.flatMap(({ name }) =>
-    proofs.has(basename(tier.manifestPathOf(join(directory, name)))) ? [] : [join(directory, name)],
-  );
+  for (const { name } of files) {
+    const path = join(directory, name);
+    if (!proofs.has(basename(tier.manifestPathOf(path)))) yield path;
+  }
 }
 
 /** The directories in a directory. */

@@ -5,6 +5,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { isWrittenTo } from '../catalog/written.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { Log } from '../runtime/log.ts';
+import { Pauses } from '../runtime/pauses.ts';
 import { Periodic } from '../runtime/periodic.ts';
 import { directoriesIn, directoriesOf, foreignFilesIn, giveAway, isRewritten, lookAtFile } from '../tiers/foreign.ts';
 import { mirrorPath } from '../tiers/mirror.ts';
@@ -64,10 +65,16 @@ export class WrittenFiles implements AsyncDisposable {
   }
 
   /** The present files, largest first. */
-  list(): WrittenFile[] {
+  async list(): Promise<WrittenFile[]> {
     if (this.#found.size === 0) return [];
     const roots = this.#deps.catalog.entries.roots();
-    const files = [...this.#found].flatMap((path) => this.#describe(path, roots) ?? []);
+    const files: WrittenFile[] = [];
+    const pauses = new Pauses();
+    for (const path of [...this.#found]) {
+      const file = this.#describe(path, roots);
+      if (file) files.push(file);
+      await pauses.take();
+    }
     return files.sort((a, b) => b.bytes - a.bytes);
   }
 
@@ -75,9 +82,9 @@ export class WrittenFiles implements AsyncDisposable {
    * Removes files that were written beside their sources, if they are unchanged since they were listed. @returns their sources
    */
   broughtBack(files: readonly Pick<WrittenFile, 'path' | 'bytes' | 'mtimeNs'>[]): string[] {
-    const listed = new Map(this.list().map((file) => [file.path, file]));
+    const roots = this.#deps.catalog.entries.roots();
     return files.flatMap(({ path, bytes, mtimeNs }) => {
-      const file = listed.get(path);
+      const file = this.#found.has(path) ? this.#describe(path, roots) : null;
       if (file?.bytes !== bytes || file.mtimeNs !== mtimeNs) return [];
       rmSync(path, { force: true });
       this.#deps.catalog.written.forget(path);
@@ -89,7 +96,9 @@ export class WrittenFiles implements AsyncDisposable {
   async look(): Promise<void> {
     const { catalog, tiers, handedOut } = this.#deps;
     const given = [...handedOut.paths()];
+    const pauses = new Pauses();
     for (const path of given) {
+      await pauses.take();
       const copy = catalog.copies.byPath(path);
       if (!copy || tiers.check(copy) !== 'changed') continue;
       const rewritten = await isRewritten(tiers.require(copy.tier), path);
@@ -120,7 +129,9 @@ export class WrittenFiles implements AsyncDisposable {
     else if (changedAt !== this.#seen.get(directory)) {
       this.#seen.set(directory, changedAt);
       for (const below of directoriesIn(directory)) this.#directories.add(below);
+      const pauses = new Pauses();
       for (const path of foreignFilesIn(tier, directory)) {
+        await pauses.take();
         if (this.#deps.catalog.copies.byPath(path) === undefined) this.#note(path);
       }
     }

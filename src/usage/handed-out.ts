@@ -80,8 +80,10 @@ export class HandedOut {
   }
 
   forget(paths: readonly string[]): void {
-    for (const path of paths) this.#byPath.delete(path);
-    this.#forgotten.push(...paths);
+    for (const path of paths) {
+      this.#byPath.delete(path);
+      this.#forgotten.push(path);
+    }
     this.#added = this.#added.filter(({ path }) => this.#byPath.has(path));
     const needed = new Set([...this.#byPath.values()].flatMap(({ programs }) => [...programs]));
     for (const program of this.#programs.keys()) if (!needed.has(program)) this.#programs.delete(program);

@@ -76,9 +76,8 @@ describe.skipIf(process.platform === 'win32')('a command in a text', () => {
 test('a line that a longer command makes too wide continues below its last column', () => {
   const out = Object.assign(new PassThrough(), { isTTY: true, columns: 80 });
   const says = 'none is known: name your model folders, or run autocached comfyui install DIR';
-  const findings = [
-    { check: 'roots', verdict: 'warn' as const, says, todo: 'run autocached init --yes, then start ComfyUI anew' },
-  ];
+  const todo = 'run autocached init --yes, then start ComfyUI again';
+  const findings = [{ check: 'source' as const, verdict: 'warn' as const, says, todo }];
   const page = (look: Look) => doctorPage({ ok: 0, warn: 1, fail: 0, findings }, { ...look, paint: (_, text) => text });
   const named = (text: string) => text.replaceAll('autocached ', 'node some/where/dist/bin/autocached.js ');
   printAnswer({ data: {}, page }, { out, err: out, json: false, named });

@@ -44,6 +44,12 @@ test('an error of several lines is told in a table by its first one', () => {
 });
 
 describe('table', () => {
+  test('has room for every file of a large library', () => {
+    const names = Array.from({ length: 200_000 }, (_, index) => ({ name: `loras/${index}.safetensors` }));
+    const page = table(names, [{ title: 'NAME', value: ({ name }) => name, shrinks: 'name' }], uncoloured);
+    expect(page.split('\n')).toHaveLength(200_001);
+  });
+
   const rows = [
     { name: 'a'.repeat(100), size: '6.5 GiB' },
     { name: '画风', size: '1 B' },

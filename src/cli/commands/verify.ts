@@ -63,8 +63,8 @@ async function withProgress<T>(client: Client, session: Session, work: () => Pro
 function verifyPage({ files, bytes, damaged, mismatched, skipped, sound = [] }: VerifyAnswer, look: Look): string {
   // For one file the last line is enough.
   const listed = sound.length > 1 ? sound : [];
-  const lines = listed.map(({ path }) => `${look.paint('green', 'OK')}  ${plain(path)}`);
-  lines.push(...damagedLines(damaged, look));
+  const sounds = listed.map(({ path }) => `${look.paint('green', 'OK')}  ${plain(path)}`);
+  const lines = [...sounds, ...damagedLines(damaged, look)];
   for (const { path, sha256, published, from } of mismatched) {
     lines.push(
       `${look.paint('yellow', 'not as published')}  ${plain(path)}`,
@@ -72,7 +72,7 @@ function verifyPage({ files, bytes, damaged, mismatched, skipped, sound = [] }: 
       `         ${plain(from)} says ${plain(published)}; download the file again`,
     );
   }
-  lines.push(...skipped.map(({ path, why }) => `${look.paint('yellow', 'skipped')}  ${plain(`${path}: ${why}`)}`));
+  for (const { path, why } of skipped) lines.push(`${look.paint('yellow', 'skipped')}  ${plain(`${path}: ${why}`)}`);
   if (files === 0) return [...lines, 'nothing verified'].join('\n');
   return [
     ...lines,

@@ -1,4 +1,3 @@
-import Table from 'cli-table3';
 import { plain } from '../../core/printable.ts';
 import { shortenAll, widthOf, wrap } from './fit.ts';
 import type { Look } from './look.ts';
@@ -16,9 +15,6 @@ export interface Column<T> {
 const gap = 2;
 /** Default minimum width of a column. */
 const least = { name: 20, sentence: 8 };
-const borders = ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'] as const;
-const rules = ['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'] as const;
-const none = Object.fromEntries([...borders, ...rules].map((name) => [name, '']));
 
 /**
  * Rows under their titles, without lines; as wide as the content needs, or as the look allows.
@@ -28,28 +24,38 @@ export function table<T>(rows: T[], columns: Column<T>[], look: Look, below: (ro
   const cells = rows.map((row) => columns.map((column) => plain(column.value(row))));
   const titles = columns.map((column) => column.title);
   if (look.width !== null) fit(cells, { titles, columns, width: look.width });
-  const grid = new Table({
-    head: titles.map((title) => title && look.paint('dim', title)),
-    colAligns: columns.map((column) => column.align ?? 'left'),
-    chars: none,
-    style: { 'padding-left': 0, 'padding-right': gap, head: [], border: [] },
-  });
-  grid.push(...cells);
-  const lines = grid
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd());
-  const [head, ...rest] = lines;
-  const withBelow = rows.flatMap((row, index) => {
-    const height = Math.max(...(cells[index] ?? []).map((cell) => cell.split('\n').length));
+  const widths = widthsOf(titles, cells);
+  const linesOf = (texts: readonly string[]): string[] => {
+    const pieces = texts.map((text) => text.split('\n'));
+    const height = Math.max(...pieces.map(({ length }) => length));
+    return Array.from({ length: height }, (_, at) => {
+      const padded = pieces.map((lines, index) => pad(lines[at] ?? '', widths[index] ?? 0, columns[index]?.align));
+      return padded.join(' '.repeat(gap)).trimEnd();
+    });
+  };
+  const head = linesOf(titles.map((title) => title && look.paint('dim', title)));
+  const body = rows.flatMap((row, index) => {
     const line = below(row);
-    return [...rest.splice(0, height), ...(line === null ? [] : [plain(line)])];
+    return [...linesOf(cells[index] ?? []), ...(line === null ? [] : [plain(line)])];
   });
-  return [head, ...withBelow].join('\n');
+  return [...head, ...body].join('\n');
+}
+
+function pad(text: string, width: number, align?: 'right'): string {
+  const blanks = ' '.repeat(Math.max(0, width - widthOf(text)));
+  return align === 'right' ? blanks + text : text + blanks;
+}
+
+/** Width of each column, of the widest line in it. */
+function widthsOf(titles: readonly string[], cells: readonly string[][]): number[] {
+  return titles.map((title, index) => {
+    const lines = cells.flatMap((row) => (row[index] ?? '').split('\n'));
+    return lines.reduce((widest, line) => Math.max(widest, widthOf(line)), widthOf(title));
+  });
 }
 
 function fit<T>(cells: string[][], page: { titles: string[]; columns: Column<T>[]; width: number }): void {
-  const widths = page.titles.map((title, index) => Math.max(widthOf(title), ...cells.map((row) => widthOf(row[index] ?? ''))));
+  const widths = widthsOf(page.titles, cells);
   let over = widths.reduce((sum, width) => sum + width, gap * (widths.length - 1)) - page.width;
   for (const [index, { shrinks, narrowest }] of page.columns.entries()) {
     const width = widths[index] ?? 0;

@@ -8,6 +8,6 @@ export function metricsRoutes(app: FastifyInstance, services: StatsServices): vo
   app.get('/metrics', async (_request, reply) => {
     opening ??= import('../metrics.ts').then(({ Metrics }) => new Metrics(services));
     const metrics = await opening;
-    return reply.type(metrics.contentType).send(await metrics.text(statsOf(services), services));
+    return reply.type(metrics.contentType).send(await metrics.text(await statsOf(services), services));
   });
 }

@@ -12,11 +12,11 @@ export const broughtBackBody = z.object({
 export function writtenRoutes(app: FastifyInstance, { written }: Pick<Services, 'written'>): void {
   app.get('/api/cache/written', async (): Promise<WrittenAnswer> => {
     await written.look();
-    return { files: written.list() };
+    return { files: await written.list() };
   });
 
-  app.post('/api/cache/written', (request): WrittenAnswer => {
+  app.post('/api/cache/written', async (request): Promise<WrittenAnswer> => {
     written.broughtBack(parse(broughtBackBody, request.body).files);
-    return { files: written.list() };
+    return { files: await written.list() };
   });
 }
