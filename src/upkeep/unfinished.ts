@@ -21,8 +21,11 @@ interface Deps {
  */
 export async function dropTemps({ catalog, tier, pauses }: Deps): Promise<number> {
   const temps = (await readdir(tier.partialDir)).filter((name) => tempName.test(name));
-  const resumable = listPartials(tier.partialDir).filter((temp) => isResumable(catalog, temp) && keepPartial(temp) > 0);
-  const kept = new Set(resumable.flatMap((temp) => partialFiles(temp)));
+  const kept = new Set<string>();
+  for (const temp of listPartials(tier.partialDir)) {
+    if (isResumable(catalog, temp) && keepPartial(temp) > 0) for (const path of partialFiles(temp)) kept.add(path);
+    await pauses.take();
+  }
   let dropped = 0;
   for (const path of temps.map((name) => join(tier.partialDir, name))) {
     if (!kept.has(path) && removed(path)) dropped += 1;
