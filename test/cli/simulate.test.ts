@@ -120,3 +120,13 @@ test('--ahead tells what copies before the load save, by each way of foreseeing 
   expect(JSON.parse((await runCli([...args, '--json'], { cwd })).out)).toHaveLength(4);
   expect(await runCli([...args, '--cold'], { cwd })).toMatchObject({ code: 2 });
 });
+
+test('a trace without a read of a file is refused', async () => {
+  const cwd = folder();
+  for (const [name, lines] of Object.entries({ 'title.csv': '', 'memory.csv': '\n1,a,1000,1', 'empty-files.csv': '\n1,a,0,0' }))
+    writeFileSync(join(cwd, name), `ts,file,size,ram_hit${lines}`);
+  for (const name of ['title.csv', 'memory.csv', 'empty-files.csv']) {
+    const { code, err } = await runCli(['simulate', 'plain.csv', name], { cwd });
+    expect([code, err]).toEqual([2, expect.stringContaining(`${name} has no reads of files`)]);
+  }
+});

@@ -141,10 +141,14 @@ function textOf(bytes: Buffer): string {
 async function readTrace(path: string): Promise<Trace> {
   const name = basename(path).replace(/\.csv(\.gz)?$/, '');
   try {
-    return parseTrace(name, textOf(await readFile(path)));
+    const trace = parseTrace(name, textOf(await readFile(path)));
+    if (trace.footprint > 0) return trace;
   } catch (error) {
     throw error instanceof CacheError ? error : new CacheError('BAD_REQUEST', `${path} cannot be read: ${troubleOf(error)}`);
   }
+  throw new CacheError('BAD_REQUEST', `${path} has no reads of files`, {
+    hint: 'it needs a line for each read, below the titles ts,file,size',
+  });
 }
 
 async function withProgress<T>(
