@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MemoEntriesAnswer, MemoFound, MemoPutAnswer } from '../api/memo.ts';
 import { CacheError } from '../core/errors.ts';
 import { JsonText } from './daemon-call.ts';
-import { giveBack } from './memo-stage.ts';
+import { orGiveBack } from './memo-stage.ts';
 import { decode, encode } from './memo-values.ts';
 import { MemoWire, type MemoWireOptions } from './memo-wire.ts';
 
@@ -65,10 +65,7 @@ export class KeyvAutocached extends EventEmitter {
     try {
       const { fields, blobs, staged } = await encode({ key, value }, this.#wire);
       await this.#wire.upload(blobs);
-      return await this.#put(keyOf(key), fields, ttl ?? 'none').catch(async (error: unknown) => {
-        if (staged) await giveBack(this.#wire, staged);
-        throw error;
-      });
+      return await orGiveBack(this.#wire, staged, this.#put(keyOf(key), fields, ttl ?? 'none'));
     } catch (error) {
       if (error instanceof CacheError) return false;
       throw error;

@@ -2,7 +2,7 @@ import type { MemoPutAnswer } from '../api/memo.ts';
 import { CacheError } from '../core/errors.ts';
 import { JsonText } from './daemon-call.ts';
 import type { KeepOptions } from './memo-options.ts';
-import { giveBack } from './memo-stage.ts';
+import { orGiveBack } from './memo-stage.ts';
 import { encode } from './memo-values.ts';
 import type { MemoWire } from './memo-wire.ts';
 
@@ -37,14 +37,10 @@ export async function putResult<T>(
       answerMs: answerMs + (staged ? wire.storeMs(staged.size) : 0),
     });
   };
-  try {
-    return await put(lease).catch((error: unknown) => {
-      // The daemon was restarted: it does not know the lease, but can store the result.
-      if (lease !== null && error instanceof CacheError && error.code === 'LEASE_LOST') return put(null);
-      throw error;
-    });
-  } catch (error) {
-    if (staged) await giveBack(wire, staged);
+  const stored = put(lease).catch((error: unknown) => {
+    // The daemon was restarted: it does not know the lease, but can store the result.
+    if (lease !== null && error instanceof CacheError && error.code === 'LEASE_LOST') return put(null);
     throw error;
-  }
+  });
+  return orGiveBack(wire, staged, stored);
 }

@@ -43,8 +43,18 @@ export async function take(wire: MemoWire, staged: Staged): Promise<string | nul
   return blob?.sha256 ?? null;
 }
 
+/** The outcome of a put. The staged file of one that fails is given back. */
+export async function orGiveBack<T>(wire: MemoWire, staged: Staged | null, put: Promise<T>): Promise<T> {
+  try {
+    return await put;
+  } catch (error) {
+    if (staged) await giveBack(wire, staged);
+    throw error;
+  }
+}
+
 /** Removes a file that is not put. Never throws. */
-export async function giveBack(wire: MemoWire, { name }: Staged): Promise<void> {
+async function giveBack(wire: MemoWire, { name }: Staged): Promise<void> {
   await wire.ask('DELETE', `/api/memo/stage/${name}`).catch(() => {});
 }
 

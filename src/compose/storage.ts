@@ -57,9 +57,10 @@ export async function openStorage(config: Config, { pauses, onLost, onUnfit, ...
   const group = config.group === null ? null : groupId(config.group);
   // Read access is decided once the lock is held: until then the directory may be a running daemon's, shared with a group.
   closeDirectory(stateDir, 'writers', keys.stateDir.name);
+  let device: string | null = null;
   const assertDirs = async () => {
     await assertLocal(stateDir, 'AUTOCACHE_STATE');
-    await assertLocal(dir, 'AUTOCACHE_DIR');
+    ({ device } = await assertLocal(dir, 'AUTOCACHE_DIR'));
   };
   await assertDirs();
   // On Windows a drive may turn out to be a share only after the start.
@@ -81,7 +82,6 @@ export async function openStorage(config: Config, { pauses, onLost, onUnfit, ...
   if (former !== null) keepOpenable({ former, handedOut, log });
   // Copies compressed before the setting was switched off can still be restored.
   const cold = await openColdDir(tier, catalog, { wanted: compress === 'cold' });
-  let { device } = await detectMedium(dir);
   const watch = new CacheWatch({
     ...context,
     tiers: cold ? [tier, cold] : [tier],
