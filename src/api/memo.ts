@@ -247,6 +247,8 @@ export interface MemoStats extends MemoTotals {
   layers: Record<MemoLayer, number>;
   /** Null where results are not shared with other machines. */
   shared: MemoSharedStats | null;
+  /** Results answered as stored that could then not be stored, since the daemon was started. */
+  refusedLate: number;
   /** Results in the daemon's memory. */
   ram: { items: number; bytes: number; limit: number };
   computing: number;

@@ -33,6 +33,13 @@ export const memoSeries: readonly Series[] = [
     read: (_stats, { memo }) => [...memo.served.hits()],
   },
   {
+    counts: true,
+    name: 'autocached_memo_late_refusals_total',
+    help: 'Results answered as stored that could then not be stored, since the start',
+    labels: ['ns', 'reason'],
+    read: (_stats, { memo }) => [...memo.lateRefusals.counts()],
+  },
+  {
     name: 'autocached_memo_bytes',
     help: 'Bytes of results',
     labels: ['layer'],

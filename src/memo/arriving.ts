@@ -1,6 +1,5 @@
-import type { MemoPutAnswer } from '../api/memo.ts';
+import type { MemoPutAnswer, MemoRefusal } from '../api/memo.ts';
 import { InFlight } from '../runtime/in-flight.ts';
-import type { Log } from '../runtime/log.ts';
 import { always } from './asker.ts';
 import type { BlobExchange } from './blob-exchange.ts';
 import type { Flights, Lease } from './flights.ts';
@@ -11,17 +10,18 @@ import type { Given, GivenFile } from './values.ts';
 const most = { atOnce: 2, bytes: 128 * 2 ** 20 };
 
 export interface ArrivingDeps {
-  log: Log;
   blobs: Pick<BlobExchange, 'take' | 'stagedSize'>;
   flights: Pick<Flights<unknown>, 'renew' | 'release'>;
   put(request: PutRequest<Given>): Promise<MemoPutAnswer>;
+  /** A result that was answered as stored is not. */
+  onRefused(one: OfKey, why: MemoRefusal | { error: unknown }): void;
 }
 
 type OfKey = Pick<PutRequest, 'ns' | 'key'>;
 
 /**
  * Results in staged files. Hashing takes longer than writing, so the program is answered before the hash is known; requests for the key
- * wait for it. Nothing is served before it is hashed. A later failure is logged, and the result is a miss.
+ * wait for it. Nothing is served before it is hashed. A result that is refused later is a miss.
  */
 export class Arriving {
   readonly #deps: ArrivingDeps;
@@ -49,8 +49,8 @@ export class Arriving {
     { given: { staged, contentType }, ...request }: PutRequest<GivenFile>,
     { isSure, lease }: { isSure: boolean; lease: Lease | null },
   ): Promise<MemoPutAnswer> {
-    const { log, blobs, flights } = this.#deps;
-    const { ns, key } = request;
+    const { blobs, flights, onRefused } = this.#deps;
+    const { key } = request;
     const isSoon = (blobs.stagedSize(staged) ?? Number.POSITIVE_INFINITY) <= most.bytes && this.#storing.size < most.atOnce;
     const storing = this.#storing.run(nameOf(request), async () => {
       const blob = await blobs.take(staged, null);
@@ -60,10 +60,13 @@ export class Arriving {
     if (!isSure || !isSoon) return storing;
     // The program may end now.
     if (lease) flights.renew(lease.id, () => always);
-    storing.catch((err: unknown) => {
-      log.warn({ err, ns, key }, 'a result that was answered as stored could not be stored');
-      if (lease) flights.release(lease.id);
-    });
+    storing.then(
+      ({ reason }) => reason && onRefused(request, reason),
+      (error: unknown) => {
+        onRefused(request, { error });
+        if (lease) flights.release(lease.id);
+      },
+    );
     return { stored: true, key };
   }
 }

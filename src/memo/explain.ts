@@ -7,7 +7,7 @@ import { viewOf } from './view.ts';
 
 /** Why a key would hit or miss now. Counts no use, and removes nothing. */
 export async function explain(
-  { opened, sources, clock, mode, shared: layer }: ManagedParts,
+  { opened, sources, clock, mode, lateRefusals, shared: layer }: ManagedParts,
   { ns, key }: { ns: string; key: string },
 ): Promise<MemoExplainAnswer> {
   const nothing = { ns, key, entry: null, shared: null, compared: null, deps: [], blobs: [], leavesAfter: null };
@@ -18,19 +18,24 @@ export async function explain(
   if (!store) return { ...none, ...missed(opened.whyNone) };
   store.flush();
   const entry = store.entries.find(ns, key);
-  if (!entry) return { ...none, ...withShared(missed('no such result is kept: it was never stored, or it has left'), shared) };
   const now = clock.now();
+  const refused = lateRefusals.of({ ns, key });
+  const late =
+    refused && `a result was answered as stored ${formatDuration(now - refused.at)} ago, and then refused: ${refused.reason}`;
+  if (!entry)
+    return { ...none, ...withShared(missed(late ?? 'no such result is kept: it was never stored, or it has left'), shared) };
   const deps = await Promise.all(entry.deps.map(async (dep) => ({ dep: dep.dep, state: await sources.compare(dep) })));
   const blobs = entry.blobs.map(({ sha256, seal }) => ({
     ...{ sha256, size: seal.size },
     sound: store.isSound({ sha256, seal }),
     path: store.files.pathOf(sha256),
   }));
-  const verdict = withShared(verdictOf(store, entry, { now, deps, blobs }), shared);
+  const { state, why } = withShared(verdictOf(store, entry, { now, deps, blobs }), shared);
   return {
     ns,
     key,
-    ...verdict,
+    state,
+    why: late ? `${why}; ${late}` : why,
     entry: viewOf(store, entry, now),
     shared,
     compared: comparedOf(store, entry),

@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Flights } from './flights.ts';
+import type { LateRefusals } from './late-refusals.ts';
 import type { Opened } from './opened.ts';
 import type { Served } from './served.ts';
 import type { SharedLayer } from './shared-layer/shared-layer.ts';
@@ -17,6 +18,7 @@ export interface ManagedParts {
   opened: Opened;
   sources: SourceDeps;
   served: Pick<Served, 'totals'>;
+  lateRefusals: Pick<LateRefusals, 'of' | 'total'>;
   /** Null where results are not shared. */
   shared: Pick<SharedLayer, 'stats' | 'explain'> | null;
   flights: Pick<Flights<unknown>, 'voidResults' | 'computing' | 'waiting'>;

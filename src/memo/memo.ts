@@ -12,6 +12,7 @@ import type { Found, Question } from './find.ts';
 import { Finder } from './finder.ts';
 import { Flights, type Lease } from './flights.ts';
 import type { GraphRows } from './graph-rows.ts';
+import { LateRefusals } from './late-refusals.ts';
 import { Manage } from './manage.ts';
 import { NodeOutputs } from './node-outputs.ts';
 import { Opened, type OpenedDeps } from './opened.ts';
@@ -45,6 +46,7 @@ export class Memo implements AsyncDisposable {
   readonly blobs: BlobExchange;
   readonly outputs: NodeOutputs;
   readonly served = new Served();
+  readonly lateRefusals: LateRefusals;
 
   constructor(deps: MemoDeps) {
     this.#deps = deps;
@@ -53,17 +55,25 @@ export class Memo implements AsyncDisposable {
     this.#opened = new Opened({ ...deps, sharedWith: this.#shared?.sharedWith ?? null });
     this.#finder = new Finder({ ...deps, sources: this.#sources, opened: this.#opened, shared: this.#shared });
     this.#flights = new Flights(deps.clock);
+    this.lateRefusals = new LateRefusals(deps);
     const { mode } = deps;
     const parts = {
       ...deps,
       ...{ opened: this.#opened, sources: this.#sources, flights: this.#flights, mode },
-      ...{ served: this.served, shared: this.#shared },
+      ...{ served: this.served, lateRefusals: this.lateRefusals, shared: this.#shared },
       arriving: () => this.#arriving.all(),
     };
     this.manage = new Manage(parts);
     this.blobs = new BlobExchange(parts);
     const put = (request: PutRequest<Given>) => this.#put(request);
-    this.#arriving = new Arriving({ ...parts, blobs: this.blobs, flights: this.#flights, put });
+    this.#arriving = new Arriving({
+      ...{ blobs: this.blobs, flights: this.#flights, put },
+      onRefused: (one, why) => {
+        // The put itself has counted its own reasons.
+        if (typeof why === 'object') this.#usage(one.ns, { rejected: 1 });
+        this.lateRefusals.add(one, why);
+      },
+    });
     this.outputs = new NodeOutputs({ ...parts, manage: this.manage });
     this.#unsubscribe = deps.events.subscribe((name, event) => {
       if (name === 'copy-stale') this.#sourceChanged((event as EventMap['copy-stale']).path);
@@ -168,6 +178,7 @@ export class Memo implements AsyncDisposable {
     const reason = await this.#stored(store, request, value, lease).catch((error) => this.#refused(error));
     if (reason !== 'DISAGREES') this.#flights.done(ns, key, resultOf(key, value));
     if (reason === null) {
+      this.lateRefusals.forget(request);
       this.#usage(ns, { stores: 1, bytesIn: value.bytes });
       if (request.asked) this.#finder.learn({ ...request, asked: request.asked });
     } else this.#usage(ns, reason === 'DISAGREES' ? { disagreements: 1 } : { rejected: 1 });

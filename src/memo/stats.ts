@@ -7,7 +7,7 @@ const MiB = 2 ** 20;
 
 /** The usual figures of a cache of results, and autocached's own. */
 export function statsOf(
-  { mode, state, bound, flights, served, shared, ramBytes }: Omit<ManagedParts, 'opened'>,
+  { mode, state, bound, flights, served, lateRefusals, shared, ramBytes }: Omit<ManagedParts, 'opened'>,
   store: Store | null,
 ): MemoStats {
   const totals = store?.usage.totals() ?? noTotals();
@@ -28,6 +28,7 @@ export function statsOf(
     ram: store?.ram ?? { items: 0, bytes: 0, limit: ramBytes },
     layers: served.totals(),
     shared: shared?.stats() ?? null,
+    refusedLate: lateRefusals.total,
     computing: flights.computing,
     waiting: flights.waiting,
     comparisons: store?.classes.comparisons() ?? { agreed: 0, disagreed: 0, unrepeatable: [] },

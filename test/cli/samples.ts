@@ -82,7 +82,7 @@ export const stats: StatsAnswer = {
     ...{ bytesIn: gib, bytesOut: 3 * gib, secondsSaved: 3600 },
     ...{ hit_rate: '75%', current_items: 25, current_memory_mb: 1024, max_items: 10_000, max_memory_mb: 10_240 },
     ...{ memory_utilization: '10%', mode: 'on', state: 'here', bytes: gib, limit: 10 * gib, reserved: 0, blobs: 20 },
-    ...{ ram: { items: 25, bytes: 100_000, limit: gib / 4 }, computing: 0, waiting: 0 },
+    ...{ ram: { items: 25, bytes: 100_000, limit: gib / 4 }, refusedLate: 0, computing: 0, waiting: 0 },
     ...{ layers: { ram: 60, disk: 12, redis: 0, computation: 3 }, shared: null },
     comparisons: { agreed: 0, disagreed: 0, unrepeatable: [] },
   },

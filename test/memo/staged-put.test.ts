@@ -72,7 +72,30 @@ test('a result in a file that could not be stored is a miss, and its lease passe
   hash();
   expect(await take()).toMatchObject({ state: 'compute' });
   expect(warned).toHaveBeenCalledOnce();
-  expect(stats()).toMatchObject({ blobs: 0, reserved: 0, computing: 1 });
+  expect(stats()).toMatchObject({ blobs: 0, reserved: 0, computing: 1, stores: 0, rejected: 1, refusedLate: 1 });
+});
+
+test('a result in a file that is refused when its hash is known is logged, counted and explained', async () => {
+  const { write, put, find, hash, stats, services, app, get, send, token } = createHeld();
+  const warned = vi.spyOn(services.log, 'warn').mockImplementation(() => {});
+  const bound = (maxBytes: number | null) => send({ method: 'PUT', url: '/api/memo/namespaces/n', payload: { maxBytes } });
+  await bound(4);
+  for (const parts of [1, 2]) expect(await put({ staged: (await write('first')).staged, parts })).toMatchObject(stored);
+  hash();
+  const { key } = (await find()) as { key: string };
+  await expect.poll(() => stats().refusedLate).toBe(2);
+  expect(warned).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ ns: 'n', reason: 'NO_SPACE' }), expect.anything());
+  expect(stats()).toMatchObject({ stores: 0, rejected: 2 });
+  const explained = async () => (await get(`/api/memo/explain?ns=n&key=${key}`)).body;
+  expect(await explained()).toMatchObject({
+    state: 'miss',
+    why: expect.stringMatching(/answered as stored .* refused: NO_SPACE/),
+  });
+  const { body } = await app.inject({ url: '/metrics', headers: { host: '127.0.0.1:8189', authorization: `Bearer ${token}` } });
+  expect(body).toContain('autocached_memo_late_refusals_total{ns="n",reason="NO_SPACE"} 2');
+  await bound(null);
+  await put({ value: 'second' });
+  expect(await explained()).toMatchObject({ state: 'hit', why: expect.not.stringContaining('refused') });
 });
 
 test('the hash is waited for where it decides, and where programs would run ahead of the hashing', async () => {

@@ -39,6 +39,10 @@ export function memoStatusPage(stats: MemoStats, namespaces: MemoNamespaceView[]
     `  stored   ${formatCount(stats.stores)}; ${formatCount(stats.rejected)} not stored, ${formatCount(stats.evictions)} evicted`,
     `  saved    ${formatDuration(stats.secondsSaved * 1000)} of computing`,
   ];
+  if (stats.refusedLate > 0)
+    lines.push(
+      look.paint('yellow', `  refused  ${counted(stats.refusedLate, 'result')} that programs took for stored; see the log`),
+    );
   lines.push(...comparedLines(stats.comparisons, look));
   if (stats.shared) lines.push(...sharedLines(stats, stats.shared, look));
   if (stats.computing > 0)

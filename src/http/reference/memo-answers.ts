@@ -92,6 +92,7 @@ const stats: z.ZodType<MemoStats> = z.strictObject({
   layers: z.strictObject({ ram: count, disk: count, redis: count, computation: count }),
   shared: shared.nullable(),
   ram: z.strictObject({ items: count, bytes: count, limit: count }),
+  refusedLate: count,
   computing: count,
   waiting: count,
   comparisons: z.strictObject({
