@@ -57,7 +57,7 @@ describe('the program', () => {
 test.skipIf(process.platform !== 'linux')(
   'a daemon shares arenas of memory between its threads, as the same process',
   async () => {
-    const { child, client } = await startDaemonProcess({ settings: {} });
+    const { child, client } = await startDaemonProcess({ settings: {}, environment: { MALLOC_ARENA_MAX: undefined } });
     const { pid } = client.daemon;
     const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
     expect({ pid: child.pid, arenas: environment.filter((line) => line.startsWith('MALLOC_ARENA_MAX=')) }).toEqual({

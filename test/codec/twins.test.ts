@@ -115,7 +115,7 @@ test.each<[string, (from: BaseChunk, file: Metadata) => void, RegExp]>([
   await expect(tier.restore('twin')).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringMatching(message) });
 });
 
-test('Python restores twins without us', { timeout: 120_000 }, async () => {
+test('Python restores twins without us', { tags: 'slow', timeout: 120_000 }, async () => {
   const tier = new CompressedTier();
   const script = join(tier.dir, 'restore.py');
   writeFileSync(script, restoreScript);

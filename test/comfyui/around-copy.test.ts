@@ -46,7 +46,7 @@ describe('what lies beside a model lies beside its copy', () => {
     expect(await beside()).toEqual(notes);
   });
 
-  test('as it is now: changed, added and removed since the copy was made', async () => {
+  test('as it is now: changed, added and removed since the copy was made', { tags: 'slow' }, async () => {
     const { warm, beside, at } = await arrange({ texts: { 'a.txt': 'old', 'a.json': '{}' } });
     await warm();
     expect(await beside()).toEqual({ 'a.txt': 'old', 'a.json': '{}' });
@@ -76,7 +76,7 @@ describe('what lies beside a model lies beside its copy', () => {
 });
 
 describe('what a node writes beside a copy', () => {
-  test('is kept whatever is purged, shown, and brought beside the model by one command', async () => {
+  test('is kept whatever is purged, shown, and brought beside the model by one command', { tags: 'slow' }, async () => {
     const { daemon, warm, write, beside, listed, cli, at, source } = await arrange({ texts: { 'a.txt': 'words' } });
     await warm();
     const path = await write('a.sha256', 'abc');
@@ -102,26 +102,25 @@ describe('what a node writes beside a copy', () => {
     await vi.waitFor(async () => expect(await beside()).toMatchObject({ 'a.sha256': 'abc' }), { ...soon(), interval: 500 });
   });
 
-  test(
-    'into a folder of its own there is brought with its folder, also after the program ended',
-    async () => {
-      const { daemon, warm, listed, cli, at, comfyui } = await arrange({ texts: {} });
-      await warm();
-      const copy = (await comfyui.tell('select', ...lora)) as string;
-      expect(copy.startsWith(daemon.dir)).toBe(true);
-      await comfyui.end();
-      mkdirSync(join(dirname(copy), 'previews/small'), { recursive: true });
-      writeFileSync(join(dirname(copy), 'previews/small/a.png'), 'picture');
-      await vi.waitFor(async () => expect(await listed()).toMatchObject([{ source: at('previews/small/a.png') }]), {
-        ...soon(),
-        timeout: patience(14_000),
-      });
-      expect(await cli('bring-back', '--yes')).toMatchObject({ code: 0 });
-      expect(readFileSync(at('previews/small/a.png'), 'utf8')).toBe('picture');
-      expect(await listed()).toEqual([]);
-    },
-    patience(30_000),
-  );
+  test('into a folder of its own there is brought with its folder, also after the program ended', {
+    tags: 'slow',
+    timeout: patience(30_000),
+  }, async () => {
+    const { daemon, warm, listed, cli, at, comfyui } = await arrange({ texts: {} });
+    await warm();
+    const copy = (await comfyui.tell('select', ...lora)) as string;
+    expect(copy.startsWith(daemon.dir)).toBe(true);
+    await comfyui.end();
+    mkdirSync(join(dirname(copy), 'previews/small'), { recursive: true });
+    writeFileSync(join(dirname(copy), 'previews/small/a.png'), 'picture');
+    await vi.waitFor(async () => expect(await listed()).toMatchObject([{ source: at('previews/small/a.png') }]), {
+      ...soon(),
+      timeout: patience(14_000),
+    });
+    expect(await cli('bring-back', '--yes')).toMatchObject({ code: 0 });
+    expect(readFileSync(at('previews/small/a.png'), 'utf8')).toBe('picture');
+    expect(await listed()).toEqual([]);
+  });
 
   test(
     'with a hidden name was not noticed; what systems leave by themselves still is not',
@@ -186,6 +185,7 @@ describe('what a node writes beside a copy', () => {
 
   test.each([14, 50_000])(
     'over the model while no daemon ran (%i bytes) is kept and shown at the next start',
+    { tags: 'slow', timeout: patience(30_000) },
     async (bytes) => {
       const { daemon, warm, listed, source, comfyui } = await arrange({ texts: {} });
       await warm();
@@ -203,30 +203,25 @@ describe('what a node writes beside a copy', () => {
       expect(statSync(copy).mtimeMs).toBe(mtimeMs);
       expect((await daemon.client.warm({ paths: [source], wait: true })).ready).toBe(0);
     },
-    patience(30_000),
   );
 
-  test.runIf(existsSync('/dev/shm'))(
-    'in memory outlives the daemon',
-    async () => {
-      const settings = { AUTOCACHE_RAM_DIR: join(tempDir('/dev/shm'), 'ram'), AUTOCACHE_RAM_LIMIT: '10MiB' };
-      const { daemon, warm, write, listed, at } = await arrange({ texts: { 'a.txt': 'words' }, settings, ram: true });
-      await warm();
-      expect(await write('a.sha256', 'abc')).toMatch(/^\/dev\/shm\//);
-      await write('a.txt', 'new words');
-      await daemon.restart({ AUTOCACHE_RAM_LIMIT: 'off', AUTOCACHE_RAM_DIR: 'off' });
-      await vi.waitFor(async () => {
-        const files = (await listed()).map(({ path, source }) => [source, readFileSync(path, 'utf8')]);
-        expect(files.sort()).toEqual([
-          [at('a.sha256'), 'abc'],
-          [at('a.txt'), 'new words'],
-        ]);
-      }, soon());
-    },
-    patience(20_000),
-  );
+  test.runIf(existsSync('/dev/shm'))('in memory outlives the daemon', { tags: 'slow', timeout: patience(20_000) }, async () => {
+    const settings = { AUTOCACHE_RAM_DIR: join(tempDir('/dev/shm'), 'ram'), AUTOCACHE_RAM_LIMIT: '10MiB' };
+    const { daemon, warm, write, listed, at } = await arrange({ texts: { 'a.txt': 'words' }, settings, ram: true });
+    await warm();
+    expect(await write('a.sha256', 'abc')).toMatch(/^\/dev\/shm\//);
+    await write('a.txt', 'new words');
+    await daemon.restart({ AUTOCACHE_RAM_LIMIT: 'off', AUTOCACHE_RAM_DIR: 'off' });
+    await vi.waitFor(async () => {
+      const files = (await listed()).map(({ path, source }) => [source, readFileSync(path, 'utf8')]);
+      expect(files.sort()).toEqual([
+        [at('a.sha256'), 'abc'],
+        [at('a.txt'), 'new words'],
+      ]);
+    }, soon());
+  });
 
-  test('outlives a lost catalog', async () => {
+  test('outlives a lost catalog', { tags: 'slow' }, async () => {
     const { daemon, warm, write, listed, at } = await arrange({ texts: { 'a.txt': 'words' } });
     await warm();
     await write('a.sha256', 'abc');

@@ -35,7 +35,7 @@ describe.skipIf(noBrowser !== null)(
       expect(troubles).toEqual([]);
     });
 
-    test('a lowered limit says what it costs and does nothing unless it is confirmed', async () => {
+    test('a lowered limit says what it costs and does nothing unless it is confirmed', { tags: 'slow' }, async () => {
       const { page, client } = await openDashboard({ names });
       await openPage(page, 'settings');
       const lower = async () => {
@@ -51,7 +51,7 @@ describe.skipIf(noBrowser !== null)(
       await expect.poll(async () => (await client.stats()).tiers[0]?.files, { timeout: patience(7_000) }).toBe(2);
     });
 
-    test('lists variants with what they take and lost, and removes one only after a question', async () => {
+    test('lists variants with what they take and lost, and removes one only after a question', { tags: 'slow' }, async () => {
       const { page, client, installed, troubles } = await openDashboard({ names: ['a.safetensors'] });
       const model = join(installed.root, 'diffusion_models', 'wan.safetensors');
       writeSafetensors(model, tinyWan());
@@ -72,7 +72,9 @@ describe.skipIf(noBrowser !== null)(
       expect(troubles).toEqual([]);
     });
 
-    test('draws what misses would have cost with other sizes of the cache, and tells it to who does not see it', async () => {
+    test('draws what misses would have cost with other sizes of the cache, and tells it to who does not see it', {
+      tags: 'slow',
+    }, async () => {
       const { page, models, installed, link } = await openDashboard({ names });
       const larger = () => page.$eval('#larger', ({ textContent }) => textContent);
       await page.waitForFunction(`document.querySelector('#larger')?.textContent !== ''`);
@@ -94,7 +96,7 @@ describe.skipIf(noBrowser !== null)(
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(await page.evaluate('innerWidth'));
     });
 
-    test('shows results, explains one, and removes only after a question', async () => {
+    test('shows results, explains one, and removes only after a question', { tags: 'slow' }, async () => {
       const { page, client, troubles } = await openDashboard({ names });
       const put = (ns: string, parts: unknown, more: object) =>
         client.ask('POST', '/api/memo/put', { body: { ns, parts, value: parts, ...more } });
@@ -145,7 +147,7 @@ describe.skipIf(noBrowser !== null)(
       await expect.poll(async () => (await client.stats()).tiers[0]?.files, { timeout: patience(7_000) }).toBe(3);
     });
 
-    test('space is freed by a choice whose cost is shown first, and a pinned copy stays', async () => {
+    test('space is freed by a choice whose cost is shown first, and a pinned copy stays', { tags: 'slow' }, async () => {
       const { page, client, models } = await openDashboard({ names });
       await client.ask('POST', '/api/cache/pin', { body: { paths: [models[0]] } });
       await openPage(page, 'library');
@@ -165,7 +167,7 @@ describe.skipIf(noBrowser !== null)(
       expect((await client.stats()).tiers[0]?.files).toBe(1);
     });
 
-    test('a folder is added, and forgotten with its copies only after a question', async () => {
+    test('a folder is added, and forgotten with its copies only after a question', { tags: 'slow' }, async () => {
       const { page, client, installed } = await openDashboard({ names: ['a.safetensors'] });
       const more = join(installed.dir, 'more');
       writeModel(join(more, 'loras', 'x.safetensors'), MiB);
@@ -188,7 +190,9 @@ describe.skipIf(noBrowser !== null)(
       await countIs(page, '.events > li', 0);
     });
 
-    test('the whole library is there, and finding, ticking and scrolling in 10,000 rows keeps what is selected', async () => {
+    test('the whole library is there, and finding, ticking and scrolling in 10,000 rows keeps what is selected', {
+      tags: 'slow',
+    }, async () => {
       const many = Array.from({ length: 10_000 }, (_, index) => `style-${String(index).padStart(5, '0')}.safetensors`);
       const { page, client, troubles } = await openDashboard({ names: ['first.safetensors'], many });
       await openPage(page, 'library');
@@ -216,7 +220,9 @@ describe.skipIf(noBrowser !== null)(
       expect(troubles).toEqual([]);
     });
 
-    test('one sign-in is good for all tabs, over a restart of the daemon, until it is signed out', async () => {
+    test('one sign-in is good for all tabs, over a restart of the daemon, until it is signed out', {
+      tags: 'slow',
+    }, async () => {
       const { page, browser, installed, link, troubles } = await openDashboard({ names: ['a.safetensors'] });
       const { origin } = new URL(page.url());
       const tabs = [];
@@ -262,7 +268,9 @@ describe.skipIf(noBrowser !== null)(
       expect(troubles.filter((text) => !text.startsWith('The Cross-Origin-Opener-Policy header'))).toEqual([]);
     });
 
-    test('copies are listed in their order with their reason; one is put first, one cancelled, all are paused', async () => {
+    test('copies are listed in their order with their reason; one is put first, one cancelled, all are paused', {
+      tags: 'slow',
+    }, async () => {
       const { page, client, models } = await openDashboard({
         names: ['a.safetensors', 'b.safetensors', 'c.safetensors'],
         copied: false,

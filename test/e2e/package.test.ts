@@ -99,7 +99,7 @@ describe('the packed program', () => {
     expect([...new Set(foreign)].filter((name) => !isBuiltin(name) && !Object.hasOwn(dependencies, name))).toEqual([]);
   });
 
-  test('gives other programs types that need no other package', async () => {
+  test('gives other programs types that need no other package', { tags: 'slow' }, async () => {
     const consumer = join(dir, 'consumer.ts');
     writeFileSync(
       consumer,
@@ -139,7 +139,10 @@ describe('npm-shrinkwrap.json', () => {
   });
 });
 
-test('npm install -g of the archive takes at most 60 MB and does its job', { timeout: patience(180_000) }, async ({ skip }) => {
+test('npm install -g of the archive takes at most 60 MB and does its job', {
+  tags: 'slow',
+  timeout: patience(180_000),
+}, async ({ skip }) => {
   const prefix = join(dir, 'prefix');
   // What was installed once is in npm's cache, and needs no registry.
   const install = ['install', '--global', '--prefix', prefix, '--prefer-offline', '--fetch-retries=0', archive];

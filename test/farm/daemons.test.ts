@@ -60,7 +60,9 @@ describe.skipIf(noRedis !== null)(`daemons in a farm${leftOut}`, { timeout: pati
     expect(told.farm?.from?.peers[host ?? '']).toBe(size - originBytes);
   });
 
-  test('a model with the bytes of another is not read from the NAS by each host to compare them', async () => {
+  test('a model with the bytes of another is not read from the NAS by each host to compare them', {
+    tags: 'slow',
+  }, async () => {
     const redis = await startRedis();
     const nas = nasWith(size);
     const equal = { ...nas, path: join(nas.root, 'checkpoints', 'equal.safetensors') };
@@ -80,7 +82,7 @@ describe.skipIf(noRedis !== null)(`daemons in a farm${leftOut}`, { timeout: pati
     expect(fromB?.originBytes).toBeLessThan(size);
   });
 
-  test('a copy that was made before there was a farm is given too', async () => {
+  test('a copy that was made before there was a farm is given too', { tags: 'slow' }, async () => {
     const redis = await startRedis();
     const nas = nasWith(size);
     const a = await hostOf(redis, nas);
@@ -93,7 +95,7 @@ describe.skipIf(noRedis !== null)(`daemons in a farm${leftOut}`, { timeout: pati
     expect((await b.client.farm()).figures.originBytes).toBeLessThan(size);
   });
 
-  test('one has the others copy a model too, and is told how that ended', async () => {
+  test('one has the others copy a model too, and is told how that ended', { tags: 'slow' }, async () => {
     const redis = await startRedis();
     const nas = nasWith(size);
     const [a, b] = [await hostOf(redis, nas), await hostOf(redis, nas)];
@@ -117,7 +119,7 @@ describe.skipIf(noRedis !== null)(`daemons in a farm${leftOut}`, { timeout: pati
     expect((await a.client.warm({ paths: [nas.path], hosts: 1 })).hosts).toEqual([]);
   });
 
-  test('15: a host that is full takes nothing more, and gives what it has', async () => {
+  test('15: a host that is full takes nothing more, and gives what it has', { tags: 'slow' }, async () => {
     const redis = await startRedis();
     const nas = nasWith(size);
     const second = join(nas.root, 'checkpoints', 'b.safetensors');
@@ -139,7 +141,7 @@ describe.skipIf(noRedis !== null)(`daemons in a farm${leftOut}`, { timeout: pati
     expect(answer).toMatchObject({ ready: 1, hosts: [{ state: 'done', items: [{ ready: false, reason: 'NO_SPACE' }] }] });
   });
 
-  test('a new host begins with what the others have wanted, and says so', async () => {
+  test('a new host begins with what the others have wanted, and says so', { tags: 'slow' }, async () => {
     const redis = await startRedis();
     const nas = nasWith(size);
     const a = await hostOf(redis, nas);
@@ -158,7 +160,7 @@ describe.skipIf(noRedis !== null)(`daemons in a farm${leftOut}`, { timeout: pati
     await expect.poll(() => redis.cli('zcard', 'ac:1:default:{demand}:hot'), eventually()).toBe('1');
   });
 
-  test('with the NAS off, a model that left comes back from another host', async () => {
+  test('with the NAS off, a model that left comes back from another host', { tags: 'slow' }, async () => {
     const redis = await startRedis();
     const nas = nasWith(size);
     const [a, b] = [await hostOf(redis, nas), await hostOf(redis, nas)];

@@ -37,7 +37,9 @@ describe.skipIf(noRedis !== null)(`a farm in trouble${leftOut}`, { timeout: pati
     expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
   });
 
-  test('1: a Redis that dies in the middle is done without: the hosts that are known still give', async () => {
+  test('1: a Redis that dies in the middle is done without: the hosts that are known still give', {
+    tags: 'slow',
+  }, async () => {
     const redis = await startRedis();
     const start = farmOn(redis);
     const nas = nasWith(size);
@@ -52,7 +54,7 @@ describe.skipIf(noRedis !== null)(`a farm in trouble${leftOut}`, { timeout: pati
     expect(farm?.peers[full.name]).toBeGreaterThan(0);
   });
 
-  test('1: a Redis that hangs in the middle is done without', async () => {
+  test('1: a Redis that hangs in the middle is done without', { tags: 'slow' }, async () => {
     const redis = await startRedis();
     const start = farmOn(redis);
     const nas = nasWith(size);
@@ -70,7 +72,7 @@ describe.skipIf(noRedis !== null)(`a farm in trouble${leftOut}`, { timeout: pati
     }
   });
 
-  test('2: a Redis that forgets everything is told again', async () => {
+  test('2: a Redis that forgets everything is told again', { tags: 'slow' }, async () => {
     const redis = await startRedis();
     const start = farmOn(redis);
     const nas = nasWith(size);
@@ -85,7 +87,7 @@ describe.skipIf(noRedis !== null)(`a farm in trouble${leftOut}`, { timeout: pati
     expect(originBytes(reports)).toBeLessThanOrEqual(2 * size);
   });
 
-  test('3: a host that was ended takes up what it had, and fetches only the rest', async () => {
+  test('3: a host that was ended takes up what it had, and fetches only the rest', { tags: 'slow' }, async () => {
     const start = farmOn(await startRedis());
     const nas = nasWith(size);
     const [full, host] = [await start(), await start()];
@@ -102,7 +104,7 @@ describe.skipIf(noRedis !== null)(`a farm in trouble${leftOut}`, { timeout: pati
     expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
   });
 
-  test('5: chunks whose only host is gone are read from the origin', async () => {
+  test('5: chunks whose only host is gone are read from the origin', { tags: 'slow' }, async () => {
     const start = farmOn(await startRedis());
     const nas = nasWith(size);
     const [full, host] = [await start(), await start()];
@@ -128,7 +130,7 @@ describe.skipIf(noRedis !== null)(`a farm in trouble${leftOut}`, { timeout: pati
     expect(lies.length).toBeLessThanOrEqual(2);
   });
 
-  test('6: a host whose answers break off is done without', async () => {
+  test('6: a host whose answers break off is done without', { tags: 'slow' }, async () => {
     const start = farmOn(await startRedis());
     const nas = nasWith(size);
     let opened = 0;
@@ -151,7 +153,7 @@ describe.skipIf(noRedis !== null)(`a farm in trouble${leftOut}`, { timeout: pati
     expect(opened).toBeGreaterThan(0);
   });
 
-  test('7: a host that forged both bytes and hashes is found out by spots of the own source', async () => {
+  test('7: a host that forged both bytes and hashes is found out by spots of the own source', { tags: 'slow' }, async () => {
     const start = farmOn(await startRedis());
     const nas = nasWith(size);
     const id = await idOf(nas);

@@ -55,7 +55,7 @@ describe.skipIf(noRedis !== null)(`daemons in a farm${leftOut}`, { timeout: pati
     });
   });
 
-  test('farms of two names on one Redis do not see each other', async () => {
+  test('farms of two names on one Redis do not see each other', { tags: 'slow' }, async () => {
     const redis = await startRedis();
     const [a, b] = [await hostOf(redis.url), await hostOf(redis.url, { AUTOCACHE_FARM_NAME: 'other' })];
     for (const { client } of [a, b]) {
@@ -75,7 +75,9 @@ describe.skipIf(noRedis !== null)(`daemons in a farm${leftOut}`, { timeout: pati
     expect((await client.farm()).hosts).toHaveLength(1);
   });
 
-  test('a Redis that answers and takes no word of a host is shown as away, with its reason, until it does', async () => {
+  test('a Redis that answers and takes no word of a host is shown as away, with its reason, until it does', {
+    tags: 'slow',
+  }, async () => {
     const redis = await startRedis();
     const { client } = await hostOf(redis.url);
     const directory = async () => (await client.farm()).directory;
@@ -91,7 +93,7 @@ describe.skipIf(noRedis !== null)(`daemons in a farm${leftOut}`, { timeout: pati
     }
   });
 
-  test('doctor names hosts that have another key, and those that do not answer', async () => {
+  test('doctor names hosts that have another key, and those that do not answer', { tags: 'slow' }, async () => {
     const redis = await startRedis();
     const [own, other] = [await hostOf(redis.url), await hostOf(redis.url, {}, 8)];
     const hosts = async () => (await own.client.farm()).hosts.filter(({ url }) => url !== null).length;

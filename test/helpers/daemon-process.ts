@@ -25,7 +25,7 @@ export interface StartOptions {
   settings: Record<string, string>;
   /** Options of Node itself. */
   nodeOptions?: string;
-  environment?: Record<string, string>;
+  environment?: NodeJS.ProcessEnv;
   /** Who ends it; default: the end of the test. */
   atEnd?: (end: () => Promise<void>) => void;
 }
@@ -40,6 +40,7 @@ export async function startDaemonProcess(options: StartOptions): Promise<DaemonP
     env: {
       PATH: process.env['PATH'] ?? '',
       NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
+      MALLOC_ARENA_MAX: '2',
       HOME: dir,
       AUTOCACHE_DIR: cacheDir,
       AUTOCACHE_STATE: stateDir,

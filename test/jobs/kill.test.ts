@@ -49,6 +49,7 @@ async function until(client: Client, fits: (job: JobView) => boolean): Promise<J
 
 test.each(['hdd', 'nas'])(
   'a daemon that is killed in the middle of a copy from %s goes on where it was, and the copy is its source',
+  { tags: 'slow' },
   async (kind) => {
     const dir = tempDir();
     const root = join(dir, 'models');
@@ -60,6 +61,7 @@ test.each(['hdd', 'nas'])(
     const env = {
       PATH: process.env['PATH'] ?? '',
       NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
+      MALLOC_ARENA_MAX: '2',
       HOME: dir,
       AUTOCACHE_DIR: tier.dir,
       AUTOCACHE_STATE: stateDir,

@@ -64,7 +64,9 @@ async function libraryStates({ client }: DaemonProcess): Promise<Record<string, 
 if (noLoopDisk) console.warn(`SKIPPED: the disk of the cache goes, fills and comes back (${noLoopDisk})`);
 
 describe.skipIf(noLoopDisk !== null)('the disk of the cache', () => {
-  test('is not mounted at the start: no new cache is made below the mount point, and the old one is there when it is', async () => {
+  test('is not mounted at the start: no new cache is made below the mount point, and the old one is there when it is', {
+    tags: 'slow',
+  }, async () => {
     const disk = createLoopDisk(64);
     const { paths, bytes, start } = arrange(join(disk.path, 'cache'));
     const first = await start();
@@ -86,7 +88,9 @@ describe.skipIf(noLoopDisk !== null)('the disk of the cache', () => {
     expect((await second.client.warm({ paths, wait: true })).ready).toBe(3);
   });
 
-  test('goes while the daemon runs: nothing is forgotten or written below, and the limit holds when it is back', async () => {
+  test('goes while the daemon runs: nothing is forgotten or written below, and the limit holds when it is back', {
+    tags: 'slow',
+  }, async () => {
     const disk = createLoopDisk(64);
     const { paths, bytes, start } = arrange(join(disk.path, 'cache'), { AUTOCACHE_LIMIT: '6MiB' });
     const daemon = await start();
@@ -131,7 +135,9 @@ describe.skipIf(noLoopDisk !== null)('the disk of the cache', () => {
     await expectHit(second, paths[0], bytes[0]);
   });
 
-  test('goes in the middle of a copy: the job says so and ends, and nothing begins on it until it was looked through', async () => {
+  test('goes in the middle of a copy: the job says so and ends, and nothing begins on it until it was looked through', {
+    tags: 'slow',
+  }, async () => {
     const disk = createLoopDisk(256);
     const { dir, start } = arrange(join(disk.path, 'cache'), { AUTOCACHE_RATE: '32MiB' });
     const large = join(dir, 'models/loras/large.safetensors');
@@ -154,7 +160,7 @@ describe.skipIf(noLoopDisk !== null)('the disk of the cache', () => {
     expect(readdirSync(join(disk.path, 'cache/partial'))).toEqual([]);
   });
 
-  test('comes back read-only: its copies are served, and it is written to again when it can be', async () => {
+  test('comes back read-only: its copies are served, and it is written to again when it can be', { tags: 'slow' }, async () => {
     const disk = createLoopDisk(64);
     const { paths, bytes, start } = arrange(join(disk.path, 'cache'));
     const daemon = await start();
@@ -186,7 +192,7 @@ describe.skipIf(noLoopDisk !== null)('the disk of the cache', () => {
     expect((await daemon.client.warm({ paths, wait: true })).ready).toBe(3);
   });
 
-  test('takes no more writes: copies are served, none are made or removed', async () => {
+  test('takes no more writes: copies are served, none are made or removed', { tags: 'slow' }, async () => {
     const disk = createLoopDisk(64);
     const { paths, bytes, start } = arrange(join(disk.path, 'cache'));
     const daemon = await start();
@@ -202,7 +208,7 @@ describe.skipIf(noLoopDisk !== null)('the disk of the cache', () => {
     expect((await again.client.warm({ paths, wait: true })).ready).toBe(3);
   });
 
-  test('is full, with the catalog on it: status, evict, purge and a restart work all the same', async () => {
+  test('is full, with the catalog on it: status, evict, purge and a restart work all the same', { tags: 'slow' }, async () => {
     const disk = createLoopDisk(64);
     const { paths, start } = arrange(join(disk.path, 'cache'), { AUTOCACHE_STATE: join(disk.path, 'state') });
     const fill = () => fillDisk(disk.path);
@@ -222,7 +228,9 @@ describe.skipIf(noLoopDisk !== null)('the disk of the cache', () => {
     expect((await ssd(again)).files).toBe(0);
   });
 
-  test('is full, and so is the space kept for that: what cannot be done says where room is needed, once in the log', async () => {
+  test('is full, and so is the space kept for that: what cannot be done says where room is needed, once in the log', {
+    tags: 'slow',
+  }, async () => {
     const disk = createLoopDisk(64);
     const lines: string[] = [];
     const log = createLog(

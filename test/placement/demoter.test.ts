@@ -119,7 +119,9 @@ describe('when the limit is nearly reached', () => {
     expect(compressings(rig)).toEqual([]);
   });
 
-  test('while files come and go it never takes more than half of the limit, and more files are kept than fit', async () => {
+  test('while files come and go it never takes more than half of the limit, and more files are kept than fit', {
+    tags: 'slow',
+  }, async () => {
     const { rig } = await withCopies(tenWeights, MiB, { limit });
     for (let index = 0; index < 12; index += 1) {
       await demoted(rig);
@@ -132,7 +134,9 @@ describe('when the limit is nearly reached', () => {
     expect(rig.catalog.copies.inState('ready').length).toBeGreaterThan(limit / MiB);
   });
 
-  test('what came too fast to be compressed leaves no cache that never compresses again: one more leaves, once', async () => {
+  test('what came too fast to be compressed leaves no cache that never compresses again: one more leaves, once', {
+    tags: 'slow',
+  }, async () => {
     const full = 11.5 * MiB;
     const { rig } = await withCopies({ ...tenWeights, k: 'weights' }, MiB, { limit: full });
     const demoter = demoterOf(rig);

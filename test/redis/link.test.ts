@@ -130,7 +130,7 @@ describe.skipIf(noRedis !== null)(`a link to several${leftOut}`, () => {
     expect(link.state.state).toBe('up');
   };
 
-  test('a cluster of six goes on when a master is killed', { timeout: 240_000 }, async () => {
+  test('a cluster of six goes on when a master is killed', { tags: 'slow', timeout: 240_000 }, async () => {
     const servers = await startCluster();
     const address = servers.map(({ url }) => url).join();
     const isMaster = async (server: RedisServer) => (await server.cli('role')).startsWith('master');
@@ -140,7 +140,7 @@ describe.skipIf(noRedis !== null)(`a link to several${leftOut}`, () => {
     });
   });
 
-  test('the server that three sentinels watch goes on when it is killed', { timeout: 240_000 }, async () => {
+  test('the server that three sentinels watch goes on when it is killed', { tags: 'slow', timeout: 240_000 }, async () => {
     const { sentinels, servers } = await startSentinels();
     const address = `redis+sentinel://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join()}/results`;
     await survives(address, servers, async () => servers[0] as RedisServer);

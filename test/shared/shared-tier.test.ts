@@ -31,7 +31,9 @@ describe.skipIf(noVersitygw !== null)(
       expect(await second.view()).toMatchObject({ readBytes: 6 * MiB, writtenBytes: 0 });
     });
 
-    test('a content that was damaged in the store is never served: the origin is read, and it leaves the store', async () => {
+    test('a content that was damaged in the store is never served: the origin is read, and it leaves the store', {
+      tags: 'slow',
+    }, async () => {
       const { address, writer, server } = await newStore();
       const models = { [model]: bytesOf('model') };
       const first = await hostOf(address('1GiB'), models);
@@ -48,7 +50,9 @@ describe.skipIf(noVersitygw !== null)(
       await expect.poll(soundOrGone, eventually).toBe(true);
     });
 
-    test('its limit holds: what is less wanted leaves for what comes, and a file larger than it is not written', async () => {
+    test('its limit holds: what is less wanted leaves for what comes, and a file larger than it is not written', {
+      tags: 'slow',
+    }, async () => {
       const { address, writer } = await newStore();
       const models = {
         'loras/a.safetensors': bytesOf('a'),
@@ -66,7 +70,9 @@ describe.skipIf(noVersitygw !== null)(
       expect([...(await writer.list('sha256/'))].map(({ key }) => key)).toEqual([contentKey(sha256Of(bytesOf('b')))]);
     });
 
-    test('its limit holds for two hosts without a Redis: what the other one has written meanwhile is counted', async () => {
+    test('its limit holds for two hosts without a Redis: what the other one has written meanwhile is counted', {
+      tags: 'slow',
+    }, async () => {
       const { address, writer } = await newStore();
       const keys = async () => [...(await writer.list('sha256/'))].map(({ key }) => key);
       const first = await hostOf(address('10MiB'), { 'loras/a.safetensors': bytesOf('a') });
@@ -88,7 +94,7 @@ describe.skipIf(noVersitygw !== null)(
       await expect.poll(host.view, eventually).toMatchObject({ state: 'away', writtenBytes: 0 });
     });
 
-    test('a copy is made from it while the disk of the source does not answer', async () => {
+    test('a copy is made from it while the disk of the source does not answer', { tags: 'slow' }, async () => {
       const { address } = await newStore();
       const host = await hostOf(address('1GiB'), { [model]: bytesOf('model') });
       const paths = [join(host.root, model)];
@@ -132,7 +138,7 @@ describe.skipIf(noVersitygw !== null)(
         expect(await second.view()).toMatchObject({ readBytes: 6 * MiB });
       });
 
-      test('never gets bytes from it that are not those of the name', async () => {
+      test('never gets bytes from it that are not those of the name', { tags: 'slow' }, async () => {
         const { second, server } = await withoutDisk();
         await server.put(`farm/${contentKey(sha256Of(bytesOf('model')))}`, bytesOf('other'));
         const answer = await second.lookup(model);
@@ -141,7 +147,9 @@ describe.skipIf(noVersitygw !== null)(
         expect((await second.client.entries({ cached: true })).total).toBe(0);
       });
 
-      test('gets nothing for a name that the store does not know, and loads what it has been given since', async () => {
+      test('gets nothing for a name that the store does not know, and loads what it has been given since', {
+        tags: 'slow',
+      }, async () => {
         const { first, second } = await withoutDisk();
         const later = 'loras/b.safetensors';
         expect(await second.lookup(later)).toMatchObject({ reason: 'SOURCE_AWAY', path: join(second.root, later) });
@@ -153,7 +161,7 @@ describe.skipIf(noVersitygw !== null)(
         expect(readFileSync((await second.lookup(later)).path).equals(bytesOf('b'))).toBe(true);
       });
 
-      test('gets the latest of what a name has stood for', async () => {
+      test('gets the latest of what a name has stood for', { tags: 'slow' }, async () => {
         const { first, second } = await withoutDisk();
         first.give({ [model]: bytesOf('newer', 7 * MiB) }, 1_700_000_001);
         await expect.poll(async () => (await first.lookup(model)).reason, eventually).toMatch(/^HIT/);
@@ -201,7 +209,9 @@ describe.skipIf(noVersitygw !== null)('writing into the store', { timeout: patie
     },
   );
 
-  test('an upload that is killed in the middle leaves nothing that is served, and its parts are given up', async () => {
+  test('an upload that is killed in the middle leaves nothing that is served, and its parts are given up', {
+    tags: 'slow',
+  }, async () => {
     const { writer, server, at } = await newStore();
     const size = 256 * MiB;
     const bytes = Buffer.alloc(size, 'm');

@@ -48,7 +48,9 @@ describe.skipIf(noVersitygw !== null)('hosts without a farm that write at one mo
     }
   });
 
-  test('never pass its limit: one for whom there is no room beside another waits, and writes when there is', async () => {
+  test('never pass its limit: one for whom there is no room beside another waits, and writes when there is', {
+    tags: 'slow',
+  }, async () => {
     const { address, writer } = await newStore();
     const key = contentKey(sha256Of(bytesOf('a')));
     const other = claimKey({ sha256: some('b'), bytes: 6 * MiB, host: '0000000b' });
@@ -84,7 +86,9 @@ describe.skipIf(noVersitygw !== null)('a host that is killed while it writes', {
     return { ...store, bytes, key: contentKey(order.sha256), sha256: order.sha256 };
   }
 
-  test('leaves nothing wrong: another host writes the content when ten minutes are over, and gives up its parts', async () => {
+  test('leaves nothing wrong: another host writes the content when ten minutes are over, and gives up its parts', {
+    tags: 'slow',
+  }, async () => {
     const { address, writer, server, bytes, key, sha256 } = await killedHost();
     const claim = claimKey({ sha256, bytes: bytes.length, host: '0000000b' });
     await writer.putText(claim, '');
@@ -104,29 +108,33 @@ describe.skipIf(noVersitygw !== null)('a host that is killed while it writes', {
     expect(await second.view()).toMatchObject({ readBytes: bytes.length });
   });
 
-  test.skipIf(noRedis !== null)(`does so in a farm too, when its reservation has ended${leftOut}`, async () => {
-    const { address, at, writer, server, bytes, key, sha256 } = await killedHost();
-    const redis = await startRedis();
-    const servers = parseRedis(redis.url);
-    if (!servers) throw new Error('no address');
-    const link = new RedisLink({ servers, log: createLog({ level: 'silent', form: 'json' }), purpose: 'tests' });
-    onTestFinished(() => link[Symbol.asyncDispose]());
-    await link.tried;
-    const dead = new RedisLedger(link, { farm: 'default', host: 'dead', store: storeNameOf(at) });
-    expect(await dead.reserve(sha256, bytes.length, 2 ** 30)).toBe('reserved');
-    const keyFile = join(tempDir(), 'farm.key');
-    makeFarmKey(keyFile);
-    const farm = { AUTOCACHE_FARM: redis.url, AUTOCACHE_FARM_KEY: keyFile, AUTOCACHE_FARM_LISTEN: 'off' };
-    const host = await hostOf(address('1GiB'), { [model]: bytes, 'loras/b.safetensors': bytesOf('b') }, farm);
-    await host.lookup(model);
-    await host.lookup('loras/b.safetensors');
-    await expect.poll(host.view, eventually).toMatchObject({ files: 1, writtenBytes: 6 * MiB, reserved: bytes.length });
-    await dead.release(sha256);
-    await host.restart();
-    await expect.poll(host.view, eventually).toMatchObject({ files: 2, writtenBytes: bytes.length, reserved: 0 });
-    expect(await writer.sizeOf(key)).toBe(bytes.length);
-    expect(await begunIn(server)).toBe(0);
-  });
+  test.skipIf(noRedis !== null)(
+    `does so in a farm too, when its reservation has ended${leftOut}`,
+    { tags: 'slow' },
+    async () => {
+      const { address, at, writer, server, bytes, key, sha256 } = await killedHost();
+      const redis = await startRedis();
+      const servers = parseRedis(redis.url);
+      if (!servers) throw new Error('no address');
+      const link = new RedisLink({ servers, log: createLog({ level: 'silent', form: 'json' }), purpose: 'tests' });
+      onTestFinished(() => link[Symbol.asyncDispose]());
+      await link.tried;
+      const dead = new RedisLedger(link, { farm: 'default', host: 'dead', store: storeNameOf(at) });
+      expect(await dead.reserve(sha256, bytes.length, 2 ** 30)).toBe('reserved');
+      const keyFile = join(tempDir(), 'farm.key');
+      makeFarmKey(keyFile);
+      const farm = { AUTOCACHE_FARM: redis.url, AUTOCACHE_FARM_KEY: keyFile, AUTOCACHE_FARM_LISTEN: 'off' };
+      const host = await hostOf(address('1GiB'), { [model]: bytes, 'loras/b.safetensors': bytesOf('b') }, farm);
+      await host.lookup(model);
+      await host.lookup('loras/b.safetensors');
+      await expect.poll(host.view, eventually).toMatchObject({ files: 1, writtenBytes: 6 * MiB, reserved: bytes.length });
+      await dead.release(sha256);
+      await host.restart();
+      await expect.poll(host.view, eventually).toMatchObject({ files: 2, writtenBytes: bytes.length, reserved: 0 });
+      expect(await writer.sizeOf(key)).toBe(bytes.length);
+      expect(await begunIn(server)).toBe(0);
+    },
+  );
 });
 
 test("a copy that is made while an earlier one of its source is written has its turn too; a restart keeps the host's name", async () => {
