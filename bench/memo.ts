@@ -60,7 +60,7 @@ const rows: [string, Figures][] = [
   ['autocached, createMemo()', await inNode()],
 ];
 if (python) rows.push(['diskcache', await measure('diskcache', python)], ['joblib.Memory', await measure('joblib', python)]);
-rows.push(['Keyv over SQLite', await ofKeyv()]);
+rows.push(['Keyv over SQLite', await ofKeyv()], ['plain files', await measure('files', 'python3')]);
 if (redis) rows.push(['Redis', await measure('redis', 'python3')]);
 const inRedisText = redis && (await inRedis(redis.port));
 await redis?.end();

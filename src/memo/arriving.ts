@@ -4,10 +4,11 @@ import { always } from './asker.ts';
 import type { BlobExchange } from './blob-exchange.ts';
 import type { Flights, Lease } from './flights.ts';
 import type { PutRequest } from './put.ts';
+import { mostUnhashed } from './staging.ts';
 import type { Given, GivenFile } from './values.ts';
 
 /** Bounds how far programs run ahead of the hashing, and how long others wait for it. */
-const most = { atOnce: 2, bytes: 128 * 2 ** 20 };
+const mostAtOnce = 2;
 
 export interface ArrivingDeps {
   blobs: Pick<BlobExchange, 'take' | 'stagedSize'>;
@@ -51,7 +52,7 @@ export class Arriving {
   ): Promise<MemoPutAnswer> {
     const { blobs, flights, onRefused } = this.#deps;
     const { key } = request;
-    const isSoon = (blobs.stagedSize(staged) ?? Number.POSITIVE_INFINITY) <= most.bytes && this.#storing.size < most.atOnce;
+    const isSoon = (blobs.stagedSize(staged) ?? Number.POSITIVE_INFINITY) <= mostUnhashed && this.#storing.size < mostAtOnce;
     const storing = this.#storing.run(nameOf(request), async () => {
       const blob = await blobs.take(staged, null);
       if (!blob) return { stored: false, reason: 'READ_ONLY', key };

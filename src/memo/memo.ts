@@ -56,20 +56,17 @@ export class Memo implements AsyncDisposable {
     this.#finder = new Finder({ ...deps, sources: this.#sources, opened: this.#opened, shared: this.#shared });
     this.#flights = new Flights(deps.clock);
     this.lateRefusals = new LateRefusals(deps);
-    const { mode } = deps;
     const parts = {
       ...deps,
-      ...{ opened: this.#opened, sources: this.#sources, flights: this.#flights, mode },
+      ...{ opened: this.#opened, sources: this.#sources, flights: this.#flights },
       ...{ served: this.served, lateRefusals: this.lateRefusals, shared: this.#shared },
       arriving: () => this.#arriving.all(),
     };
     this.manage = new Manage(parts);
     this.blobs = new BlobExchange(parts);
-    const put = (request: PutRequest<Given>) => this.#put(request);
     this.#arriving = new Arriving({
-      ...{ blobs: this.blobs, flights: this.#flights, put },
+      ...{ blobs: this.blobs, flights: this.#flights, put: (request) => this.#put(request) },
       onRefused: (one, why) => {
-        // The put itself has counted its own reasons.
         if (typeof why === 'object') this.#usage(one.ns, { rejected: 1 });
         this.lateRefusals.add(one, why);
       },
@@ -244,8 +241,8 @@ export class Memo implements AsyncDisposable {
       if (known?.state === 'hit')
         return isSameValue({ ...known.result, text: known.result.text ?? '' }, value) ? null : 'DISAGREES';
     }
-    const computedMs = request.costMs ?? (lease ? Math.round(this.#deps.clock.monotonic() - lease.lease.since) : null);
-    return storeValue(deps, store, { request, value, epoch, computedMs, isVoid });
+    const heldMs = lease && Math.round(this.#deps.clock.monotonic() - lease.lease.since);
+    return storeValue(deps, store, { request, value, epoch, heldMs, isVoid });
   }
 
   /** @throws CacheError BAD_REQUEST when the lease is of another key */

@@ -3,9 +3,7 @@ import { InFlight } from '../runtime/in-flight.ts';
 import { VerifyThread } from '../transfer/verify-thread.ts';
 import type { BlobFiles, UnfinishedBlob } from './blob-files.ts';
 import type { Blob, Blobs } from './blobs.ts';
-
-/** Maximum number of concurrent syncs; further files wait for one to end, so that programs do not run ahead of the disk. */
-const manySyncing = 2;
+import { Syncs } from './syncs.ts';
 
 export interface PublisherDeps {
   files: BlobFiles;
@@ -22,7 +20,7 @@ export interface PublisherDeps {
 export class Publisher {
   readonly #deps: PublisherDeps;
   readonly #publishing = new InFlight<string, Blob>();
-  readonly #syncing = new Set<Promise<void>>();
+  readonly #syncs = new Syncs();
   /** Blobs that an earlier run has not synced, until they are hashed. */
   readonly #doubtful: Set<string>;
 
@@ -41,7 +39,7 @@ export class Publisher {
 
   /** Publishes a file; of equal files at the same time one is kept. */
   async publish(unfinished: UnfinishedBlob, sha256: string): Promise<Blob> {
-    while (this.#syncing.size >= manySyncing) await Promise.race(this.#syncing);
+    await this.#syncs.room();
     // If both were renamed, the row could describe the replaced file. When the first fails, the next takes its turn.
     while (this.#publishing.get(sha256)) {
       const blob = await this.#publishing.get(sha256)?.catch(() => null);
@@ -50,8 +48,7 @@ export class Publisher {
     return this.#publishing.run(sha256, async () => {
       const { blobs, clock } = this.#deps;
       const blob = { sha256, seal: await unfinished.publish(sha256) };
-      const syncing = this.#sync(unfinished, blob).finally(() => this.#syncing.delete(syncing));
-      this.#syncing.add(syncing);
+      this.#syncs.add(blob.seal.size, () => this.#sync(unfinished, blob));
       blobs.put(blob, clock.now());
       this.#doubtful.delete(sha256);
       return blob;
@@ -79,9 +76,14 @@ export class Publisher {
     }
   }
 
+  /** A program begins to write a file that will be published. */
+  expect(): void {
+    this.#syncs.expect();
+  }
+
   /** Resolves when all published blobs survive a loss of power. Never rejects. */
-  async settled(): Promise<void> {
-    await Promise.all(this.#syncing);
+  settled(): Promise<void> {
+    return this.#syncs.settled();
   }
 
   /** Never rejects. */

@@ -6,7 +6,7 @@ import type { Blob } from './blobs.ts';
 import { storeInRoom } from './namespace-room.ts';
 import type { AskedText } from './similar/asked-text.ts';
 import type { Verdict } from './similar/neighbours.ts';
-import type { SourceDeps } from './source-deps.ts';
+import { changedWithin, type SourceDeps } from './source-deps.ts';
 import type { Store } from './store.ts';
 import { keptBlob, storeBlob } from './store-blob.ts';
 import { type Draft, draftOf, type Given, type GivenFile, mostInline, mostInRow } from './values.ts';
@@ -62,7 +62,7 @@ export function refusal(deps: PutDeps, value: Draft, request: PutRequest, times:
 
 /**
  * Stores a value.
- * @param computedMs duration of its computation, if known @param isVoid whether it was invalidated meanwhile @returns why not, or null
+ * @param heldMs time since its lease was given, null without one @param isVoid whether it was invalidated meanwhile @returns why not, or null
  */
 export async function storeValue(
   deps: PutDeps,
@@ -71,18 +71,19 @@ export async function storeValue(
     request,
     value,
     epoch,
-    computedMs,
+    heldMs,
     isVoid,
-  }: { request: PutRequest; value: Draft; epoch: number; computedMs: number | null; isVoid(): boolean },
+  }: { request: PutRequest; value: Draft; epoch: number; heldMs: number | null; isVoid(): boolean },
 ): Promise<MemoRefusal | null> {
-  const { ns, key, tags, label } = request;
+  const { ns, key, tags, label, costMs } = request;
   const isLong = Buffer.byteLength(value.text) > mostInRow;
   const isJson = value.kind === 'json' || value.kind === 'doc';
   const states = await deps.sources.read(request.deps);
   const body = isLong ? await bodyOf(store, value.text) : null;
   if (isLong && body === null) return 'NO_SPACE';
+  const now = deps.clock.now();
   // Looking at its sources and writing its text may take long.
-  if (isVoid()) return 'INVALIDATED';
+  if (isVoid() || changedWithin(states, { from: now - (heldMs ?? costMs ?? 0), to: now })) return 'INVALIDATED';
   const { kind, bytes } = value;
   const inline = isLong || !isJson ? 0 : Buffer.byteLength(value.text);
   // Making room may take long; its blobs are kept meanwhile.
@@ -90,7 +91,7 @@ export async function storeValue(
   const isStored = await storeInRoom(store, { ns, key, bytes, inline }, () =>
     store.put({
       value: { kind, bytes, blobs, body: body?.sha256 ?? null, doc: body ? null : value.text },
-      ...{ ns, key, epoch, tags, label, deps: states, costMs: computedMs },
+      ...{ ns, key, epoch, tags, label, deps: states, costMs: costMs ?? heldMs },
       ...ends(deps, request, store.namespaces.of(ns).settings),
     }),
   );

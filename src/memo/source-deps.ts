@@ -63,6 +63,17 @@ export class SourceDeps {
   }
 }
 
+/**
+ * Whether one of the files was written or replaced within a time: what was computed meanwhile may come from its former content. A later
+ * time is that of another clock, and says nothing. Times in wall-clock ms.
+ */
+export function changedWithin(deps: readonly Dep[], { from, to }: { from: number; to: number }): boolean {
+  return deps.some(({ state }) => {
+    const [, mtimeNs = '', ctimeNs = ''] = state?.split(' ') ?? [];
+    return [mtimeNs, ctimeNs].some((ns) => Number(ns) / 1e6 > from && Number(ns) / 1e6 <= to);
+  });
+}
+
 export const fileScheme = 'file:';
 
 function pathOf(dep: string): string {

@@ -9,6 +9,9 @@ import type { Reservation } from './room.ts';
 import type { Store } from './store.ts';
 import { assertSize, finishBlob, keptMs, roomFor, whyNot } from './store-blob.ts';
 
+/** Maximum size of a file that its program need not wait for to be hashed, bytes. */
+export const mostUnhashed = 128 * 2 ** 20;
+
 /** Maximum number of staged files: each has an open file. */
 const mostAtOnce = 64;
 
@@ -49,8 +52,9 @@ export class Staging implements AsyncDisposable {
         room[Symbol.dispose]();
         return whyNot(error);
       });
-      // Fewer bytes are hashed as fast as a thread could be asked to.
-      if (size > pieceBytes && !this.#isClosed) file.follow(this.#thread, size);
+      this.#store.publisher.expect();
+      // No program waits for the hash of a smaller file, and hashing would slow its writing.
+      if (size > mostUnhashed && !this.#isClosed) file.follow(this.#thread, size);
       const staged = basename(file.temp);
       const drop = () => void this.drop(staged);
       const timer = setTimeout(drop, keptMs).unref();
@@ -78,6 +82,8 @@ export class Staging implements AsyncDisposable {
     if (!staged) throw new CacheError('NOT_FOUND', 'there is no such file', { hint: 'POST /api/memo/stage first.' });
     const { file, room, size } = staged;
     try {
+      // Fewer bytes are hashed as fast as a thread could be asked to.
+      if (size > pieceBytes && size <= mostUnhashed) file.follow(this.#thread, size);
       await file.readWritten(size);
       return await finishBlob(this.#store, file, sha256);
     } catch (error) {

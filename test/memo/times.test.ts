@@ -145,6 +145,33 @@ describe('results that came from files', () => {
     expect((await get(keyOf(2))).state).toBe('miss');
   });
 
+  test('are not stored when one has changed while they were computed', async () => {
+    const { put, get, world, clock, memo } = createMemo();
+    const compute = async (index: number) => {
+      const { lease } = JSON.parse(await memo.take({ ns: 'n', key: keyOf(index), as: 'value' }, nobody, 0));
+      clock.advance(minute);
+      return (more: object) => put(keyOf(index), 'of before', { deps: ['file:/models/a'], lease, ...more });
+    };
+    const at = (ms: number) => `${clock.now() + ms}000000`;
+    world.files.set('/models/a', file(at(0)));
+    expect(await (await compute(1))({})).toMatchObject({ stored: true });
+    // Written anew; or a file with an older time was put in its place.
+    for (const [index, time] of [
+      [2, 'mtimeNs'],
+      [3, 'ctimeNs'],
+    ] as const) {
+      const changedAt = at(1);
+      const store = await compute(index);
+      world.files.set('/models/a', { ...file('1'), [time]: changedAt });
+      expect(await store({})).toMatchObject({ stored: false, reason: 'INVALIDATED' });
+      expect((await get(keyOf(index))).state).toBe('miss');
+    }
+    expect(await put(keyOf(4), 'x', { deps: ['file:/models/a'], costMs: 2 * minute })).toMatchObject({ reason: 'INVALIDATED' });
+    // The time of a computer whose clock is ahead says nothing.
+    world.files.set('/models/a', file(at(minute * minute)));
+    expect(await (await compute(5))({})).toMatchObject({ stored: true });
+  });
+
   test('are explained', async () => {
     const { put, memo, world, clock } = createMemo();
     world.files.set('/models/a', file('1'));
