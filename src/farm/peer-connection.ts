@@ -8,11 +8,14 @@ export interface PeerTimes {
   connect: number;
   /** Timeout for the proof of the secret and the begin of the answer: a program does both, and other programs may come first. */
   firstByte: number;
+  /** Timeout for the next `leastStride` bytes: a host that trickles is as good as dead. */
   stall: number;
 }
 
 /** Maximum size of a TLS record, bytes: records are decrypted into the same memory again and again. */
 const recordBytes = 16 * 1024;
+/** Bytes with which the timeout of an answer starts over. */
+const leastStride = 64 * 1024;
 /** Maximum size of the head of an answer, bytes. */
 const mostHead = 8192;
 const endOfHead = Buffer.from('\r\n\r\n');
@@ -34,6 +37,15 @@ export interface PeerAnswer {
   length: number;
 }
 
+/** Destination of the next bytes; `heard` of them have started the timeout over. */
+interface Reading {
+  into: Uint8Array;
+  filled: number;
+  heard: number;
+  onBytes(): void;
+  onEnd(isFilled: boolean): void;
+}
+
 /**
  * A connection to another host that has proven that it knows the secret of the farm, for one request after the other. It implements the
  * part of HTTP/1.1 that hosts use, and receives bytes into the caller's memory: Node's own client takes new memory for each record, twice,
@@ -47,8 +59,7 @@ export class PeerConnection {
   #head: { bytes: Buffer; onWhole: (text: string | null) => void } | null = null;
   /** Bytes that came before they were asked for. */
   #early: Buffer[] = [];
-  /** Destination of the next bytes. */
-  #reading: { into: Uint8Array; filled: number; onBytes(): void; onEnd(isFilled: boolean): void } | null = null;
+  #reading: Reading | null = null;
   /** Unread bytes of the answer. */
   #left = 0;
   #isBroken = false;
@@ -136,7 +147,7 @@ export class PeerConnection {
     const early = this.#early;
     this.#early = [];
     const filled = new Promise<boolean>((onEnd) => {
-      this.#reading = { into, filled: 0, onBytes, onEnd };
+      this.#reading = { into, filled: 0, heard: 0, onBytes, onEnd };
     });
     for (const bytes of early) this.#take(bytes);
     if (this.#reading && this.#isBroken) this.#broke();
@@ -161,13 +172,22 @@ export class PeerConnection {
     if (!reading) return false;
     reading.into.set(taken === bytes.length ? bytes : bytes.subarray(0, taken), reading.filled);
     reading.filled += taken;
-    this.#waiting.goOn();
+    if (reading.filled < reading.into.length) {
+      this.#goOn(reading);
+      return true;
+    }
     reading.onBytes();
-    if (reading.filled < reading.into.length) return true;
     this.#waiting.end();
     this.#reading = null;
     reading.onEnd(true);
     return false;
+  }
+
+  #goOn(reading: Reading): void {
+    if (reading.filled - reading.heard < leastStride && !this.#waiting.isOver) return;
+    reading.heard = reading.filled;
+    this.#waiting.goOn();
+    reading.onBytes();
   }
 
   #takeHead(bytes: Uint8Array): boolean {
@@ -227,14 +247,21 @@ class Patience {
     }, ms);
   }
 
+  /** Whether it ends after this turn of the event loop. */
+  get isOver(): boolean {
+    return this.#lastLook !== undefined;
+  }
+
   /** The host was heard: the timeout starts over. */
   goOn(): void {
     clearImmediate(this.#lastLook);
+    this.#lastLook = undefined;
     this.#timer?.refresh();
   }
 
   end(): void {
     clearTimeout(this.#timer);
     clearImmediate(this.#lastLook);
+    this.#lastLook = undefined;
   }
 }

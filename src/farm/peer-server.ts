@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Log } from '../runtime/log.ts';
-import { pageAligned } from '../runtime/uncached.ts';
+import { pageAligned, pageBytes } from '../runtime/uncached.ts';
 import type { ChunkSet } from './chunk-set.ts';
 import type { Run } from './directory.ts';
 import { connectionKey } from './farm-key.ts';
@@ -33,8 +33,8 @@ export interface PeerServerOptions {
   listen: { host: string; port: number };
   /** Finds a content by its name. */
   contentOf(name: string): SharedContent | undefined;
-  /** Resolves when this number of bytes may leave. @param isAwaited whether a program of the asker waits for them */
-  turn(bytes: number, isAwaited: boolean): Promise<void>;
+  /** Resolves when bytes may leave, at most the given number. @param isAwaited whether a program of the asker waits for them */
+  turn(bytes: number, isAwaited: boolean): Promise<number>;
   /** Whether others should come again later: this host's programs come first. */
   isBusy?(): boolean;
   log: Log;
@@ -211,9 +211,10 @@ export class PeerServer implements AsyncDisposable {
     let [piece, other] = [this.#spare.pop() ?? pageAligned(pieceSize), this.#spare.pop() ?? pageAligned(pieceSize)];
     let sent: Promise<unknown> = Promise.resolve();
     for (let at = start; at < end && !response.destroyed; ) {
-      const most = Math.min(pieceSize, end - at);
-      await Promise.race([this.#options.turn(most, isAwaited), gone]);
-      const { bytesRead } = await file.read(piece, 0, pieceSize, at);
+      const most = await Promise.race([this.#options.turn(Math.min(pieceSize, end - at), isAwaited), gone]);
+      if (typeof most !== 'number') break;
+      // Whole pages, as reads past the page cache are.
+      const { bytesRead } = await file.read(piece, 0, Math.ceil(most / pageBytes) * pageBytes, at);
       if (bytesRead === 0) throw new Error('a shared copy is shorter than its chunks');
       const before = sent;
       const bytes = piece.subarray(0, Math.min(bytesRead, most));

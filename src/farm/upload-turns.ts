@@ -1,10 +1,13 @@
 /** Maximum time by which a lagging schedule may catch up, as timers lag, ms. */
 const slackMs = 50;
+/** Under a limit, one asker gets no more than this share of a second's bytes at once: the others take a host that is silent for dead. */
+const share = 1 / 50;
+const smallestTurn = 64 * 1024;
 
 interface Waiting {
   bytes: number;
   isAwaited: boolean;
-  go(): void;
+  go(bytes: number): void;
 }
 
 /** Lets bytes leave at a bounded rate, in one schedule: first those that a program of the asker waits for. */
@@ -22,9 +25,9 @@ export class UploadTurns {
     this.#next();
   }
 
-  /** Resolves when this number of bytes may leave. */
-  turn(bytes: number, isAwaited: boolean): Promise<void> {
-    if (this.#rate === null) return Promise.resolve();
+  /** Resolves when bytes may leave. @returns their number: at most the given one, and a multiple of 64 KiB if it is smaller */
+  turn(bytes: number, isAwaited: boolean): Promise<number> {
+    if (this.#rate === null) return Promise.resolve(bytes);
     return new Promise((go) => {
       const behind = isAwaited ? this.#waiting.findIndex((one) => !one.isAwaited) : -1;
       this.#waiting.splice(behind === -1 ? this.#waiting.length : behind, 0, { bytes, isAwaited, go });
@@ -42,10 +45,13 @@ export class UploadTurns {
     this.#timer = undefined;
     const first = this.#waiting.shift();
     if (first === undefined) return;
+    let { bytes } = first;
     if (this.#rate !== null) {
-      this.#nextAt = Math.max(this.#nextAt, performance.now() - slackMs) + (first.bytes / this.#rate) * 1000;
+      const most = this.#rate * share;
+      bytes = Math.min(bytes, Math.max(smallestTurn, most - (most % smallestTurn)));
+      this.#nextAt = Math.max(this.#nextAt, performance.now() - slackMs) + (bytes / this.#rate) * 1000;
     }
-    first.go();
+    first.go(bytes);
     this.#next();
   }
 }

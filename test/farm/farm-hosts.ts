@@ -72,7 +72,7 @@ export interface HostOptions {
   /** What it gives, in place of what it has. */
   gives?: (content: SharedContent) => SharedContent;
   /** Waits before each piece that it gives. */
-  turn?: () => Promise<void>;
+  turn?: (bytes: number) => Promise<number>;
   /** The versions that it says it speaks. */
   wire?: WireVersions;
   /** Where others reach it, in place of its own listener at this port; null = it only takes. */
@@ -94,7 +94,7 @@ export function farmOn(redis: RedisServer) {
     if (servers === null) throw new Error('no address');
     const place: FarmPlace = { servers, farm: 'home', host: name, keyFile };
     const files = new SharedFiles();
-    const { gives = (content) => content, turn = async () => {}, wire = ownVersions } = options;
+    const { gives = (content) => content, turn = async (bytes) => bytes, wire = ownVersions } = options;
     const server = await PeerServer.listen({
       farm: 'home',
       host: name,

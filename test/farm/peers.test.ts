@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { rmSync, truncateSync } from 'node:fs';
-import { Agent, request } from 'node:https';
+import { Agent, createServer as createHttps, request } from 'node:https';
 import { connect, createServer, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectionKey } from '../../src/farm/farm-key.ts';
 import { PeerClient, type PeerQuestion } from '../../src/farm/peer-client.ts';
-import { ciphers } from '../../src/farm/peer-wire.ts';
+import { ciphers, hashesHeader } from '../../src/farm/peer-wire.ts';
 import { patience } from '../helpers/patience.ts';
 import { key, name, partOf, type SharedCopy, sha256, shareCopy } from './shared-copy.ts';
 
@@ -109,8 +109,9 @@ describe('a host that asks another for chunks', () => {
   test('gets the rest of a copy that leaves while it is given', async () => {
     let pieces = 0;
     const copy = await shareCopy({
-      turn: async () => {
+      turn: async (bytes) => {
         if (pieces++ === 3) rmSync(copy.path);
+        return bytes;
       },
     });
     expect((await ask(copy)).end).toEqual({ is: 'served' });
@@ -120,9 +121,9 @@ describe('a host that asks another for chunks', () => {
   test('is told by a busy host to come again', async () => {
     const gate = Promise.withResolvers<void>();
     let given = 0;
-    const turn = () => {
+    const turn = (bytes: number) => {
       given++;
-      return gate.promise;
+      return gate.promise.then(() => bytes);
     };
     const copy = await shareCopy({ turn });
     const one = client();
@@ -170,7 +171,7 @@ describe('a host that asks another for chunks', () => {
 
   test('hears at once of a host whose bytes have to wait for their turn', async () => {
     const turn = Promise.withResolvers<void>();
-    const copy = await shareCopy({ turn: () => turn.promise });
+    const copy = await shareCopy({ turn: (bytes) => turn.promise.then(() => bytes) });
     const agent = new Agent({
       ciphers,
       pskCallback: () => ({ psk: connectionKey(key), identity: 'h2' }),
@@ -188,11 +189,33 @@ describe('a host that asks another for chunks', () => {
 
   test('does without a host that stops in the middle', async () => {
     let pieces = 0;
-    const copy = await shareCopy({ turn: () => (pieces++ < 9 ? Promise.resolve() : new Promise(() => {})) });
+    const copy = await shareCopy({ turn: (bytes) => (pieces++ < 9 ? Promise.resolve(bytes) : new Promise(() => {})) });
     const { end, got } = await ask(copy, {}, client(key, { ...times, stall: 300 }));
     expect(end).toEqual({ is: 'silent' });
     // What came before is kept, if the machine was quick enough to send it.
     expect([...got.keys()]).not.toContain(1);
+  });
+
+  test('does without a host that trickles', async () => {
+    const copy = await shareCopy();
+    const server = createHttps({ ciphers, pskCallback: () => connectionKey(key) }, (_asked, answer) => {
+      answer.on('error', () => {});
+      answer.writeHead(200, { 'content-length': copy.bytes.length, [hashesHeader]: [...copy.hashes.values()].join(',') });
+      const drops = setInterval(() => answer.write(copy.bytes.subarray(0, 1)), 50);
+      answer.once('close', () => clearInterval(drops));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => {
+      server.close();
+      server.closeAllConnections();
+    });
+    const url = `https://127.0.0.1:${(server.address() as { port: number }).port}`;
+    let heard = 0;
+    const patient = client(key, { ...times, stall: 500 });
+    const { end } = await ask({ ...copy, url }, { onBytes: () => heard++ }, patient);
+    expect(end).toEqual({ is: 'silent' });
+    // Whoever waits for others too does not take drops for progress.
+    expect(heard).toBe(0);
   });
 
   test('believes no host with another secret, and is not believed by it', async () => {

@@ -31,3 +31,13 @@ test('without a bound nothing waits, also what waited before', async () => {
   turns.rate = null;
   await held;
 });
+
+test('under a limit, a large request gets a part of it at a time, and without one all', async () => {
+  const turns = new UploadTurns();
+  expect(await turns.turn(2 ** 20, false)).toBe(2 ** 20);
+  turns.rate = 2 ** 30;
+  expect(await turns.turn(2 ** 30, false)).toBe(20 * 2 ** 20 + 7 * 64 * 1024);
+  turns.rate = 2 ** 20;
+  expect(await turns.turn(2 ** 20, false)).toBe(64 * 1024);
+  expect(await turns.turn(100, false)).toBe(100);
+});

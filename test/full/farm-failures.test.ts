@@ -28,21 +28,21 @@ describe.skipIf(noRedis !== null)(`a farm in trouble, what takes longer${leftOut
   test('6: a host that says nothing is done without', async () => {
     const start = farmOn(await startRedis());
     const nas = nasWith(size);
-    const never = Promise.withResolvers<void>();
+    const never = Promise.withResolvers<number>();
     const silent = await start({ turn: () => never.promise });
     await silent.copy(nas);
     const host = await start();
     await host.copy(nas);
     expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
     expect(host.notes).toContainEqual({ is: 'peer', host: silent.name, how: 'silent' });
-    never.resolve();
+    never.resolve(0);
   });
 
   test('9: an origin that hangs does not keep a host from what the others have', async () => {
     const start = farmOn(await startRedis());
     const nas = nasWith(size);
     const [full, host] = [await start(), await start()];
-    const never = Promise.withResolvers<void>();
+    const never = Promise.withResolvers<number>();
     const asked = Promise.withResolvers<void>();
     let hangs = true;
     const driver = slowDriver(nas.root, async () => {
@@ -58,7 +58,7 @@ describe.skipIf(noRedis !== null)(`a farm in trouble, what takes longer${leftOut
     const { farm } = await copying;
     expect(farm).toMatchObject({ originBytes: 0, peers: { [full.name]: size } });
     expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
-    never.resolve();
+    never.resolve(0);
   });
 
   test('10: a source that is replaced half-way is another content: nothing is mixed', async () => {
