@@ -4,7 +4,7 @@ import { type FileHandle, lstat, mkdir, open, readFile, rename, rm } from 'node:
 import { dirname, join } from 'node:path';
 import { CacheError } from '../core/errors.ts';
 import type { Seal } from '../core/types.ts';
-import { meaningOf } from '../runtime/errnos.ts';
+import { errnoOf, meaningOf } from '../runtime/errnos.ts';
 import { FollowedFile, type GrowingFile, type Hashed, hashWhole, pieceBytes } from './followed-file.ts';
 import type { Following, HashThread } from './hash-thread.ts';
 
@@ -157,8 +157,10 @@ export class UnfinishedBlob {
     const path = this.#pathOf(sha256);
     await rename(this.temp, path).catch(async (error: unknown) => {
       if (meaningOf(error) !== 'missing') throw error;
-      // The first of its folder.
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      // The first of its folder. The folder above is missing when the disk was unmounted: nothing is made below its mount point.
+      await mkdir(dirname(path), { mode: 0o700 }).catch((failed) => {
+        if (errnoOf(failed) !== 'EEXIST') throw failed;
+      });
       await rename(this.temp, path);
     });
     this.#place = dirname(path);

@@ -14,7 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { HashThread } from '../../src/memo/hash-thread.ts';
 import { Publisher } from '../../src/memo/publisher.ts';
 import { patience } from '../helpers/patience.ts';
@@ -180,6 +180,21 @@ describe('a file that a program has written for the daemon', () => {
     settings.change({ memo: 'read-only' });
     expect(await refused(1)).toMatchObject({ error: { code: 'CONFLICT' } });
     expect(stats()).toMatchObject({ bytes: 0, reserved: 0 });
+  });
+
+  test('makes no folder below a mount point when its disk was unmounted meanwhile', async () => {
+    const { memo, dir } = createMemo();
+    const { staged = '', path = '' } = (await memo.blobs.stage(10, never)) ?? {};
+    appendFileSync(path, 'written');
+    const { publish } = Publisher.prototype;
+    const unmounting = vi.spyOn(Publisher.prototype, 'publish').mockImplementationOnce(function (this: Publisher, ...args) {
+      renameSync(dir, join(tempDir(), 'unmounted'));
+      return publish.apply(this, args);
+    });
+    onTestFinished(() => unmounting.mockRestore());
+    await expect(memo.blobs.take(staged, null)).rejects.toThrow('ENOENT');
+    expect(unmounting).toHaveBeenCalledOnce();
+    expect(existsSync(dir)).toBe(false);
   });
 
   test('leaves with its program, and no more than 64 are written at once', async () => {
