@@ -1,5 +1,5 @@
 import type { MemoEntryView, MemoNamespaceView } from '../api/memo.ts';
-import { toCacheError } from '../core/errors.ts';
+import { CacheError, toCacheError } from '../core/errors.ts';
 import { chooseAll, chooseKnown, chooseOne, type Kind } from './choose.ts';
 import type { MemoClient, MemoKey } from './memo-client.ts';
 
@@ -18,7 +18,12 @@ const most = 10_000;
 export async function resultOf(client: MemoClient, word: string, ns: string | undefined): Promise<MemoKey> {
   if (wholeKey.test(word) && ns !== undefined) return { ns, key: word };
   const { ns: whole } = await namespaceIn(client, ns === undefined ? {} : { ns });
-  const { ns: of, key } = chooseOne(word, await resultsIn(client, whole), result);
+  const results = await resultsIn(client, whole, wholeKey.test(word) ? word : undefined);
+  if (wholeKey.test(word) && results.length === 0)
+    throw new CacheError('NOT_FOUND', `no result with the key ${word} is kept`, {
+      hint: 'with --ns and the name of its namespace, autocached memo explain says why',
+    });
+  const { ns: of, key } = chooseOne(word, results, result);
   return { ns: of, key };
 }
 
@@ -36,8 +41,9 @@ export async function namespaceIn(client: MemoClient, { ns }: { ns?: string }): 
   return { ns: chooseKnown(ns, await client.namespaces().catch(none), namespace)?.name ?? ns };
 }
 
-async function resultsIn(client: MemoClient, ns: string | undefined): Promise<MemoEntryView[]> {
-  return (await client.entries({ ...(ns !== undefined && { ns }), sort: 'used', limit: most })).entries;
+async function resultsIn(client: MemoClient, ns: string | undefined, search?: string): Promise<MemoEntryView[]> {
+  const asked = { ...(ns !== undefined && { ns }), ...(search !== undefined && { search }) };
+  return (await client.entries({ ...asked, sort: 'used', limit: most })).entries;
 }
 
 /** A daemon that keeps no results has no namespaces either. */

@@ -98,11 +98,12 @@ describe('autocached memo', () => {
     const pages = await Promise.all([
       cli(daemon, ['status']),
       cli(daemon, ['list', '--sort', 'cost']),
-      cli(daemon, ['get', keyOf(1), '--ns', 'n']),
+      cli(daemon, ['get', keyOf(1)]),
       cli(daemon, ['get', 'ab00']),
       cli(daemon, ['explain', 'ab00']),
+      cli(daemon, ['explain', keyOf(77), '--ns', 'n']),
     ]);
-    const [status, list, get, short, explain] = pages.map(({ out }) => out);
+    const [status, list, get, short, explain, missed] = pages.map(({ out }) => out);
     for (const { code, out } of pages) {
       expect(code).toBe(0);
       for (const line of out.split('\n')) expect(widthOf(line)).toBeLessThanOrEqual(80);
@@ -113,6 +114,7 @@ describe('autocached memo', () => {
     expect(list?.split('\n')[1]).toMatch(/n +0{12} +json +12 B +1m 30s/);
     expect(JSON.parse(get ?? '')).toEqual({ width: 64 });
     expect(short).toBe('3\n');
+    expect(missed).toMatch(/^miss: no such result is kept/);
     expect(explain).toMatch(/^hit: it is fresh for .*\n {2}kind {5}json, 1 B\n/);
   });
 
@@ -165,6 +167,7 @@ describe('autocached memo', () => {
     [['get', 'xyz'], 1, 'no result matches "xyz"'],
     [['get', 'abcdef'], 1, 'no result matches "abcdef"'],
     [['get', '0000'], 2, '2 results match "0000"'],
+    [['explain', keyOf(77)], 1, 'with --ns and the name of its namespace'],
     [['list', '--sort', 'beauty'], 2, 'beauty'],
   ])('%j is refused in words', async (args, code, words) => {
     const daemon = await daemonWithResults();
