@@ -2,7 +2,8 @@ import { globSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/helpers/longest-first.ts';
-import { filesLeftOut, SlowLeftOut, slowTests } from './test/left-out.ts';
+import { slowTests } from './test/helpers/slow.ts';
+import { filesLeftOut, SlowLeftOut, slowTag } from './test/left-out.ts';
 
 /**
  * Files that need a process of their own: they replace modules, which others would meet, look at the threads or the modules of their
@@ -20,8 +21,8 @@ export default defineConfig({
     // Most tests wait for a daemon, a disk or a deadline, and leave the processor to others meanwhile.
     maxWorkers: 2 * availableParallelism(),
     sequence: { sequencer: LongestFirst },
-    tags: [{ name: slowTests.tag, description: slowTests.description }],
-    ...(!slowTests.run && { tagsFilter: [`!${slowTests.tag}`] }),
+    tags: [{ name: slowTag }],
+    ...(!slowTests && { tagsFilter: [`!${slowTag}`] }),
     reporters: ['default', new SlowLeftOut()],
     setupFiles: ['test/helpers/setup.ts'],
     projects: [

@@ -1,4 +1,5 @@
 import type { Reporter, TestModule } from 'vitest/node';
+import { slowTests } from './helpers/slow.ts';
 
 /** Files of tests that this system cannot run, with the reason. Single tests of other files are left out by themselves. */
 interface LeftOut {
@@ -20,18 +21,14 @@ export function filesLeftOut(platform: NodeJS.Platform, say: (line: string) => v
   return files.map(({ file }) => file);
 }
 
-/** `npm test` runs those marked with it only where the environment says so; the continuous integration does. */
-export const slowTests = {
-  tag: 'slow',
-  description: 'takes seconds of processor time, and a quicker test has the same subject',
-  run: process.env['SLOW_TESTS'] !== undefined,
-};
+/** The tag of tests that take seconds of processor time, and whose subject a quicker test has too. */
+export const slowTag = 'slow';
 
 /** Says at the end how many slow tests were left out, and how to run them. */
 export class SlowLeftOut implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const tests = modules.flatMap(({ children }) => [...children.allTests('skipped')]);
-    const slow = tests.filter(({ tags }) => tags.includes(slowTests.tag)).length;
-    if (slow > 0 && !slowTests.run) console.error(`${slow} slow tests are left out; SLOW_TESTS=1 npm test runs them too`);
+    const slow = tests.filter(({ tags }) => tags.includes(slowTag)).length;
+    if (slow > 0 && !slowTests) console.error(`${slow} slow tests are left out; SLOW_TESTS=1 npm test runs them too`);
   }
 }

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { openCatalog, putCopy, sourceFile } from '../helpers/catalog.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
+import { slowTests } from '../helpers/slow.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 const pageSize = 4096;
@@ -217,6 +218,6 @@ test('whatever happened to the file, the daemon starts or says what is wrong wit
         for (const suffix of ['', '.damaged-1']) rmSync(join(dirname(file), `${number}.db${suffix}`), { force: true });
       }
     }),
-    { numRuns: 60 },
+    { numRuns: slowTests ? 60 : 15 },
   );
 });

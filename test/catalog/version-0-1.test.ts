@@ -13,6 +13,7 @@ import { runDaemon } from '../helpers/daemon.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
 import { unpackOldCache } from '../helpers/old-cache.ts';
 import { patience } from '../helpers/patience.ts';
+import { slowTests } from '../helpers/slow.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 import type { Tracer } from '../helpers/traced-sqlite.ts';
 
@@ -111,7 +112,7 @@ describe('a catalog of version 0.1', () => {
     expect(read(file, 'SELECT hash, size FROM contents GROUP BY 1, 2 HAVING count(*) > 1')).toEqual([]);
   });
 
-  test('and its cache serve as before', async () => {
+  test('and its cache serve as before', { tags: 'slow' }, async () => {
     const { dir, models, upscale } = unpackOldCache();
     const settings = { AUTOCACHE_DIR: join(dir, 'cache'), AUTOCACHE_COMPRESS: 'cold', AUTOCACHE_LIMIT: '64MiB' };
     const { client } = await runDaemon({}, settings, dir);
@@ -198,6 +199,7 @@ describe('its migration', () => {
 
   test.each(['INSERT INTO copies', 'DROP TABLE copies_before', 'CREATE VIEW resolver_v1', 'COMMIT'])(
     'that is killed at %s begins anew at the next start',
+    { tags: 'slow' },
     async (statement) => {
       const file = largeOldCatalog();
       const before = contentsOf(file, oldCopies);
@@ -259,7 +261,7 @@ describe('its migration', () => {
         for (const { entryId } of catalog.copies.inState('ready')) expect(catalog.entries.byId(entryId)).toBeDefined();
         catalog[Symbol.dispose]();
       }),
-      { numRuns: 60 },
+      { numRuns: slowTests ? 60 : 15 },
     );
   });
 });

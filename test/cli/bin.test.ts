@@ -79,7 +79,7 @@ describe('the database is loaded', () => {
     );
   const local = (path: string) => pathToFileURL(join(root, path)).href;
 
-  test('by no program that uses the resolver, and by no command but start', async () => {
+  test('by no program that uses the resolver, and by no command but start', { tags: 'slow' }, async () => {
     const required = pathToFileURL(join(root, 'node_modules', 'better-sqlite3', 'lib', 'index.js')).href;
     expect(await loads(required)).toMatchObject({ out: 'true\n' });
     expect(await loads(local('src/index.ts'))).toEqual({ code: 0, out: 'false\n', err: '' });

@@ -26,7 +26,7 @@ async function leftEarly(words: string[], dir: string): Promise<{ code: number |
 
 const calls = ['--help', 'config', 'man', 'completion bash', 'preset list', 'status', 'memo --help', 'preset list --json'];
 
-test('a reader that leaves early is no error of any command', { timeout: patience(120_000) }, async () => {
+test('a reader that leaves early is no error of any command', { tags: 'slow', timeout: patience(120_000) }, async () => {
   const dir = tempDir();
   for (const call of calls) {
     const { code, err } = await leftEarly(call.split(' '), dir);

@@ -88,30 +88,38 @@ describe('a program in a container', () => {
       expect(() => remoteFromEnvironment({ ...env, ...bad })).toThrow(expect.objectContaining({ code: 'BAD_CONFIG' }));
   });
 
-  test.skipIf(process.platform === 'win32')('gets copies by its own paths, with a token that outlives the daemon', async () => {
-    const dir = tempDir();
-    const kept = join(dir, 'kept');
-    const named = ['AUTOCACHE_URL', 'AUTOCACHE_TOKEN_FILE', 'AUTOCACHE_PATH_MAP'];
-    const rig = await runDaemon({ 'loras/a.safetensors': 1000 }, { AUTOCACHE_TOKEN_FILE: kept }, dir);
-    await rig.client.warm({ paths: [join(rig.root, 'loras/a.safetensors')], wait: true });
-    mkdirSync(join(dir, 'here'));
-    for (const [as, path] of [
-      ['models', rig.root],
-      ['cache', join(dir, 'ssd')],
-    ] as const)
-      symlinkSync(path, join(dir, 'here', as));
-    onTestFinished(() => {
-      for (const key of named) Reflect.deleteProperty(process.env, key);
-    });
-    for (let runs = 0; runs < 2; runs += 1) {
-      const map = `${join(dir, 'ssd')}=${join(dir, 'here/cache')};${rig.root}=${join(dir, 'here/models')}`;
-      Object.assign(process.env, { AUTOCACHE_URL: rig.client.daemon.url, AUTOCACHE_TOKEN_FILE: kept, AUTOCACHE_PATH_MAP: map });
-      const resolver = createResolver({ stateDir: '/nowhere', timeoutMs: { connect: 5_000, answer: 5_000 } });
-      const found = await resolver.resolve(join(dir, 'here/models/loras/a.safetensors'));
-      resolver.close();
-      expect(found).toMatchObject({ reason: 'HIT', path: expect.stringContaining(join(dir, 'here/cache')) });
-      for (const key of named) Reflect.deleteProperty(process.env, key);
-      await rig.restart();
-    }
-  });
+  test.skipIf(process.platform === 'win32')(
+    'gets copies by its own paths, with a token that outlives the daemon',
+    { tags: 'slow' },
+    async () => {
+      const dir = tempDir();
+      const kept = join(dir, 'kept');
+      const named = ['AUTOCACHE_URL', 'AUTOCACHE_TOKEN_FILE', 'AUTOCACHE_PATH_MAP'];
+      const rig = await runDaemon({ 'loras/a.safetensors': 1000 }, { AUTOCACHE_TOKEN_FILE: kept }, dir);
+      await rig.client.warm({ paths: [join(rig.root, 'loras/a.safetensors')], wait: true });
+      mkdirSync(join(dir, 'here'));
+      for (const [as, path] of [
+        ['models', rig.root],
+        ['cache', join(dir, 'ssd')],
+      ] as const)
+        symlinkSync(path, join(dir, 'here', as));
+      onTestFinished(() => {
+        for (const key of named) Reflect.deleteProperty(process.env, key);
+      });
+      for (let runs = 0; runs < 2; runs += 1) {
+        const map = `${join(dir, 'ssd')}=${join(dir, 'here/cache')};${rig.root}=${join(dir, 'here/models')}`;
+        Object.assign(process.env, {
+          AUTOCACHE_URL: rig.client.daemon.url,
+          AUTOCACHE_TOKEN_FILE: kept,
+          AUTOCACHE_PATH_MAP: map,
+        });
+        const resolver = createResolver({ stateDir: '/nowhere', timeoutMs: { connect: 5_000, answer: 5_000 } });
+        const found = await resolver.resolve(join(dir, 'here/models/loras/a.safetensors'));
+        resolver.close();
+        expect(found).toMatchObject({ reason: 'HIT', path: expect.stringContaining(join(dir, 'here/cache')) });
+        for (const key of named) Reflect.deleteProperty(process.env, key);
+        await rig.restart();
+      }
+    },
+  );
 });

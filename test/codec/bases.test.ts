@@ -86,7 +86,7 @@ test('a base that is gone, replaced or damaged is told as damage, and gives no w
   renameSync(moved, tier.dir);
 });
 
-test('Python restores such a file without us', { timeout: 120_000 }, async () => {
+test('Python restores such a file without us', { tags: 'slow', timeout: 120_000 }, async () => {
   const tier = new CompressedTier();
   await tier.compress('base', makeSafetensors([small(1), { ...makeTensor('F16', 600_000, 3), name: 'half' }]));
   const tuned = makeSafetensors([

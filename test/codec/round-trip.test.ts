@@ -69,7 +69,7 @@ function castToFp8(value: number): number {
   return (value < 0 ? 0x80 : 0) | ((exponent + 6) * 8 + Math.round(Math.abs(value) / 2 ** (exponent - 3)));
 }
 
-test('fp8 is halved where its mantissas are noise, and stored as it is where they are not', async () => {
+test('fp8 is halved where its mantissas are noise, and stored as it is where they are not', { tags: 'slow' }, async () => {
   const small = new Float32Array(makeTensor('F32', 900_000, 7).bytes.buffer).map((value) => value / 3);
   const tensors = [
     makeTensor('F8_E4M3', 900_000, 1),
@@ -159,7 +159,7 @@ test('progress goes up to the end, and the caller sees every byte once, both way
   expect(steps.at(-1)).toBe(1);
 });
 
-test('both ways end at the next chunk when they are cancelled', async () => {
+test('both ways end at the next chunk when they are cancelled', { tags: 'slow' }, async () => {
   const original = makeModel('BF16', 8 * mebibyte);
   const { fd } = await compressed(original);
   const ways = [
@@ -177,7 +177,7 @@ test('both ways end at the next chunk when they are cancelled', async () => {
   }
 });
 
-test('a source that shrinks while it is read is not compressed as something else', async () => {
+test('a source that shrinks while it is read is not compressed as something else', { tags: 'slow' }, async () => {
   const source = testFile(makeModel('BF16', 8 * mebibyte));
   const onProgress = () => ftruncateSync(source.fd, mebibyte);
   await expect(encodeFile(source.fd, testFile().fd, { onProgress })).rejects.toMatchObject({ code: 'SOURCE_CHANGED' });

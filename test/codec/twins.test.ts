@@ -47,17 +47,21 @@ test.each([
   ['F16', 'F32', 1.9],
   ['BF16', 'F32', 1.6],
   ['F16', 'BF16', 1.5],
-] as const)('beside its twin in %s, a model in %s is at least so much smaller: %d', async (base, type, gain) => {
-  const tier = new CompressedTier();
-  await tier.compress('base', model(base));
-  const twin = model(type, Object.keys(weights).toReversed());
-  const alone = await tier.compress('alone', twin);
-  const { bytes, trial } = await tier.compress('twin', twin, ['base']);
-  expect(trial.bases.map(({ delta }) => delta)).toEqual([true]);
-  expect(alone.bytes / bytes).toBeGreaterThan(gain);
-  expect((await tier.restore('twin')).equals(twin)).toBe(true);
-  expect(spawnSync('zstd', ['-tq', tier.path('twin')]).status).toBe(0);
-});
+] as const)(
+  'beside its twin in %s, a model in %s is at least so much smaller: %d',
+  { tags: 'slow' },
+  async (base, type, gain) => {
+    const tier = new CompressedTier();
+    await tier.compress('base', model(base));
+    const twin = model(type, Object.keys(weights).toReversed());
+    const alone = await tier.compress('alone', twin);
+    const { bytes, trial } = await tier.compress('twin', twin, ['base']);
+    expect(trial.bases.map(({ delta }) => delta)).toEqual([true]);
+    expect(alone.bytes / bytes).toBeGreaterThan(gain);
+    expect((await tier.restore('twin')).equals(twin)).toBe(true);
+    expect(spawnSync('zstd', ['-tq', tier.path('twin')]).status).toBe(0);
+  },
+);
 
 test('fine-tunes in fp32 are stored as differences too', async () => {
   const tier = new CompressedTier();

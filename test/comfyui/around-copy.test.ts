@@ -138,50 +138,48 @@ describe('what a node writes beside a copy', () => {
     patience(30_000),
   );
 
-  test(
-    'over a note replaces the note at its source, unless that has changed meanwhile',
-    async () => {
-      const { warm, write, beside, listed, cli, at } = await arrange({ texts: { 'a.txt': 'mine', 'a.json': 'mine' } });
-      await warm();
-      await beside();
-      await write('a.txt', 'from a node');
-      await write('a.json', 'from a node');
-      expect(await beside()).toEqual({ 'a.txt': 'from a node', 'a.json': 'from a node' });
-      await vi.waitFor(async () => expect(await listed()).toHaveLength(2), { ...soon(), timeout: patience(14_000) });
-      writeFileSync(at('a.json'), 'mine, and newer');
-      const brought = await cli('bring-back', '--yes');
-      expect(brought).toMatchObject({ code: 1, out: expect.stringContaining('has changed meanwhile') });
-      expect(readFileSync(at('a.txt'), 'utf8')).toBe('from a node');
-      expect(readFileSync(at('a.json'), 'utf8')).toBe('mine, and newer');
-      expect(await listed()).toMatchObject([{ source: at('a.json') }]);
-      expect(await cli('bring-back', '--yes', '--overwrite')).toMatchObject({ code: 0 });
-      expect(readFileSync(at('a.json'), 'utf8')).toBe('from a node');
-    },
-    patience(30_000),
-  );
+  test('over a note replaces the note at its source, unless that has changed meanwhile', {
+    tags: 'slow',
+    timeout: patience(30_000),
+  }, async () => {
+    const { warm, write, beside, listed, cli, at } = await arrange({ texts: { 'a.txt': 'mine', 'a.json': 'mine' } });
+    await warm();
+    await beside();
+    await write('a.txt', 'from a node');
+    await write('a.json', 'from a node');
+    expect(await beside()).toEqual({ 'a.txt': 'from a node', 'a.json': 'from a node' });
+    await vi.waitFor(async () => expect(await listed()).toHaveLength(2), { ...soon(), timeout: patience(14_000) });
+    writeFileSync(at('a.json'), 'mine, and newer');
+    const brought = await cli('bring-back', '--yes');
+    expect(brought).toMatchObject({ code: 1, out: expect.stringContaining('has changed meanwhile') });
+    expect(readFileSync(at('a.txt'), 'utf8')).toBe('from a node');
+    expect(readFileSync(at('a.json'), 'utf8')).toBe('mine, and newer');
+    expect(await listed()).toMatchObject([{ source: at('a.json') }]);
+    expect(await cli('bring-back', '--yes', '--overwrite')).toMatchObject({ code: 0 });
+    expect(readFileSync(at('a.json'), 'utf8')).toBe('from a node');
+  });
 
-  test(
-    'over the model itself, as a merge does, is kept, shown and brought back; no copy takes its place',
-    async () => {
-      const { daemon, warm, write, listed, cli, source, comfyui } = await arrange({ texts: {} });
-      await warm();
-      const copy = await write('a.safetensors', 'merged weights');
-      expect(copy.startsWith(daemon.dir)).toBe(true);
-      expect(await comfyui.tell('select', ...lora)).toBe(source);
-      await vi.waitFor(async () => expect(await listed()).toMatchObject([{ source, bytes: 14 }]), {
-        ...soon(),
-        timeout: patience(14_000),
-      });
-      await daemon.client.evict({ paths: [source] });
-      await daemon.client.clear({ all: true });
-      expect((await daemon.client.warm({ paths: [source], wait: true })).ready).toBe(0);
-      expect(readFileSync(copy, 'utf8')).toBe('merged weights');
-      expect(await cli('bring-back', '--yes')).toMatchObject({ code: 0 });
-      expect(readFileSync(source, 'utf8')).toBe('merged weights');
-      expect(await listed()).toEqual([]);
-    },
-    patience(30_000),
-  );
+  test('over the model itself, as a merge does, is kept, shown and brought back; no copy takes its place', {
+    tags: 'slow',
+    timeout: patience(30_000),
+  }, async () => {
+    const { daemon, warm, write, listed, cli, source, comfyui } = await arrange({ texts: {} });
+    await warm();
+    const copy = await write('a.safetensors', 'merged weights');
+    expect(copy.startsWith(daemon.dir)).toBe(true);
+    expect(await comfyui.tell('select', ...lora)).toBe(source);
+    await vi.waitFor(async () => expect(await listed()).toMatchObject([{ source, bytes: 14 }]), {
+      ...soon(),
+      timeout: patience(14_000),
+    });
+    await daemon.client.evict({ paths: [source] });
+    await daemon.client.clear({ all: true });
+    expect((await daemon.client.warm({ paths: [source], wait: true })).ready).toBe(0);
+    expect(readFileSync(copy, 'utf8')).toBe('merged weights');
+    expect(await cli('bring-back', '--yes')).toMatchObject({ code: 0 });
+    expect(readFileSync(source, 'utf8')).toBe('merged weights');
+    expect(await listed()).toEqual([]);
+  });
 
   test.each([14, 50_000])(
     'over the model while no daemon ran (%i bytes) is kept and shown at the next start',

@@ -45,7 +45,9 @@ describe.skipIf(process.platform === 'win32')('a node that keeps the path of a m
     expect(tiers).toContainEqual(expect.objectContaining({ tier: 'ssd', files: 0, bytes: 0 }));
   });
 
-  test('and is never given the link: a lookup gives the source until there is a copy again, which takes its place', async () => {
+  test('and is never given the link: a lookup gives the source until there is a copy again, which takes its place', {
+    tags: 'slow',
+  }, async () => {
     const { daemon, source, sha256, path, comfyui, again, lapse } = await arrange();
     await lapse();
     await daemon.client.clear({ all: true });
@@ -58,7 +60,7 @@ describe.skipIf(process.platform === 'win32')('a node that keeps the path of a m
     expect(await again()).toBe(sha256);
   });
 
-  test('after the limit was lowered below it, which is kept', async () => {
+  test('after the limit was lowered below it, which is kept', { tags: 'slow' }, async () => {
     const { daemon, sha256, path, again, lapse } = await arrange({ AUTOCACHE_LIMIT: '10MiB' });
     await lapse();
     await daemon.client.changeConfig({ limit: '1KiB' });
@@ -66,7 +68,7 @@ describe.skipIf(process.platform === 'win32')('a node that keeps the path of a m
     expect(await again()).toBe(sha256);
   });
 
-  test('while copies that nobody was given leave first', async () => {
+  test('while copies that nobody was given leave first', { tags: 'slow' }, async () => {
     const { daemon, path, lapse } = await arrange({ AUTOCACHE_LIMIT: '10MiB', AUTOCACHE_POLICY: 'lru' });
     const other = join(daemon.root, 'loras/b.safetensors');
     await daemon.client.warm({ paths: [other], wait: true });
@@ -79,7 +81,7 @@ describe.skipIf(process.platform === 'win32')('a node that keeps the path of a m
     expect(lstatSync(path).isFile()).toBe(true);
   });
 
-  test('after the daemon was stopped and started with an empty cache', async () => {
+  test('after the daemon was stopped and started with an empty cache', { tags: 'slow' }, async () => {
     const { daemon, sha256, path, again, lapse } = await arrange();
     await lapse();
     await daemon.restart();
@@ -88,7 +90,7 @@ describe.skipIf(process.platform === 'win32')('a node that keeps the path of a m
     expect(await again()).toBe(sha256);
   });
 
-  test.runIf(existsSync('/dev/shm'))('also a path in memory, after the daemon was stopped', async () => {
+  test.runIf(existsSync('/dev/shm'))('also a path in memory, after the daemon was stopped', { tags: 'slow' }, async () => {
     const ram = { AUTOCACHE_RAM_DIR: join(tempDir('/dev/shm'), 'ram'), AUTOCACHE_RAM_LIMIT: '10MiB' };
     const { daemon, sha256, path, again, lapse } = await arrange(ram, { ram: true });
     expect(path.startsWith('/dev/shm/')).toBe(true);
@@ -98,7 +100,7 @@ describe.skipIf(process.platform === 'win32')('a node that keeps the path of a m
     expect(await again()).toBe(sha256);
   });
 
-  test('also one that it found in the catalog while no daemon ran', async () => {
+  test('also one that it found in the catalog while no daemon ran', { tags: 'slow' }, async () => {
     const daemon = await runDaemon({ [name]: MiB });
     const source = join(daemon.root, name);
     const sha256 = createHash('sha256')
@@ -118,7 +120,9 @@ describe.skipIf(process.platform === 'win32')('a node that keeps the path of a m
     expect(await comfyui.tell('load_selected', 'loras', 'a.safetensors')).toBe(sha256);
   });
 
-  test('after the user has moved the cache directory; nothing is left there when the program has ended', async () => {
+  test('after the user has moved the cache directory; nothing is left there when the program has ended', {
+    tags: 'slow',
+  }, async () => {
     const { daemon, sha256, path, comfyui, again, lapse } = await arrange();
     await lapse();
     await daemon.end();
@@ -145,7 +149,7 @@ describe.skipIf(process.platform === 'win32')('a node that keeps the path of a m
     expect(left).toEqual([]);
   });
 
-  test('and a source that is away then is missing as it would be without autocached', async () => {
+  test('and a source that is away then is missing as it would be without autocached', { tags: 'slow' }, async () => {
     const { daemon, source, again, lapse } = await arrange();
     await lapse();
     await daemon.client.clear({ all: true });

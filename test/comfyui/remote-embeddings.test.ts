@@ -49,7 +49,7 @@ test('the embeddings of a bucket are there once a text names them, and nothing o
   expect((await cached()).toSorted()).toEqual(['embeddings/far-style.pt', 'embeddings/large.pt']);
 });
 
-test('one that the bucket does not give is found after a later prompt', async () => {
+test('one that the bucket does not give is found after a later prompt', { tags: 'slow' }, async () => {
   const { server, comfyui, queue } = await withBucket();
   let refused = 0;
   server.faultFor = (_asked, { holds }) => {

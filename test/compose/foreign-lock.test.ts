@@ -28,7 +28,9 @@ async function lockCatalog(file: string) {
   };
 }
 
-test('another program that holds the catalog locked delays no lookup; what has to be written waits for it', async () => {
+test('another program that holds the catalog locked delays no lookup; what has to be written waits for it', {
+  tags: 'slow',
+}, async () => {
   const waits = endlessLocks();
   const rig = await runDaemon({ 'loras/a.safetensors': 1000, 'loras/b.safetensors': 1000 });
   expect(waits).not.toEqual([]);

@@ -27,6 +27,7 @@ test.each([
   ['AUTOCACHE_QUOTAS', 'loras=1MiB', 'frees 586 KiB, removes 1 of 2 copies'],
 ])(
   '%s that was narrowed before a restart says what it costs, and costs nothing when it is set back',
+  { tags: 'slow' },
   async (key, value, cost) => {
     const { daemon, held, warnings } = await withCopies(hour);
     await daemon.restart({ [key]: value });

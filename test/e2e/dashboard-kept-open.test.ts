@@ -8,7 +8,9 @@ const row = '#files tr[data-path]';
 describe.skipIf(noBrowser !== null)(
   `a dashboard that is kept open${noBrowser === null ? '' : ` (left out: ${noBrowser})`}`,
   () => {
-    test('does with selected files what is right for them at that time, also for those that cannot be seen', async () => {
+    test('does with selected files what is right for them at that time, also for those that cannot be seen', {
+      tags: 'slow',
+    }, async () => {
       const many = Array.from({ length: 300 }, (_, index) => `style-${index}.safetensors`);
       const { page, client, troubles } = await openDashboard({ names: ['first.safetensors'], many });
       await openPage(page, 'library');

@@ -22,7 +22,7 @@ async function limitOf(client: Client): Promise<number | undefined> {
 describe.skipIf(noBrowser !== null)(
   `the dashboard in a browser${noBrowser === null ? '' : ` (left out: ${noBrowser})`}`,
   () => {
-    test('shows names of files as they are, and never runs them', async () => {
+    test('shows names of files as they are, and never runs them', { tags: 'slow' }, async () => {
       const { page, troubles } = await openDashboard({ names });
       await openPage(page, 'library');
       await countIs(page, row, 3);

@@ -42,7 +42,7 @@ describe('the main job', () => {
     expect(again).toMatchObject({ path: warm.path, reason: 'HIT' });
   });
 
-  test('the source is gone, or its mount point is empty: the copy is served', async () => {
+  test('the source is gone, or its mount point is empty: the copy is served', { tags: 'slow' }, async () => {
     const { installed, model } = install();
     const client = await installed.start();
     const { path } = await lookup(client, model, patience(10_000));
@@ -55,7 +55,7 @@ describe('the main job', () => {
     ).toBe(path);
   });
 
-  test('a source that was replaced is never answered with its old bytes', async () => {
+  test('a source that was replaced is never answered with its old bytes', { tags: 'slow' }, async () => {
     const { installed, model } = install();
     const client = await installed.start();
     await lookup(client, model, patience(10_000));
@@ -68,7 +68,7 @@ describe('the main job', () => {
 });
 
 describe('killed, damaged, doubled', () => {
-  test('killed in the middle of a copy: nothing half is served, and the copy is taken up again', async () => {
+  test('killed in the middle of a copy: nothing half is served, and the copy is taken up again', { tags: 'slow' }, async () => {
     const { installed, model } = install({ AUTOCACHE_RATE: 'nas=4MiB' });
     const big = join(installed.root, 'checkpoints', 'big.safetensors');
     writeModel(big, 24 * MiB);
@@ -84,7 +84,9 @@ describe('killed, damaged, doubled', () => {
     expect((await lookup(restarted, model)).path).toBe(model);
   });
 
-  test('a second daemon on the same directories stops at once and says why; after kill -9 nothing is in the way', async () => {
+  test('a second daemon on the same directories stops at once and says why; after kill -9 nothing is in the way', {
+    tags: 'slow',
+  }, async () => {
     const { installed } = install();
     await installed.start();
     const second = await promisify(execFile)(process.execPath, [...installed.command, 'start'], {
@@ -101,7 +103,7 @@ describe('killed, damaged, doubled', () => {
     ['deleted', (file: string) => rmSync(file)],
     ['overwritten with rubbish', (file: string) => writeFileSync(file, 'rubbish'.repeat(10_000))],
     ['cut off', (file: string) => truncateSync(file, 5000)],
-  ])('a catalog that was %s is rebuilt from the cache directory', async (_how, harm) => {
+  ])('a catalog that was %s is rebuilt from the cache directory', { tags: 'slow' }, async (_how, harm) => {
     const { installed, model } = install();
     const { path } = await lookup(await installed.start(), model, patience(10_000));
     await installed.end('SIGKILL');
@@ -138,7 +140,7 @@ describe('what is mine stays mine', () => {
     expect(await start(installed)).toBe('refused');
   });
 
-  test('mode off serves the source at once, and stays off over a restart (Arena A10)', async () => {
+  test('mode off serves the source at once, and stays off over a restart (Arena A10)', { tags: 'slow' }, async () => {
     const { installed, model } = install();
     const client = await installed.start();
     await lookup(client, model, patience(10_000));

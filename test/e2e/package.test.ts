@@ -66,7 +66,7 @@ async function doesItsJob(node: string, program: string): Promise<void> {
   expect(await command('stop')).toContain('stopped');
 }
 
-describe('the packed program', () => {
+describe('the packed program', { tags: 'slow' }, () => {
   test('brings what runs, and nothing of our work on it', () => {
     const files = readdirSync(unpacked, { recursive: true, withFileTypes: true })
       .filter((item) => item.isFile() && !item.parentPath.includes('node_modules'))
@@ -99,7 +99,7 @@ describe('the packed program', () => {
     expect([...new Set(foreign)].filter((name) => !isBuiltin(name) && !Object.hasOwn(dependencies, name))).toEqual([]);
   });
 
-  test('gives other programs types that need no other package', { tags: 'slow' }, async () => {
+  test('gives other programs types that need no other package', async () => {
     const consumer = join(dir, 'consumer.ts');
     writeFileSync(
       consumer,
@@ -116,26 +116,6 @@ describe('the packed program', () => {
   test.each(everyNode())('does its job on Node $version', { timeout: patience(60_000) }, async ({ version, node }) => {
     expect((await run(node, ['--version'])).stdout).toBe(`v${version}\n`);
     await doesItsJob(node, join(unpacked, 'dist/bin/autocached.js'));
-  });
-});
-
-describe('npm-shrinkwrap.json', () => {
-  const shrinkwrap = read(join(repository, 'npm-shrinkwrap.json'));
-  const packages: Record<string, { version: string; integrity?: string; optionalDependencies?: Record<string, string> }> =
-    shrinkwrap.packages;
-  const { version, dependencies } = read(join(repository, 'package.json'));
-
-  test('has the versions of package.json, a hash of each package and the address of none', () => {
-    expect(packages['']).toMatchObject({ version, dependencies });
-    const { '': _, ...installed } = packages;
-    for (const [path, entry] of Object.entries(installed)) expect(entry, path).toHaveProperty('integrity');
-    expect(JSON.stringify(shrinkwrap)).not.toContain('resolved');
-  });
-
-  test('has the packages of every platform', () => {
-    const wanted = Object.values(packages).flatMap(({ optionalDependencies = {} }) => Object.keys(optionalDependencies));
-    expect(wanted).toContain('@mongodb-js/zstd-win32-x64-msvc');
-    expect(wanted.filter((name) => packages[`node_modules/${name}`] === undefined)).toEqual([]);
   });
 });
 

@@ -92,7 +92,7 @@ describe.skipIf(process.platform === 'win32')("taking over Arena AutoCache's dir
     expect(items((await takeOver()).out)['clip/t5xxl.safetensors']).toEqual(['cached', null]);
   });
 
-  test('--move asks, and removes what was taken over and nothing else', slow, async () => {
+  test('--move asks, and removes what was taken over and nothing else', { ...slow, tags: 'slow' }, async () => {
     const moved = model('checkpoints/a.safetensors', 'checkpoints/a.safetensors');
     const stale = model('loras/b.safetensors', 'loras/b.safetensors', (bytes) => bytes.fill(7, MiB));
     daemon = await start();
@@ -104,7 +104,7 @@ describe.skipIf(process.platform === 'win32')("taking over Arena AutoCache's dir
     expect(statSync((await copyOf('checkpoints/a.safetensors')).path).ino).toBe(ino);
   });
 
-  test('what lies in a model folder is never taken for a copy', slow, async () => {
+  test('what lies in a model folder is never taken for a copy', { ...slow, tags: 'slow' }, async () => {
     arena = join(models, 'arena_cache');
     const source = model('checkpoints/a.safetensors', 'checkpoints/a.safetensors');
     daemon = await start();
@@ -116,7 +116,10 @@ describe.skipIf(process.platform === 'win32')("taking over Arena AutoCache's dir
     expect(statSync(source).mode).toBe(mode);
   });
 
-  test('nothing leaves for it where the limit is short, and no free space is asked for', slow, async () => {
+  test('nothing leaves for it where the limit is short, and no free space is asked for', {
+    ...slow,
+    tags: 'slow',
+  }, async () => {
     for (const name of ['a', 'b']) model(`loras/${name}.safetensors`, `loras/${name}.safetensors`);
     daemon = await start({ AUTOCACHE_LIMIT: '3MiB', AUTOCACHE_MIN_FREE: '99%' });
     const outcomes = Object.values(items((await takeOver()).out));
@@ -124,7 +127,10 @@ describe.skipIf(process.platform === 'win32')("taking over Arena AutoCache's dir
     expect(outcomes.find(([outcome]) => outcome === 'left')?.[1]).toContain('limit of the cache');
   });
 
-  test('a daemon that is killed in the middle leaves all as it was, and the next run goes on', slow, async () => {
+  test('a daemon that is killed in the middle leaves all as it was, and the next run goes on', {
+    ...slow,
+    tags: 'slow',
+  }, async () => {
     const names = ['a', 'b', 'c'];
     const files = names.map((name) => model(`loras/${name}.safetensors`, `loras/${name}.safetensors`));
     const bytes = files.map((file) => readFileSync(file).toString('base64'));

@@ -60,7 +60,7 @@ test.runIf(isRoot)('two users share a daemon by a group, and nobody else', { tim
 
 test.runIf(isRoot)(
   "what was one user's alone is read by both once a group is named",
-  { timeout: patience(60_000) },
+  { tags: 'slow', timeout: patience(60_000) },
   async () => {
     const alone = await startShared('077', { AUTOCACHE_GROUP: '' });
     const { dir, state } = alone;

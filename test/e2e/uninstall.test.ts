@@ -38,7 +38,7 @@ const uninstall = (words: string[] = [], more = {}) =>
     ...more,
   });
 
-test('shows what goes and what it frees, and removes nothing unless somebody agrees', slow, async () => {
+test('shows what goes and what it frees, and removes nothing unless somebody agrees', { ...slow, tags: 'slow' }, async () => {
   const { code, out } = await uninstall(['--dry-run']);
   expect(code).toBe(0);
   expect(out).toContain(`resolver  in ${comfy}`);
@@ -63,7 +63,10 @@ test('removes resolver, copies, pinned ones too, and state, and never a model or
   expect(out).toContain(`The program itself: delete ${packageDir}`);
 });
 
-test('nothing is left of directories that hold nothing else; with --keep-cache the copies stay', slow, async () => {
+test('nothing is left of directories that hold nothing else; with --keep-cache the copies stay', {
+  ...slow,
+  tags: 'slow',
+}, async () => {
   expect((await uninstall(['--yes', '--keep-cache'])).code).toBe(0);
   expect(existsSync(daemon.stateDir)).toBe(false);
   expect(readdirSync(daemon.cacheDir, { recursive: true }).map(String)).toContainEqual(

@@ -19,7 +19,7 @@ import { repository } from '../helpers/packed.ts';
 import { patience } from '../helpers/patience.ts';
 
 const run = promisify(execFile);
-const slow = { timeout: patience(120_000) };
+const slow = { tags: 'slow', timeout: patience(120_000) };
 let dir: string;
 let prefix: string;
 let comfy: string;

@@ -11,7 +11,7 @@ vi.mock('../../src/farm/farm-link.ts', async () => ({ farmLink: (await import('.
 const size = 11 * chunkSize + 4321;
 
 describe.skipIf(noRedis !== null)(`hosts of a farm${leftOut}`, { timeout: patience(60_000) }, () => {
-  test('that want a model at once read it from the origin together, not each for itself', async () => {
+  test('that want a model at once read it from the origin together, not each for itself', { tags: 'slow' }, async () => {
     const start = farmOn(await startRedis());
     const nas = nasWith(size);
     const hosts = [await start(), await start(), await start()];
@@ -37,6 +37,7 @@ describe.skipIf(noRedis !== null)(`hosts of a farm${leftOut}`, { timeout: patien
 
   test.runIf(opensUncached())(
     'keep a copy that no program waits for out of the page cache, and one that is waited for in it',
+    { tags: 'slow' },
     async () => {
       const start = farmOn(await startRedis());
       const nas = nasWith(size);
@@ -55,7 +56,9 @@ describe.skipIf(noRedis !== null)(`hosts of a farm${leftOut}`, { timeout: patien
     },
   );
 
-  test('what others give waits for a turn of its own, and what the origin gives for that of the origin', async () => {
+  test('what others give waits for a turn of its own, and what the origin gives for that of the origin', {
+    tags: 'slow',
+  }, async () => {
     const start = farmOn(await startRedis());
     const nas = nasWith(size);
     const [first, second] = [await start(), await start()];

@@ -41,7 +41,9 @@ test('12: the hello of a later version is understood, and says that nothing else
 });
 
 describe.skipIf(noRedis !== null)(`hosts of several versions in one farm${leftOut}`, { timeout: patience(120_000) }, () => {
-  test('12: a host that speaks a later version only is asked for nothing, and others go on sharing', async () => {
+  test('12: a host that speaks a later version only is asked for nothing, and others go on sharing', {
+    tags: 'slow',
+  }, async () => {
     const start = farmOn(await startRedis());
     const nas = nasWith(size);
     const { url, asked } = await laterListener(key);
@@ -73,7 +75,7 @@ describe.skipIf(noRedis !== null)(`hosts of several versions in one farm${leftOu
     expect((await lost.holders()).holders.map((one) => one.host)).toContain(taker.name);
   });
 
-  test('12: with a host that speaks a later version too, the rules of the lower one hold', async () => {
+  test('12: with a host that speaks a later version too, the rules of the lower one hold', { tags: 'slow' }, async () => {
     const start = farmOn(await startRedis());
     const nas = nasWith(size);
     const later = await start({ wire: { lowest: 1, highest: 2 } });

@@ -53,7 +53,7 @@ describe.skipIf(noRedis !== null)(`a farm's directory${leftOut}`, () => {
     return farmIn([server], server.url);
   });
 
-  test('in a cluster of six keeps every promise too', { timeout: patience(120_000) }, async () => {
+  test('in a cluster of six keeps every promise too', { tags: 'slow', timeout: patience(120_000) }, async () => {
     const servers = await startCluster();
     const address = `redis+cluster://${servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
     for (const [promise, keeps] of Object.entries(promises)) {

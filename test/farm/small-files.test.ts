@@ -54,7 +54,7 @@ describe.skipIf(noRedis !== null)(`small files in the Redis of a farm${leftOut}`
     await expect(other.copy(nas, { ...small, away: unknown })).rejects.toMatchObject({ code: 'SOURCE_AWAY' });
   });
 
-  test('what is there and is not the source is not taken, whoever put it there', async () => {
+  test('what is there and is not the source is not taken, whoever put it there', { tags: 'slow' }, async () => {
     const redis = await startRedis();
     const start = farmOn(redis);
     const nas = nasWith(size);
@@ -76,7 +76,7 @@ describe.skipIf(noRedis !== null)(`small files in the Redis of a farm${leftOut}`
     expect(next.bytes(nas).equals(nas.bytes)).toBe(true);
   });
 
-  test('without the Redis, and of a size that is not small, files come from their origin', async () => {
+  test('without the Redis, and of a size that is not small, files come from their origin', { tags: 'slow' }, async () => {
     const redis = await startRedis();
     const start = farmOn(redis);
     const nas = nasWith(size);
@@ -100,7 +100,9 @@ describe.skipIf(noRedis !== null)(`small files in the Redis of a farm${leftOut}`
     expect(await files.take('c0')).not.toBeNull();
   });
 
-  test('take a quarter of a Redis whose memory is bounded: who has what must not leave for them', async () => {
+  test('take a quarter of a Redis whose memory is bounded: who has what must not leave for them', {
+    tags: 'slow',
+  }, async () => {
     const redis = await startRedis();
     await redis.cli('config', 'set', 'maxmemory', String(40 * MiB));
     const files = await filesIn(redis);

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { mostHolders } from '../../src/farm/directory.ts';
 import { Peer } from '../../src/farm/peer.ts';
 import { type Action, Swarm } from '../../src/farm/swarm.ts';
+import { slowTests } from '../helpers/slow.ts';
 import { checkSchedules, never, simulate } from './schedules.ts';
 import type { HostPlan, Schedule } from './simulated-host.ts';
 import type { Simulation } from './simulation.ts';
@@ -148,7 +149,9 @@ describe('a farm that fetches a content', () => {
     expect(Math.max(...times(farm))).toBeLessThan(4 * 128 * 320 * 1.1);
   });
 
-  test('of more hosts than each is told of all end with every chunk, with dead and lying ones among them', async () => {
+  test('of more hosts than each is told of all end with every chunk, with dead and lying ones among them', {
+    tags: 'slow',
+  }, async () => {
     const hosts = mostHolders + 16;
     const plan = farmOf(hosts, { chunks: 12 });
     const faulty = plan.hosts.map((host, index) => {
@@ -183,7 +186,8 @@ describe('a farm that fetches a content', () => {
     expect(farm.originReads / 128).toBeLessThan(1.25);
   });
 
-  test('every live host ends with every chunk, whatever dies, lies, hangs or is lost', () => checkSchedules(300));
+  test('every live host ends with every chunk, whatever dies, lies, hangs or is lost', () =>
+    checkSchedules(slowTests ? 300 : 60));
 });
 
 describe('a host that does not answer', () => {

@@ -20,7 +20,7 @@ describe.skipIf(noRedis !== null)(
   `a farm that believes what two hosts have read${leftOut}`,
   { timeout: patience(120_000) },
   () => {
-    test('reads the origin twice, however many hosts there are', async () => {
+    test('reads the origin twice, however many hosts there are', { tags: 'slow' }, async () => {
       const start = farmOn(await startRedis());
       const nas = nasWith(size);
       const driver = slowDriver(nas.root, async () => {});
@@ -45,7 +45,7 @@ describe.skipIf(noRedis !== null)(
       for (const host of [first, second, third]) expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
     });
 
-    test('finds one wrong byte that a host has read and published, which samples do not find', async () => {
+    test('finds one wrong byte that a host has read and published, which samples do not find', { tags: 'slow' }, async () => {
       const start = farmOn(await startRedis());
       const nas = nasWith(size);
       const bytes = Buffer.from(nas.bytes);

@@ -70,7 +70,7 @@ describe('what is no JSON is refused', () => {
       '/api/leases',
       { client: { app: 'x' }, given: Array.from({ length: 100_000 }, (_, at) => `/cache/${'a'.repeat(80)}/${at}`) },
     ],
-  ])('the longest that %s may get is not', async (url, body) => {
+  ])('the longest that %s may get is not', { tags: 'slow' }, async (url, body) => {
     const { send } = createClient();
     const answer = await send({ method: 'POST', url, headers: json, payload: JSON.stringify(body) });
     expect(answer.status).not.toBe(413);
@@ -82,7 +82,7 @@ describe('20 bodies of 14 MB at once', () => {
   const sendAll = ({ send }: ReturnType<typeof createClient>) =>
     Array.from({ length: 20 }, () => send({ method: 'POST', url: '/api/workflows/analyze', headers: json, payload: large }));
 
-  test('are read as far as there is room for them, and the others are told when to try again', async () => {
+  test('are read as far as there is room for them, and the others are told when to try again', { tags: 'slow' }, async () => {
     const answers = await Promise.all(sendAll(createClient()));
     const refused = answers.filter(({ status }) => status === 503);
     expect(refused.length).toBeGreaterThan(0);
@@ -93,7 +93,7 @@ describe('20 bodies of 14 MB at once', () => {
     }
   });
 
-  test('do not keep a lookup waiting, and leave room when they are done', async () => {
+  test('do not keep a lookup waiting, and leave room when they are done', { tags: 'slow' }, async () => {
     const client = createClient();
     const all = Promise.all(sendAll(client));
     const order: string[] = [];

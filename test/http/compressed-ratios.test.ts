@@ -41,7 +41,9 @@ test('copies tell by the types of their weights how far they would shrink, compr
   expect([...ratios.keys()]).toEqual([bf16, f16, gguf, cold]);
 });
 
-test('the answer on misses tells whether compressing would have paid, with the speed of restores as it was measured', async () => {
+test('the answer on misses tells whether compressing would have paid, with the speed of restores as it was measured', {
+  tags: 'slow',
+}, async () => {
   const { catalog, clock, bound, get } = createClient();
   const dir = tempDir();
   const size = 10e9;

@@ -28,7 +28,7 @@ test('with AUTOCACHE_PREDICT=off nothing is copied ahead, not for a waiting prom
   expect((await client.prefetch({ prompt: document, promptId: 'p2' })).jobs).toHaveLength(1);
 });
 
-test('a new model is copied before anybody asks for it; one that was always there is not', async () => {
+test('a new model is copied before anybody asks for it; one that was always there is not', { tags: 'slow' }, async () => {
   const { client, root } = await runDaemon({ [base]: 2000 }, {}, undefined, { quietMs: 1 });
   await vi.waitFor(async () => expect((await client.stats()).roots).toMatchObject([{ files: 1 }]), soon());
   const added = join(root, 'checkpoints', 'new.safetensors');
@@ -37,7 +37,7 @@ test('a new model is copied before anybody asks for it; one that was always ther
   expect((await client.explain(join(root, base))).now.reason).not.toBe('HIT');
 });
 
-test('the models of a workflow that is saved in a ComfyUI directory are copied', async () => {
+test('the models of a workflow that is saved in a ComfyUI directory are copied', { tags: 'slow' }, async () => {
   const comfyui = tempDir();
   const workflows = join(comfyui, 'user', 'default', 'workflows');
   mkdirSync(workflows, { recursive: true });

@@ -49,7 +49,9 @@ describe('the files behind a preset', () => {
   const plus = ['clip_vision/ViT-H.safetensors', 'ipadapter/ip-adapter-plus_sd15.safetensors'];
   const standard = ['clip_vision/ViT-H.safetensors', 'ipadapter/ip-adapter_sd15.safetensors'];
 
-  test('are unknown until it has run, and are copied with the next prompt, also with another strength and after a restart', async () => {
+  test('are unknown until it has run, and are copied with the next prompt, also with another strength and after a restart', {
+    tags: 'slow',
+  }, async () => {
     const daemon = await runDaemon(face);
     expect(await found(daemon.client, unified('PLUS (high)'))).toMatchObject({
       files: [],

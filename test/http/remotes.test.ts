@@ -71,7 +71,10 @@ describe('a model that lies in a bucket only', () => {
   });
 });
 
-test('neither the log nor any answer of the daemon has a secret, while the bucket repeats it in its errors', long, async () => {
+test('neither the log nor any answer of the daemon has a secret, while the bucket repeats it in its errors', {
+  ...long,
+  tags: 'slow',
+}, async () => {
   const out = new PassThrough();
   const lines: string[] = [];
   out.on('data', (line) => lines.push(String(line)));
@@ -96,7 +99,7 @@ test('neither the log nor any answer of the daemon has a secret, while the bucke
   expect(said).not.toMatch(/X-Amz-Signature|AWS4-HMAC/i);
 });
 
-test('what was read from a remote is counted, in bytes, requests and money', long, async () => {
+test('what was read from a remote is counted, in bytes, requests and money', { ...long, tags: 'slow' }, async () => {
   const { server, daemon, lookup, placeholder } = await withBucket({ [far]: Buffer.alloc(2 ** 20, 'm') });
   await lookup(placeholder(far), 60_000);
   const month = async () => (await daemon.client.remotes()).remotes[0]?.months[0];
@@ -134,7 +137,7 @@ test('every request to a remote is counted: listings, headers, and those that fa
   await allCounted();
 });
 
-test('beyond AUTOCACHE_REMOTE_MONTHLY only a file that is waited for is read', long, async () => {
+test('beyond AUTOCACHE_REMOTE_MONTHLY only a file that is waited for is read', { ...long, tags: 'slow' }, async () => {
   const { server, daemon, lookup, placeholder } = await withBucket(
     { [far]: Buffer.alloc(2 ** 20, 'm') },
     { AUTOCACHE_REMOTE_MONTHLY: '100KiB' },
@@ -158,7 +161,7 @@ test('the header of a file is read once, and is the true one', long, async () =>
   await expect(daemon.client.ask('GET', '/api/remote/header?path=/etc/passwd')).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });
 
-test('a local model is looked for on no remote', long, async () => {
+test('a local model is looked for on no remote', { ...long, tags: 'slow' }, async () => {
   const { server, daemon } = await withBucket({ [far]: Buffer.alloc(1000, 'm') });
   const requests = server.requests.length;
   await daemon.client.warm({ names: ['loras/near.safetensors'], wait: true });
@@ -166,7 +169,7 @@ test('a local model is looked for on no remote', long, async () => {
   expect(server.requests.length).toBe(requests);
 });
 
-test('remotes come from the configuration only, and go with it', long, async () => {
+test('remotes come from the configuration only, and go with it', { ...long, tags: 'slow' }, async () => {
   const { daemon, placeholder } = await withBucket({ [far]: Buffer.alloc(1000, 'm') });
   await expect(daemon.client.ask('POST', '/api/roots', { body: { roots: [{ path: 's3://models' }] } })).rejects.toThrow();
   await expect(daemon.client.changeConfig({ remotes: 'x=s3://other' })).rejects.toThrow('cannot change');

@@ -118,10 +118,7 @@ describe('a copy into RAM', () => {
 });
 
 describe('a copy out of the cold tier', () => {
-  test.each([
-    ['small', 6 * MiB],
-    ['restored in parts', 128 * MiB + 4714],
-  ])('is decoded on its way, byte for byte, and the source need not be there: %s', async (_how, size) => {
+  async function isDecoded(size: number): Promise<void> {
     const { rig, path, bytes, source, proof, cold } = await withColdCopy(size);
     expect(statSync(cold).size).toBeLessThan(0.7 * bytes.length);
     const mtime = mtimeOf(path);
@@ -137,13 +134,14 @@ describe('a copy out of the cold tier', () => {
       source: { ...proof.source, fingerprint: source.fingerprint },
       seal: { size: bytes.length },
     });
-  });
+  }
 
-  test.each([
-    ['in its data', 6 * MiB, (size: number) => Math.floor(size / 2)],
-    ['in its seek table', 6 * MiB, (size: number) => size - 12],
-    ['in a part', 128 * MiB, (size: number) => Math.floor(size / 2)],
-  ])('with a bit flipped %s, it is found out, and the source is read', async (_where, size, position) => {
+  test('is decoded on its way, byte for byte, and the source need not be there', () => isDecoded(6 * MiB));
+  test('is restored in parts, byte for byte, and the source need not be there', { tags: 'slow' }, () =>
+    isDecoded(128 * MiB + 4714),
+  );
+
+  async function isFoundOut(size: number, position: (size: number) => number): Promise<void> {
     const { rig, path, bytes, cold } = await withColdCopy(size);
     flipBit(cold, position(statSync(cold).size));
     expect((await rig.copy(path)).error).toBeNull();
@@ -151,7 +149,15 @@ describe('a copy out of the cold tier', () => {
     expect(existsSync(cold)).toBe(false);
     expect(rig.catalog.copies.inState('ready', 'stale').map(({ tier }) => tier)).toEqual(['ssd']);
     expect(rig.seen.filter(({ name }) => name === 'copy-damaged')).toHaveLength(1);
-  });
+  }
+
+  test('with a bit flipped in its data, it is found out, and the source is read', () =>
+    isFoundOut(6 * MiB, (size) => Math.floor(size / 2)));
+  test('with a bit flipped in its seek table, it is found out, and the source is read', () =>
+    isFoundOut(6 * MiB, (size) => size - 12));
+  test('with a bit flipped in a part, it is found out, and the source is read', { tags: 'slow' }, () =>
+    isFoundOut(128 * MiB, (size) => Math.floor(size / 2)),
+  );
 
   test('that is damaged, with its source away, fails as the source does, and leaves nothing behind', async () => {
     const { rig, path, source, cold } = await withColdCopy(MiB);

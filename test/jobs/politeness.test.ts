@@ -46,7 +46,7 @@ describe('a copy that somebody waits for', () => {
     },
   );
 
-  test('is one of many again when all of them have given up, and hurries again for the next', async () => {
+  test('is one of many again when all of them have given up, and hurries again for the next', { tags: 'slow' }, async () => {
     const rig = createRig({ perSource: { hdd: 1 }, rates: { overall: 20e6, by: {} } });
     const hurry = vi.spyOn(rig.workers, 'hurry');
     const other = rig.request(rig.source('checkpoints/other.safetensors', 40 * MiB).path);
@@ -119,6 +119,7 @@ test.runIf(process.platform === 'linux').each([
   ['ram', 'wait', 'running'],
 ] as const)(
   'a program that loads from the disk of the cache goes before a copy made there for the %s tier, of priority %s: %s',
+  { tags: 'slow' },
   async (to, priority, status) => {
     const clock = new ManualClock();
     const options = { polite: false, diskOf: () => 'the disk of the cache', clock, extra: ['cold' as const, 'ram' as const] };
@@ -136,29 +137,35 @@ test.runIf(process.platform === 'linux').each([
   },
 );
 
-test.runIf(process.platform === 'linux')('that copies give way can be switched while the daemon runs', async () => {
-  const clock = new ManualClock();
-  const options = { polite: false, diskOf: () => 'a disk', clock };
-  const rig = createRig(options);
-  const run = vi.spyOn(rig.workers, 'run');
-  const pace = vi.spyOn(rig.workers, 'pace');
-  const wasPaced = async (name: string, polite: boolean) => {
-    options.polite = polite;
-    rig.copier.reconsider();
-    const { id, ended } = rig.request(rig.source(`checkpoints/${name}.safetensors`, 64 * MiB).path, 'background');
-    await vi.waitFor(() => expect(run.mock.calls.some(([order]) => order.id === id)).toBe(true), { timeout: patience(10_000) });
-    const stop = runs(clock);
-    await ended;
-    stop();
-    return (
-      run.mock.calls.some(([order, { paced }]) => order.id === id && paced) ||
-      pace.mock.calls.some(([job, paced]) => job === id && paced)
-    );
-  };
-  expect(await wasPaced('a', false)).toBe(false);
-  expect(await wasPaced('b', true)).toBe(true);
-  expect(await wasPaced('c', false)).toBe(false);
-});
+test.runIf(process.platform === 'linux')(
+  'that copies give way can be switched while the daemon runs',
+  { tags: 'slow' },
+  async () => {
+    const clock = new ManualClock();
+    const options = { polite: false, diskOf: () => 'a disk', clock };
+    const rig = createRig(options);
+    const run = vi.spyOn(rig.workers, 'run');
+    const pace = vi.spyOn(rig.workers, 'pace');
+    const wasPaced = async (name: string, polite: boolean) => {
+      options.polite = polite;
+      rig.copier.reconsider();
+      const { id, ended } = rig.request(rig.source(`checkpoints/${name}.safetensors`, 64 * MiB).path, 'background');
+      await vi.waitFor(() => expect(run.mock.calls.some(([order]) => order.id === id)).toBe(true), {
+        timeout: patience(10_000),
+      });
+      const stop = runs(clock);
+      await ended;
+      stop();
+      return (
+        run.mock.calls.some(([order, { paced }]) => order.id === id && paced) ||
+        pace.mock.calls.some(([job, paced]) => job === id && paced)
+      );
+    };
+    expect(await wasPaced('a', false)).toBe(false);
+    expect(await wasPaced('b', true)).toBe(true);
+    expect(await wasPaced('c', false)).toBe(false);
+  },
+);
 
 describe('paused copies', () => {
   test('stand still where they are, none begins, and all go on when they are resumed', async () => {

@@ -44,7 +44,9 @@ describe.skipIf(noMounts !== null)(`a real mount that goes wrong${noMounts === n
     },
   );
 
-  test('a read that is never answered holds a process of its own: the job is given up, and the daemon stops', async (context) => {
+  test('a read that is never answered holds a process of its own: the job is given up, and the daemon stops', {
+    tags: 'slow',
+  }, async (context) => {
     const { rig, mount, copy } = await arrange(context);
     mount.fail('hang');
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });

@@ -134,7 +134,7 @@ describe('an interrupted copy', () => {
 });
 
 describe('an interrupted copy begins anew, or further back,', () => {
-  test.each([1, 2, 4])('when chunk %i of its partial file has a flipped bit', async (chunk) => {
+  test.each([1, 2, 4])('when chunk %i of its partial file has a flipped bit', { tags: 'slow' }, async (chunk) => {
     const arranged = arrange();
     await interrupt(arranged);
     const bytes = readFileSync(arranged.temp);

@@ -47,7 +47,9 @@ test('one of many small files that fails takes none of the others along', async 
   expect(readdirSync(rig.tier.partialDir)).toEqual([]);
 });
 
-test('a daemon that is killed while it copies many small files comes back with those that were whole, and with nothing else', async () => {
+test('a daemon that is killed while it copies many small files comes back with those that were whole, and with nothing else', {
+  tags: 'slow',
+}, async () => {
   const dir = tempDir();
   const root = join(dir, 'models');
   const sources = Array.from({ length: 64 }, (_, index) => {

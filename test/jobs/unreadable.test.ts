@@ -103,14 +103,14 @@ describe.skipIf(noMounts !== null)('a source with an input/output error', () => 
     expect(ready()).toBe(4);
   });
 
-  test('at its half makes no room', async (context) => {
+  test('at its half makes no room', { tags: 'slow' }, async (context) => {
     const { mount, ready, request } = await arrange(context, 10 * MiB);
     mount.fail('eio-part');
     expect(await request()).toBe('SOURCE_IO');
     expect(ready()).toBe(4);
   });
 
-  test('between its samples makes room once, and not again before it was read', async (context) => {
+  test('between its samples makes room once, and not again before it was read', { tags: 'slow' }, async (context) => {
     const { rig, mount, fill, ready, request } = await arrange(context, 9 * MiB);
     mount.fail('eio-part');
     // Its samples can be read: its copy finds out.

@@ -8,6 +8,7 @@ import { chooseCopies, removeCopies } from '../../src/space/purge.ts';
 import { reconcile } from '../../src/upkeep/reconcile.ts';
 import { createLookupRig, type LookupRig, nextTurn } from '../helpers/lookup-rig.ts';
 import { soon } from '../helpers/patience.ts';
+import { slowTests } from '../helpers/slow.ts';
 
 const KiB = 1024;
 const limit = 300 * KiB;
@@ -163,6 +164,6 @@ test('whatever comes in whatever order: no wrong byte, no harmed source, no limi
       await world.expectOrder();
       await world.rig.close();
     }),
-    { numRuns: 60 },
+    { numRuns: slowTests ? 60 : 20 },
   );
 });

@@ -62,7 +62,7 @@ describe('a command that was run before', () => {
     taken.mockRestore();
   });
 
-  test('nothing of what it printed is lost when it ends at once', async () => {
+  test('nothing of what it printed is lost when it ends at once', { tags: 'slow' }, async () => {
     const { exec } = await createShell();
     const words = Array.from({ length: 40 }, (_, index) => `word ${index}`);
     const printed = () => Promise.all(words.map(async (word) => (await exec([], { command: ['echo', word] })).out));

@@ -61,7 +61,9 @@ describe('a store of keyv', () => {
     expect(await new Keyv({ store }).has('a')).toBe(false);
   });
 
-  test('namespaces of any name are kept apart, and cleared apart, whatever their number of keys', async () => {
+  test('namespaces of any name are kept apart, and cleared apart, whatever their number of keys', {
+    tags: 'slow',
+  }, async () => {
     const { open } = await createStore();
     const [first, second] = ['ein Name / mit Leerzeichen', 'b'].map((namespace) => new Keyv({ store: open(), namespace }));
     await first?.setMany(Array.from({ length: 600 }, (_, index) => ({ key: String(index), value: index })));

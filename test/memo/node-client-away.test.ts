@@ -84,7 +84,7 @@ describe('a program computes', () => {
     expect(rejections()).toEqual([]);
   });
 
-  test('when the daemon hangs while another program computes', async () => {
+  test('when the daemon hangs while another program computes', { tags: 'slow', timeout: 120_000 }, async () => {
     const { stateDir, child, client } = await startDaemonProcess({ settings: {} });
     onTestFinished(() => void child.kill('SIGCONT'));
     const never = Promise.withResolvers<string>();
@@ -101,9 +101,9 @@ describe('a program computes', () => {
     child.kill('SIGCONT');
     never.resolve('late');
     expect(await held).toBe('late');
-  }, 120_000);
+  });
 
-  test('and finds its results again when the daemon is back', async () => {
+  test('and finds its results again when the daemon is back', { tags: 'slow' }, async () => {
     const settings = {};
     const { stateDir, child, dir } = await startDaemonProcess({ settings });
     const memo = open(stateDir);

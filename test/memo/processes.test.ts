@@ -43,7 +43,7 @@ describe('programs in processes of their own', () => {
     expect(await stats(daemon)).toMatchObject({ misses: 1, hits: 99, stores: 1, computing: 0, waiting: 0 });
   });
 
-  test('when the holder is killed, the oldest waiter computes, long before the lease is over', async () => {
+  test('when the holder is killed, the oldest waiter computes, long before the lease is over', { tags: 'slow' }, async () => {
     const daemon = await startDaemonProcess({ settings: {} });
     const holder = startAsker(daemon, { BEHAVIOUR: 'hang', PID: '1' });
     await holder.computing;

@@ -16,7 +16,7 @@ describe.skipIf(noRedis !== null)(`results in Redis${leftOut}`, () => {
     expect(there.memo.manage.list({ tags: ['model:a'] }, { sort: 'used', limit: 9, offset: 0 }).total).toBe(1);
   });
 
-  test('values of all kinds come as they were, up to 8 MiB', async () => {
+  test('values of all kinds come as they were, up to 8 MiB', { tags: 'slow' }, async () => {
     const { here, there } = await twoMachines(await startRedis());
     const large = Buffer.alloc(8 * MiB, 'autocached');
     const sha256 = createHash('sha256').update(large).digest('hex');

@@ -30,7 +30,10 @@ async function createRig() {
   };
 }
 
-test('100 equal requests of 4 Node and 4 Python programs: one computation, and its result for all', async () => {
+test('100 equal requests of 4 Node and 4 Python programs: one computation, and its result for all', {
+  tags: 'slow',
+  timeout: 300_000,
+}, async () => {
   const { job, waiting, computed } = await createRig();
   const programs = [
     ...Array.from({ length: 4 }, () => startCaller('node', { ...job, calls: 12 })),
@@ -44,7 +47,7 @@ test('100 equal requests of 4 Node and 4 Python programs: one computation, and i
   expect(answers).toHaveLength(100);
   expect(new Set(answers).size).toBe(1);
   expect(computed()).toBe(1);
-}, 300_000);
+});
 
 test('a holder that is killed passes the lease to the oldest waiter', async () => {
   const { job, waiting, computed, open } = await createRig();

@@ -12,6 +12,7 @@ if (!canMount) console.warn('SKIPPED: a disk without room for results and files 
 
 test.skipIf(!canMount).each(['bytes', 'files'] as const)(
   'a disk with no room for %s: results can be removed from it, and a start succeeds',
+  { tags: 'slow' },
   async (what) => {
     const dir = join(tempDir(), 'disk');
     mkdirSync(dir);

@@ -55,6 +55,7 @@ async function expectServed({ client }: DaemonProcess, paths: string[], bytes: B
 describe('the disk with the models', () => {
   test.each(['unmounted, which leaves an empty folder', 'gone'])(
     '%s: copies still load, nothing is forgotten',
+    { tags: 'slow' },
     async (what) => {
       const dir = join(tempDir(), 'models');
       const { daemon, paths } = await start(dir, dir, 'hdd');
@@ -99,7 +100,9 @@ describe.skipIf(noFaultyMount !== null)('a NAS that', () => {
     return { daemon, paths, mount, bytes: paths.map((path) => readFileSync(path.replace(mount.path, mount.source))) };
   }
 
-  test('hangs: a hundred lookups at once are answered within 250 ms each, and local files are not held up', async () => {
+  test('hangs: a hundred lookups at once are answered within 250 ms each, and local files are not held up', {
+    tags: 'slow',
+  }, async () => {
     const { daemon, paths, bytes, mount } = await startOnMount();
     const away = await healthIs(daemon, 'away');
     mount.behave('hang');
@@ -133,7 +136,7 @@ describe.skipIf(noFaultyMount !== null)('a NAS that', () => {
     ['lost its connection (ENOTCONN)', 107],
     ['has an input/output error on everything (EIO)', 5],
     ['forgot its handles (ESTALE)', 116],
-  ])('%s: copies still load, and a copy that failed is made when it is back', async (_what, errno) => {
+  ])('%s: copies still load, and a copy that failed is made when it is back', { tags: 'slow' }, async (_what, errno) => {
     const { daemon, paths, bytes, mount } = await startOnMount();
     const away = await healthIs(daemon, 'away');
     mount.behave(errno);
@@ -161,7 +164,7 @@ describe.skipIf(noFaultyMount !== null)('a NAS that', () => {
     expect(mount.fired()).toBeGreaterThan(0);
   });
 
-  test('answers late is not away, and nobody waits for it', async () => {
+  test('answers late is not away, and nobody waits for it', { tags: 'slow' }, async () => {
     const { daemon, paths, bytes, mount } = await startOnMount();
     const changes: string[] = [];
     const over = new AbortController();
@@ -190,7 +193,9 @@ describe.skipIf(noFaultyMount !== null)('a NAS that', () => {
     expect(changes).not.toContain('away');
   });
 
-  test('is silent for the first time is not away: not with a copy, not without one, and not for a model that was deleted', async () => {
+  test('is silent for the first time is not away: not with a copy, not without one, and not for a model that was deleted', {
+    tags: 'slow',
+  }, async () => {
     const { daemon, paths, mount } = await startOnMount();
     const [first = '', deleted = '', third = ''] = paths;
     rmSync(deleted.replace(mount.path, mount.source));

@@ -54,32 +54,36 @@ test('a fine-tune takes a fraction of the room, and both come back as they were'
   }
 });
 
-test.each(['fp32', 'fp16'] as const)('a model stands on its twin in %s, whatever else is compressed', async (first) => {
-  const rig = createRig({ extra: ['cold'] });
-  const tensor = { ...makeTensor('F32', 200_000, 1), name: 'a' };
-  const half = { ...tensor, dtype: 'F16', bytes: encoders.F16(new Float32Array(new Uint8Array(tensor.bytes).buffer)) };
-  const twins = { fp32: makeSafetensors([tensor]), fp16: makeSafetensors([half]) };
-  const second = first === 'fp32' ? 'fp16' : 'fp32';
-  const write = (name: keyof typeof twins) => {
-    const path = join(rig.root, `loras/${name}.safetensors`);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, twins[name]);
-    return path;
-  };
-  await compress(rig, write(first));
-  // More of its size than are tried.
-  for (let k = 0; k < 9; k++)
-    await compress(rig, rig.weights(`loras/other-${k}.safetensors`, twins[second].length + 20 * k).path);
-  const path = write(second);
-  await compress(rig, path);
-  expect(coldOf(rig, path).bytes * (second === 'fp16' ? 100 : 1.8)).toBeLessThan(twins[second].length);
-  expect(rig.catalog.bases.sourcesBelow([coldOf(rig, path)])).toEqual([join(rig.root, `loras/${first}.safetensors`)]);
-  expect((await rig.copy(path)).error).toBeNull();
-  const place = rig.tier.placeOf(rig.root, `loras/${second}.safetensors`).path;
-  expect(readFileSync(place).equals(twins[second])).toBe(true);
-});
+test.each(['fp32', 'fp16'] as const)(
+  'a model stands on its twin in %s, whatever else is compressed',
+  { tags: 'slow' },
+  async (first) => {
+    const rig = createRig({ extra: ['cold'] });
+    const tensor = { ...makeTensor('F32', 200_000, 1), name: 'a' };
+    const half = { ...tensor, dtype: 'F16', bytes: encoders.F16(new Float32Array(new Uint8Array(tensor.bytes).buffer)) };
+    const twins = { fp32: makeSafetensors([tensor]), fp16: makeSafetensors([half]) };
+    const second = first === 'fp32' ? 'fp16' : 'fp32';
+    const write = (name: keyof typeof twins) => {
+      const path = join(rig.root, `loras/${name}.safetensors`);
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, twins[name]);
+      return path;
+    };
+    await compress(rig, write(first));
+    // More of its size than are tried.
+    for (let k = 0; k < 9; k++)
+      await compress(rig, rig.weights(`loras/other-${k}.safetensors`, twins[second].length + 20 * k).path);
+    const path = write(second);
+    await compress(rig, path);
+    expect(coldOf(rig, path).bytes * (second === 'fp16' ? 100 : 1.8)).toBeLessThan(twins[second].length);
+    expect(rig.catalog.bases.sourcesBelow([coldOf(rig, path)])).toEqual([join(rig.root, `loras/${first}.safetensors`)]);
+    expect((await rig.copy(path)).error).toBeNull();
+    const place = rig.tier.placeOf(rig.root, `loras/${second}.safetensors`).path;
+    expect(readFileSync(place).equals(twins[second])).toBe(true);
+  },
+);
 
-test('a base does not leave before those that stand on it, whoever asks', async () => {
+test('a base does not leave before those that stand on it, whoever asks', { tags: 'slow' }, async () => {
   const { rig, base, tuned } = await compressedPair();
   expect(await evict({ rig, path: base.path })).toMatchObject({ removed: false, why: expect.stringContaining('differences') });
   await rig.copy(base.path);

@@ -94,6 +94,7 @@ describe('a loader finds beside the copy what it finds beside the source', () =>
 
   test.each(units)(
     '%s: with one of them missing the source is given, and the missing one copied again',
+    { tags: 'slow' },
     async (_what, main, companions) => {
       const at = (name: string) => join(dirname(main), name);
       const files = Object.entries(companions).map(([name, size]) => [at(name), size] as const);

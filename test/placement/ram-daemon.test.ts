@@ -54,7 +54,7 @@ describe.runIf(process.platform === 'linux' && existsSync('/dev/shm'))('the RAM 
     expect(stats.bytesCopied).toBe(100_000);
   });
 
-  test('takes what a load has restored from the cold tier', async () => {
+  test('takes what a load has restored from the cold tier', { tags: 'slow' }, async () => {
     const limit = '11.8MiB';
     const { daemon, ramDir, ask } = await arrange({}, { AUTOCACHE_COMPRESS: 'cold', AUTOCACHE_LIMIT: limit });
     const names = Array.from({ length: 10 }, (_, k) => `loras/${k}.safetensors`);
@@ -126,7 +126,9 @@ describe.runIf(process.platform === 'linux' && existsSync('/dev/shm'))('the RAM 
     expect((await ask('loras/a.safetensors')).reason).toBe('HIT');
   });
 
-  test('a path that was given just before the daemon was killed leads to the source, where the next one has no RAM tier', async () => {
+  test('a path that was given just before the daemon was killed leads to the source, where the next one has no RAM tier', {
+    tags: 'slow',
+  }, async () => {
     const dir = tempDir();
     const source = join(dir, 'models', 'loras', 'a.safetensors');
     const bytes = writeWeights(source, 100_000);

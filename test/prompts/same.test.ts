@@ -104,7 +104,7 @@ describe('it is computed again', () => {
     expect((await run(loading())).mark).toBe('HIT');
   });
 
-  test('by another version of ComfyUI, or with another flag', async () => {
+  test('by another version of ComfyUI, or with another flag', { tags: 'slow' }, async () => {
     const { run, comfyui, daemon } = await promptsRig();
     await run(imagePrompt());
     comfyui.state.version = '0.34.0';
@@ -119,7 +119,9 @@ describe('it is computed again', () => {
   });
 });
 
-test('a model that was written anew with the same content is the same, once copies of both were made', async () => {
+test('a model that was written anew with the same content is the same, once copies of both were made', {
+  tags: 'slow',
+}, async () => {
   const { run, daemon, comfyui } = await promptsRig({ [model]: 5000 });
   const cached = async () => expect((await daemon.client.entries({ cached: true })).entries.length).toBe(1);
   await run(upscaling());

@@ -30,7 +30,9 @@ test('after a restart, folders of ComfyUI that were never there are no outages; 
   expect(found[folder('used')]).not.toBe('unknown');
 });
 
-test('after the last model of a folder was deleted or moved away, it is no outage, nor after a restart: the model is missing', async () => {
+test('after the last model of a folder was deleted or moved away, it is no outage, nor after a restart: the model is missing', {
+  tags: 'slow',
+}, async () => {
   const daemon = await runDaemon({ 'vae/v.safetensors': 1000 });
   const folder = (name: string) => join(daemon.dir, 'comfyui', name);
   const model = (name: string) => join(folder(name), 'a.safetensors');

@@ -94,7 +94,9 @@ describe('a model asked for in another case', () => {
     expect((await rig.client.entries({})).entries).toMatchObject([{ path: model, pinned: true }]);
   });
 
-  test('before a walk has found it has one copy made, and is one entry under the spelling of the disk', async () => {
+  test('before a walk has found it has one copy made, and is one entry under the spelling of the disk', {
+    tags: 'slow',
+  }, async () => {
     const rig = await runDaemon({ 'loras/first.safetensors': 10 }, {}, tempDir(), { ignoresCase: true });
     const model = join(rig.root, 'checkpoints/Big.safetensors');
     const other = join(rig.root, 'CHECKPOINTS/BIG.safetensors');

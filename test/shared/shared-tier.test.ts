@@ -123,7 +123,7 @@ describe.skipIf(noVersitygw !== null)(
         return { ...store, first, second };
       }
 
-      test('loads it from the store, by its name; the copy serves when the disk is there', async () => {
+      test('loads it from the store, by its name; the copy serves when the disk is there', { tags: 'slow' }, async () => {
         const { second } = await withoutDisk();
         expect((await second.client.explain(join(second.root, model))).shared).toBe(true);
         expect((await second.client.locate(join(second.root, model))).shared).toBe(true);

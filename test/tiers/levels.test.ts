@@ -7,6 +7,10 @@ levelContract('the ssd tier', (limit) => inTier('ssd', limit));
 
 levelContract('the ram tier', (limit) => inTier('ram', limit));
 
-describe.skipIf(noVersitygw !== null)(`over S3${noVersitygw === null ? '' : ` (left out: ${noVersitygw})`}`, () => {
-  levelContract('the shared store', inSharedStore);
-});
+describe.skipIf(noVersitygw !== null)(
+  `over S3${noVersitygw === null ? '' : ` (left out: ${noVersitygw})`}`,
+  { tags: 'slow' },
+  () => {
+    levelContract('the shared store', inSharedStore);
+  },
+);

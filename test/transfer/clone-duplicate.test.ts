@@ -84,7 +84,7 @@ function mountXfs(dir: string): string | null {
   return null;
 }
 
-test('on XFS two downloads of one model share their blocks, each with its own mtime', async (context) => {
+test('on XFS two downloads of one model share their blocks, each with its own mtime', { tags: 'slow' }, async (context) => {
   const dir = tempDir();
   const refused = mountXfs(dir);
   if (refused !== null) context.skip(refused);

@@ -63,7 +63,7 @@ test.each([
   expect(told).toEqual({ done: size, asked: 0 });
 });
 
-test('a paced restore asks for each byte before it moves', async () => {
+test('a paced restore asks for each byte before it moves', { tags: 'slow' }, async () => {
   const { file } = await compressed();
   const { told } = await restore(file, testFile().fd, { paced: () => true });
   expect(told).toEqual({ done: size, asked: size });
@@ -79,7 +79,7 @@ test('a chunk that is damaged ends the restore as damage', async () => {
   await expect(restore(file, testFile().fd)).rejects.toMatchObject({ code: 'CORRUPT' });
 });
 
-test.skipIf(!existsSync('/dev/full'))('a full disk ends the restore as such, not as damage', async () => {
+test.skipIf(!existsSync('/dev/full'))('a full disk ends the restore as such, not as damage', { tags: 'slow' }, async () => {
   const { file } = await compressed();
   const full = openSync('/dev/full', 'w');
   try {
@@ -89,14 +89,14 @@ test.skipIf(!existsSync('/dev/full'))('a full disk ends the restore as such, not
   }
 });
 
-test('a disk that takes no bytes ends the restore as a fault of the cache', async () => {
+test('a disk that takes no bytes ends the restore as a fault of the cache', { tags: 'slow' }, async () => {
   const { file } = await compressed();
   const directory = openSync(tempDir(onDisk()), 'r');
   onTestFinished(() => closeSync(directory));
   await expect(restore(file, directory)).rejects.toMatchObject({ code: 'CACHE_IO' });
 });
 
-test('a restore that is cancelled in the middle ends', async () => {
+test('a restore that is cancelled in the middle ends', { tags: 'slow' }, async () => {
   const { file } = await compressed();
   const cancel = new AbortController();
   const ended = restore(file, testFile().fd, { progress: () => cancel.abort(), signal: cancel.signal });

@@ -239,7 +239,9 @@ test('a daemon without its catalog answers, says that it is accounting, and copi
   expect(await client.lookup({ path: b, purpose: 'load', waitMs: 0, client: null })).toMatchObject({ reason: 'HIT' });
 });
 
-test('a remnant without a proof counts until a copy takes its place, and a purge says how many copies are left', async () => {
+test('a remnant without a proof counts until a copy takes its place, and a purge says how many copies are left', {
+  tags: 'slow',
+}, async () => {
   const [first, other] = ['loras/a.safetensors', 'loras/b.safetensors'];
   const rig = await runDaemon({ [first]: 20_000, [other]: 20_000 });
   const paths = [first, other].map((name) => join(rig.root, name));

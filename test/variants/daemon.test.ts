@@ -33,7 +33,7 @@ describe('a variant', () => {
     expect(jobs).toContainEqual(['copy', 'done']);
   });
 
-  test('is counted by status, and by what an uninstallation would free', async () => {
+  test('is counted by status, and by what an uninstallation would free', { tags: 'slow' }, async () => {
     const { client, path, stateDir } = await daemonWith();
     const run = (...words: string[]) => runCli(words, { stateDir, cwd: tempDir(), self: ['/usr/bin/node', '/opt/a.js'] });
     expect((await client.stats()).variants).toBeUndefined();
@@ -70,7 +70,7 @@ describe('a variant', () => {
     expect(sha256).toMatch(/^[\da-f]{64}$/);
   });
 
-  test('that two ask for at once is made once', async () => {
+  test('that two ask for at once is made once', { tags: 'slow' }, async () => {
     const { client, path } = await daemonWith();
     const ask = () => new VariantClient(client).make({ model: path, to: 'fp8' });
     const [one, other] = await Promise.all([ask(), ask()]);
@@ -108,7 +108,9 @@ describe('a variant', () => {
     expect(out.match(/: \d+\.\d dB in I8, weights are off by [\d.]+ % in the mean$/gm)?.length).toBe(5);
   });
 
-  test('is meant by a part of its name, by its model, or by a glob, and removed after a question', async () => {
+  test('is meant by a part of its name, by its model, or by a glob, and removed after a question', {
+    tags: 'slow',
+  }, async () => {
     const { client, path, stateDir } = await daemonWith();
     const run = (words: string[], more = {}) => runCli(['variant', ...words], { stateDir, ...more });
     const made = [];
@@ -130,7 +132,7 @@ describe('a variant', () => {
     expect(made.map((one) => existsSync(one.path))).toEqual([false, false]);
   });
 
-  test('outlives the daemon and the catalog', async () => {
+  test('outlives the daemon and the catalog', { tags: 'slow' }, async () => {
     const rig = await daemonWith();
     const asked = await new VariantClient(rig.client).make({ model: rig.path, to: 'fp8' });
     const { bytes } = await settled(rig.client, asked.path);
@@ -152,7 +154,7 @@ describe('a variant', () => {
     expect(files.find(({ tier }) => tier === 'ssd')).toMatchObject({ outside: 0 });
   });
 
-  test('that was not finished when the daemon ended is made by the next one', async () => {
+  test('that was not finished when the daemon ended is made by the next one', { tags: 'slow' }, async () => {
     const rig = await daemonWith();
     await rig.client.pauseJobs(true);
     const asked = await new VariantClient(rig.client).make({ model: rig.path, to: 'fp8' });
@@ -179,7 +181,7 @@ describe('no variant is made, and the reason is told', () => {
     expect(await new VariantClient(client).list()).toMatchObject({ bytes: 0, variants: [] });
   });
 
-  test('beyond what variants may take: nothing is written for it, not even a copy of its model', async () => {
+  test('beyond what variants may take: nothing is written for it, not even a copy of its model', { tags: 'slow' }, async () => {
     const { client, path, stateDir, dir } = await daemonWith({ AUTOCACHE_VARIANTS_LIMIT: '150KiB' });
     const variants = new VariantClient(client);
     await client.pauseJobs(true);
@@ -211,7 +213,7 @@ describe('no variant is made, and the reason is told', () => {
     expect(existsSync(asked.path)).toBe(false);
   });
 
-  test('over a file of the user', async () => {
+  test('over a file of the user', { tags: 'slow' }, async () => {
     const { client, path, dir } = await daemonWith();
     const asked = await new VariantClient(client).make({ model: path, to: 'fp8' });
     await settled(client, asked.path);

@@ -56,7 +56,7 @@ describe.skipIf(process.platform === 'win32')('a clone', { timeout: patience(60_
     expect(await wayOf().newest()).toMatchObject({ isNewer: true });
   });
 
-  test('whose newer set-up fails keeps the older program', async () => {
+  test('whose newer set-up fails keeps the older program', { tags: 'slow' }, async () => {
     commit('2.0.0', null);
     const way = wayOf();
     await way.newest();
@@ -65,7 +65,7 @@ describe.skipIf(process.platform === 'win32')('a clone', { timeout: patience(60_
     expect(git(clone, 'rev-parse', 'HEAD')).toBe(git(upstream, 'rev-parse', 'HEAD~1'));
   });
 
-  test('with changes of its user, or with commits of its user, is left alone', async () => {
+  test('with changes of its user, or with commits of its user, is left alone', { tags: 'slow' }, async () => {
     commit('2.0.0', 'two');
     await wayOf().newest();
     writeFileSync(join(clone, 'a.ts'), 'mine');

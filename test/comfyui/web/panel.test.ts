@@ -92,6 +92,7 @@ test.skipIf(noBrowser !== null)(`the sidebar shows what is copied next and why, 
 
 test.skipIf(noBrowser !== null)(
   `the sidebar frees models that stay open on a slow disk, and tells on request which nodes need not run${leftOut}`,
+  { tags: 'slow' },
   async () => {
     const page = await openPanel();
     expect(await textOf(page)).toContain('ComfyUI still reads 2 models from a slow disk although copies are ready.');

@@ -13,6 +13,7 @@ const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 test.runIf(program)(
   `the running daemon answers as its reference says, whatever schemathesis asks${leftOut}`,
+  { tags: 'slow', timeout: patience(600_000) },
   async () => {
     const { dir, stateDir } = await runDaemon(
       { 'checkpoints/a.safetensors': 3_000_000, 'loras/b.safetensors': 100_000 },
@@ -32,7 +33,6 @@ test.runIf(program)(
     expect(code, output.slice(-20_000)).toBe(0);
     expect(output).toMatch(/Tested: \d\d/);
   },
-  patience(600_000),
 );
 
 function run(args: string[], cwd: string): Promise<{ code: unknown; output: string }> {

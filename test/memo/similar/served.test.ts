@@ -156,7 +156,7 @@ describe('with the vectors of all-MiniLM-L6-v2', () => {
     expect(await stats()).toMatchObject({ alike: 2, hits: 2, misses: 1 });
   });
 
-  test('verified serves none of the near misses, nor any other text before enough was judged', async () => {
+  test('verified serves none of the near misses, nor any other text before enough was judged', { tags: 'slow' }, async () => {
     const { put, get, explain, learnt, server } = await withTexts({ mode: 'verified' });
     const keys = new Map<string, string>();
     for (const text of texts) {

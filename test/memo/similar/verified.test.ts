@@ -76,7 +76,9 @@ function dice(random: () => number): void {
 /** The same question in that many ways, whose vectors are equal. */
 const ways = (many: number) => Array.from({ length: many }, (_, index) => `${'an '.repeat(index)}name the tower`);
 
-test('of 2,000 made-up questions at most 1 % get a wrong answer, and many get one without a computation', async () => {
+test('of 2,000 made-up questions at most 1 % get a wrong answer, and many get one without a computation', {
+  tags: 'slow',
+}, async () => {
   const random = seeded(7);
   dice(seeded(8));
   const { memo, get, learn } = await arrange();

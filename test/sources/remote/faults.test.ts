@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import { endingFaults, passingFaults } from '../../helpers/object-faults.ts';
+import { slowTests } from '../../helpers/slow.ts';
 import { copyUnderFaults } from './injected-faults.ts';
 import { hubSubject, s3Subject } from './remote-subject.ts';
 
 /** A sample; test/full has 10,000 of each. */
-const most = 600;
+const most = slowTests ? 600 : 100;
 
 test.each([
   ['a bucket', s3Subject],

@@ -41,7 +41,7 @@ test('bytes with another checksum than the service tells are refused, and nothin
   expect([existsSync(place.path), readdirSync(tier.partialDir)]).toEqual([false, []]);
 });
 
-test('a part that stalls is asked for again from where it stands', async () => {
+test('a part that stalls is asked for again from where it stands', { tags: 'slow' }, async () => {
   const { copy, place, bytes, server } = await arrange(await s3Subject(), 3 * chunkSize, 3_000);
   let stalled = 0;
   server.faultFor = (_asked, { holds }) => (holds && ++stalled === 1 ? stall : null);
@@ -62,7 +62,7 @@ test('a part that takes long tells of its bytes as they arrive', async () => {
   await expect(reading).resolves.toMatchObject({ code: 'CANCELLED' });
 });
 
-test('a storm of SlowDown is waited out, and the copy is whole', async () => {
+test('a storm of SlowDown is waited out, and the copy is whole', { tags: 'slow' }, async () => {
   const { copy, place, bytes, server } = await arrange(await s3Subject(), 5 * chunkSize);
   let storm = 0;
   server.faultFor = (_asked, { holds }) => (holds && ++storm < 60 ? (passingFaults['slowDown'] ?? null) : null);
@@ -71,7 +71,7 @@ test('a storm of SlowDown is waited out, and the copy is whole', async () => {
   expect(readFileSync(place.path).equals(bytes)).toBe(true);
 });
 
-test('an object that changes half-way ends its copy, and the next one has the new bytes alone', async () => {
+test('an object that changes half-way ends its copy, and the next one has the new bytes alone', { tags: 'slow' }, async () => {
   const subject = await s3Subject();
   const { copy, place, server, tier } = await arrange(subject, 12 * chunkSize);
   const other = randomBytes(12 * chunkSize);
@@ -102,7 +102,7 @@ test('a copy that was ended goes on where it was, and reads nothing twice that i
   expect(readFileSync(place.path).equals(bytes)).toBe(true);
 });
 
-test('a signed address that expires is asked for again', async () => {
+test('a signed address that expires is asked for again', { tags: 'slow' }, async () => {
   const { copy, place, bytes, server } = await arrange(await hubSubject(), 12 * chunkSize);
   const first = signature.valid;
   let parts = 0;

@@ -29,25 +29,29 @@ const unspoken = new RegExp([...Object.values(secrets), 'signature=', 'Authoriza
 test.each<[string, () => Promise<RemoteSubject>, (subject: RemoteSubject) => Remote]>([
   ['a bucket', s3Subject, ({ server }) => s3Remote(server.url)],
   ['a repository of Hugging Face', hubSubject, () => hubRemote()],
-])('a process that fails to read %s tells no secret, neither when it logs nor when it crashes', async (_, create, remoteOf) => {
-  const subject = await create();
-  await subject.put('checkpoints/a.safetensors', pattern(1000));
-  const { server } = subject;
-  const remote = remoteOf(subject);
-  for (const [status, body] of [
-    [403, `<Error><Code>SignatureDoesNotMatch</Code><StringToSign>${secrets.AWS_SECRET_ACCESS_KEY}</StringToSign></Error>`],
-    [500, secrets.HF_TOKEN],
-    [400, secrets.HF_TOKEN],
-    [302, ''],
-  ] as const) {
-    const location = `https://user:${secrets.HF_TOKEN}@127.0.0.2:1/?signature=${signature.valid}&token=${secrets.HF_TOKEN}`;
-    server.faultFor = () => (_reply, response) => {
-      response.writeHead(status, status === 302 ? { location } : { 'content-type': 'application/xml' });
-      response.end(body);
-    };
-    const { said, code } = await crash(remote, server.url);
-    expect([said.includes('CacheError'), code]).toEqual([true, 1]);
-    expect(said).not.toMatch(unspoken);
-  }
-  expect(server.seen.some(({ authorization }) => authorization !== undefined)).toBe(true);
-});
+])(
+  'a process that fails to read %s tells no secret, neither when it logs nor when it crashes',
+  { tags: 'slow' },
+  async (_, create, remoteOf) => {
+    const subject = await create();
+    await subject.put('checkpoints/a.safetensors', pattern(1000));
+    const { server } = subject;
+    const remote = remoteOf(subject);
+    for (const [status, body] of [
+      [403, `<Error><Code>SignatureDoesNotMatch</Code><StringToSign>${secrets.AWS_SECRET_ACCESS_KEY}</StringToSign></Error>`],
+      [500, secrets.HF_TOKEN],
+      [400, secrets.HF_TOKEN],
+      [302, ''],
+    ] as const) {
+      const location = `https://user:${secrets.HF_TOKEN}@127.0.0.2:1/?signature=${signature.valid}&token=${secrets.HF_TOKEN}`;
+      server.faultFor = () => (_reply, response) => {
+        response.writeHead(status, status === 302 ? { location } : { 'content-type': 'application/xml' });
+        response.end(body);
+      };
+      const { said, code } = await crash(remote, server.url);
+      expect([said.includes('CacheError'), code]).toEqual([true, 1]);
+      expect(said).not.toMatch(unspoken);
+    }
+    expect(server.seen.some(({ authorization }) => authorization !== undefined)).toBe(true);
+  },
+);

@@ -114,7 +114,7 @@ test.skipIf(noVersitygw !== null)(
 
 test.skipIf(noVersitygw !== null)(
   'under a real S3 server that goes wrong every other time, no copy has a wrong byte',
-  { timeout: 300_000 },
+  { tags: 'slow', timeout: 300_000 },
   async () => {
     const subject = await RealSubject.create();
     expect((await copyUnderFaults(subject, 100)).faults).toBe(100);
