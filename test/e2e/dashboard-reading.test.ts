@@ -1,27 +1,14 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import type { Page } from 'puppeteer-core';
 import { describe, expect, test } from 'vitest';
 import type { Client } from '../../src/cli/client.ts';
 import { VariantClient } from '../../src/cli/variant-client.ts';
+import { violationsOf } from '../helpers/axe.ts';
 import { noBrowser } from '../helpers/browser.ts';
 import { newPage, openDashboard, openPage } from '../helpers/dashboard.ts';
 import { tinyWan, writeSafetensors } from '../helpers/tiny-model.ts';
 
-const require = createRequire(import.meta.url);
-const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const pages = ['overview', 'library', 'copies', 'variants', 'results', 'prompts', 'folders', 'farm', 'events', 'settings'];
 const widths = [1280, 800, 390];
-
-/** What axe finds, as `rule: element`. */
-async function violationsOf(page: Page): Promise<string[]> {
-  // Browsers run scripts of the page's own origin only; this one is put in by the browser's driver.
-  await page.evaluate(axe);
-  const found = await page.evaluate(`axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) =>
-    violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => id + ': ' + html.slice(0, 200))))`);
-  return found as string[];
-}
 
 /** A variant, made or on its way. */
 async function askForVariant(client: Client, root: string, name: string): Promise<void> {
