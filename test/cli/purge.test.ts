@@ -17,7 +17,7 @@ describe('purge without --yes', () => {
     expect(code).toBe(2);
     expect(err).toContain('there is nobody to ask here');
     expect(err).toContain('add --yes');
-    expect(daemon.asked).toEqual([]);
+    expect(daemon.bodies(key)).toEqual([{ all: true, dryRun: true }]);
   });
 
   test('deletes nothing for a program that reads JSON, even on a terminal', async () => {
@@ -25,7 +25,7 @@ describe('purge without --yes', () => {
     const { code, out } = await runCli(['purge', '--all', '--json'], { stateDir: daemon.stateDir, interactive: true });
     expect(code).toBe(2);
     expect(JSON.parse(out)).toMatchObject({ error: { code: 'BAD_REQUEST' } });
-    expect(daemon.asked).toEqual([]);
+    expect(daemon.bodies(key)).toEqual([{ all: true, dryRun: true }]);
   });
 
   test.each(['n\n', '\n', 'ye\n'])('shows what would go, and on %j deletes nothing', async (input) => {
@@ -46,11 +46,11 @@ describe('purge without --yes', () => {
     expect(daemon.bodies(key)).toEqual([{ all: true, dryRun: true }, { all: true }]);
   });
 
-  test('asks nothing when there is nothing to delete', async () => {
+  test.each([true, false])('asks nothing when there is nothing to delete, also without a terminal', async (interactive) => {
     await using daemon = await startFakeDaemon({
       [key]: () => ({ dryRun: true, files: 0, of: 0, bytes: 0, removed: [], skipped: [] }),
     });
-    const { code, out } = await runCli(['purge', '--glob', 'x'], { stateDir: daemon.stateDir, interactive: true });
+    const { code, out } = await runCli(['purge', '--glob', 'x'], { stateDir: daemon.stateDir, interactive });
     expect(code).toBe(0);
     expect(out).toBe('nothing to delete\n');
   });

@@ -98,14 +98,23 @@ const daemon = () => JSON.parse(readFileSync(join(dir, 'state/daemon.json'), 'ut
 const modules = () => readdirSync(join(prefix, 'lib/node_modules')).filter((name) => name.includes('autocached'));
 
 describe.skipIf(process.platform === 'win32')('upgrade of what npm has installed', () => {
-  test('says that there is nothing newer, or that npm cannot tell', slow, async () => {
+  test('says that there is nothing newer, that the package is not published, or that npm cannot tell', slow, async () => {
     const { code, out } = await autocached('upgrade', '--check');
     expect(code).toBe(0);
     expect(out).toBe(`autocached 0.2.0: npm, in ${prefix}\nThis is the newest version.\n`);
     const { npm_config_registry: here = '' } = env;
     env['npm_config_registry'] = `${here}/nothing`;
+    const unpublished = await autocached('upgrade', '--check', '--json');
+    // A port on which nothing listens.
+    Object.assign(env, { npm_config_registry: 'http://127.0.0.1:9', npm_config_fetch_retries: '0' });
     const untold = await autocached('upgrade', '--json');
+    delete env['npm_config_fetch_retries'];
     env['npm_config_registry'] = here;
+    expect(unpublished.code).toBe(1);
+    expect(JSON.parse(unpublished.out).error).toMatchObject({
+      code: 'NOT_FOUND',
+      message: 'the registry that npm asks has no package autocached',
+    });
     expect(untold.code).toBe(1);
     expect(JSON.parse(untold.out).error.message).toContain('npm view autocached version');
   });

@@ -50,23 +50,25 @@ export function addPurge(program: Command, run: Run): void {
 
 async function purge(session: Session, options: Options): Promise<Answer> {
   const asked = requestOf(options);
-  const interactive = session.in.isTTY === true && !session.json;
-  if (!options.dryRun && !options.yes && !interactive) {
+  const client = await clientOf(session);
+  const request = asked.root === undefined ? asked : { ...asked, root: await rootOf(asked.root, session, client) };
+  if (options.dryRun || !options.yes) {
+    const plan = await client.clear({ ...request, dryRun: true });
+    if (options.dryRun || plan.files === 0) return answer(plan);
+    if (!(await isAgreed(session, plan))) return { data: plan, page: () => 'nothing deleted', exitCode: exitCodes.failed };
+  }
+  return answer(await client.clear(request));
+}
+
+/** @throws CacheError BAD_REQUEST when there is no terminal to ask at */
+function isAgreed(session: Session, plan: RemovalAnswer): Promise<boolean> {
+  if (session.in.isTTY !== true || session.json) {
     throw new CacheError('BAD_REQUEST', 'purge asks before it deletes, and there is nobody to ask here', {
       hint: 'add --yes to delete without asking, or --dry-run to see how much it frees and how many of all copies it removes',
     });
   }
-  const client = await clientOf(session);
-  const request = asked.root === undefined ? asked : { ...asked, root: await rootOf(asked.root, session, client) };
-  if (options.dryRun) return answer(await client.clear({ ...request, dryRun: true }));
-  if (!options.yes) {
-    const plan = await client.clear({ ...request, dryRun: true });
-    if (plan.files === 0) return answer(plan);
-    session.err.write(`${removalPage(plan, lookOf(session.err))}\n`);
-    const question = `Delete ${counted(plan.files, 'copy', 'copies')}, ${formatBytes(plan.bytes)}?`;
-    if (!(await confirm(question, session))) return { data: plan, page: () => 'nothing deleted', exitCode: exitCodes.failed };
-  }
-  return answer(await client.clear(request));
+  session.err.write(`${removalPage(plan, lookOf(session.err))}\n`);
+  return confirm(`Delete ${counted(plan.files, 'copy', 'copies')}, ${formatBytes(plan.bytes)}?`, session);
 }
 
 function answer(data: RemovalAnswer): Answer {

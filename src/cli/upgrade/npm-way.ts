@@ -1,6 +1,6 @@
 import { rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { CacheError } from '../../core/errors.ts';
+import { CacheError, messageOf } from '../../core/errors.ts';
 import { isNewer } from './newer.ts';
 import { tool } from './tool.ts';
 import type { Installed, Newest, Replaced, Way } from './way.ts';
@@ -19,8 +19,23 @@ export function npmWay(installed: Installed, prefix: string): Way {
 
 /** Asks the registry that npm is configured with. */
 export async function registryNewest({ version: own }: Installed, cwd: string): Promise<Newest> {
-  const version = JSON.parse(await tool(['npm', 'view', 'autocached', 'version', '--json'], cwd));
+  const said = await tool(['npm', 'view', 'autocached', 'version', '--json'], cwd).catch((cause) => {
+    throw isUnpublished(cause) ? unpublished(cause) : cause;
+  });
+  const version = JSON.parse(said);
   return { version, isNewer: isNewer(version, own) };
+}
+
+/** Whether npm reached the registry, and the registry does not know the package. */
+function isUnpublished(error: unknown): boolean {
+  return /^\s*npm (?:error|ERR!) (?:code E)?404\b/m.test(messageOf(error));
+}
+
+function unpublished(cause: unknown): CacheError {
+  return new CacheError('NOT_FOUND', 'the registry that npm asks has no package autocached', {
+    hint: 'npm config get registry shows which one it is; with a release that you downloaded: autocached upgrade --from FILE',
+    cause,
+  });
 }
 
 export async function archiveNewest({ version: own }: Installed, archive: string): Promise<Newest> {
