@@ -104,7 +104,7 @@ export class RedisLink implements AsyncDisposable {
     try {
       connection = await connectRedis(this.#deps.servers, onLost);
       // A server that accepts connections and does not answer is away.
-      await answerOf(connection.commands.get('autocached:probe'), provenMs);
+      await answerOf(connection.commands.get('autocached:probe'), provenMs).catch(unlessForbidden);
       if (this.#ended) connection.close();
       else this.#up(connection);
     } catch (error) {
@@ -136,6 +136,11 @@ export class RedisLink implements AsyncDisposable {
     this.#connection = null;
     connection?.close();
   }
+}
+
+/** A user whom an ACL keeps to other keys is answered, which is all that a probe asks. @throws any other trouble */
+function unlessForbidden(error: unknown): void {
+  if (!(error instanceof RedisTrouble && error.isForbidden)) throw error;
 }
 
 /** @throws RedisTrouble when the answer is late; it is then ignored */

@@ -10,17 +10,21 @@ const codeForm = /^[A-Z]{3,20}(?= |$)/;
 export class RedisTrouble extends Error {
   /** Whether the server has answered, with a refusal. */
   readonly isRefusal: boolean;
+  /** Whether an ACL forbids this user the command or the key. */
+  readonly isForbidden: boolean;
 
-  constructor(message: string, { isRefusal = false }: { isRefusal?: boolean } = {}) {
+  constructor(message: string, { isRefusal = false, isForbidden = false } = {}) {
     super(message);
     this.isRefusal = isRefusal;
+    this.isForbidden = isForbidden;
   }
 }
 
 /** An error answer of a server. */
 export function refusalOf(message: string): RedisTrouble {
   const code = codeForm.exec(message)?.[0];
-  return new RedisTrouble(code === undefined ? 'it refuses' : `it refuses: ${code}`, { isRefusal: true });
+  const why = code === undefined ? 'it refuses' : `it refuses: ${code}`;
+  return new RedisTrouble(why, { isRefusal: true, isForbidden: code === 'NOPERM' });
 }
 
 /** An error of the connection. */

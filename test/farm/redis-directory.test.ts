@@ -53,6 +53,14 @@ describe.skipIf(noRedis !== null)(`a farm's directory${leftOut}`, () => {
     return farmIn([server], server.url);
   });
 
+  directoryContract('of a user whom an ACL keeps to it', async () => {
+    const server = await startRedis();
+    // As docs/FARM.md gives it.
+    const rights = '~ac:1:* ~autocached:memo:1* +@read +@write +@connection +eval +time'.split(' ');
+    await server.cli('acl', 'setuser', 'autocached', 'on', '>secret', ...rights);
+    return farmIn([server], server.url.replace('//', '//autocached:secret@'));
+  });
+
   test('in a cluster of six keeps every promise too', { tags: 'slow', timeout: patience(120_000) }, async () => {
     const servers = await startCluster();
     const address = `redis+cluster://${servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;

@@ -55,6 +55,16 @@ async function liar(
 }
 
 describe.skipIf(noRedis !== null)(`a link to a Redis${leftOut}`, () => {
+  test('of a user with some keys only asks for these, and says why it gets no others', async () => {
+    const server = await startRedis();
+    await server.cli('acl', 'setuser', 'some', 'on', '>secret', '~some:*', '+@all');
+    const { link, set, get } = await linkTo(server.url.replace('//', '//some:secret@'));
+    await set('some:key', 'value');
+    expect(await get('some:key')).toBe('value');
+    await expect(get('other')).rejects.toThrow('it refuses: NOPERM');
+    expect(link.state.state).toBe('up');
+  });
+
   test('asks, and comes back by itself after its server was killed', async () => {
     const server = await startRedis();
     const { link, set, get, said } = await linkTo(server.url);

@@ -28,7 +28,7 @@ const mostAsked = 20;
 export async function farmFindings(config: Config): Promise<Finding[]> {
   if (config.farm === null) return [];
   const keyFound = keyFinding(config);
-  const redis = await within(redisFindings(config.farm), deadlineMs, [silent()]);
+  const redis = await within(redisFindings(config.farm, config.farmName), deadlineMs, [silent()]);
   if (keyFound.verdict !== 'ok') return [keyFound, ...redis];
   const listener = await within(listenerFinding(config), deadlineMs, unreached(config, ''));
   const others = await within(othersFindings(config, config.farm), deadlineMs, []);
@@ -48,12 +48,12 @@ function keyFinding(config: Config): Finding {
   }
 }
 
-async function redisFindings(servers: NonNullable<Config['farm']>): Promise<Finding[]> {
+async function redisFindings(servers: NonNullable<Config['farm']>, farm: string): Promise<Finding[]> {
   try {
     const { commands, close } = await connectRedis(servers, () => {});
     try {
       const began = Date.now();
-      const told = Number(await commands.eval(timeScript, ['ac:1:doctor'], []));
+      const told = Number(await commands.eval(timeScript, [`ac:1:${farm}:doctor`], []));
       const skewMs = Math.abs(told - (began + Date.now()) / 2);
       const says = `the Redis of the farm answers within ${Date.now() - began} ms`;
       if (!(skewMs > mostSkewMs)) return [ok('farm', says)];
