@@ -8,9 +8,10 @@ import type { Host, Session } from './session.ts';
  */
 export async function agreed(session: Session, cost: string, question: string): Promise<boolean> {
   if (session.in.isTTY !== true || session.json) {
-    throw new CacheError('BAD_REQUEST', `${cost}, and there is nobody to ask here`, {
-      hint: 'add --yes to do it without asking',
-    });
+    const hint = 'add --yes to do it without asking';
+    const nobody = 'there is nobody to ask here';
+    if (!cost.includes('\n')) throw new CacheError('BAD_REQUEST', `${cost}, and ${nobody}`, { hint });
+    throw new CacheError('BAD_REQUEST', `this needs a yes, and ${nobody}:`, { lines: cost.split('\n'), hint });
   }
   session.err.write(`${cost}\n`);
   return confirm(question, session);

@@ -118,7 +118,7 @@ describe.skipIf(process.platform === 'win32')('a farm of two hosts', () => {
     expect(shown.out).toContain(host.key);
     expect(shown.out).toContain('AUTOCACHE_FARM=redis://10.0.0.5:6379, which becomes off');
     const nobody = await host.cli('farm', 'leave');
-    expect(nobody.err).toContain('nobody to ask here');
+    expect(nobody.err).toContain(`nobody to ask here:\n  would be taken away:\n    the key ${host.key};`);
     expect(existsSync(host.key)).toBe(true);
     vi.stubEnv('AUTOCACHE_FARM', 'redis://elsewhere');
     expect((await host.cli('farm', 'leave', '--yes')).err).toContain('AUTOCACHE_FARM is set in environment');
