@@ -59,8 +59,8 @@ async function uninstallService(session: Session, options: Options): Promise<Ans
   const { plan } = prepared(session, options);
   const before = await installedText(plan);
   const data = { manager: plan.manager, file: plan.file, installed: before !== null, commands: commandsOf(plan, 'uninstall') };
-  if (options.dryRun) return { data, page: () => planPage('uninstall', plan, []) };
   if (before === null) return { data, page: () => `not installed: there is no ${plan.file}` };
+  if (options.dryRun) return { data, page: () => planPage('uninstall', plan, []) };
   if (!(await mayReplace(session, options, plan, before))) return unchanged(data);
   await uninstall(plan);
   return { data, page: () => `removed ${plan.file}` };

@@ -20,7 +20,8 @@ export function uninstallPage({ service, comfyui, cache, stateDir }: UninstallPl
 export function leftPage({ skipped, left }: { skipped: unknown[]; left: string[] }, packageDir: string): string {
   const isInstalled = basename(dirname(packageDir)) === 'node_modules';
   const last = isInstalled ? 'npm uninstall -g autocached' : `delete ${plain(packageDir)}`;
-  const open = skipped.length > 0 ? [`${counted(skipped.length, 'copy', 'copies')} in use: end ComfyUI, then delete them`] : [];
+  const inUse = `${counted(skipped.length, 'copy', 'copies')} in use by a program, such as ComfyUI: end it, and delete what is left`;
+  const open = skipped.length > 0 ? [inUse] : [];
   const others = left.map((path) => `  left: ${plain(path)}`);
   return ['removed', ...open, ...others, `The program itself: ${last}`].join('\n');
 }

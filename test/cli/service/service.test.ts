@@ -122,7 +122,8 @@ describe.runIf(process.platform === 'linux')('service status and uninstall', () 
   });
 
   test('remove what install wrote, and nothing where there is nothing', async () => {
-    expect(await service(['uninstall'])).toMatchObject({ code: 0, out: expect.stringContaining('not installed') });
+    for (const words of [['uninstall'], ['uninstall', '--dry-run']])
+      expect(await service(words)).toMatchObject({ code: 0, out: expect.stringContaining('not installed') });
     await service(['install']);
     await service(['uninstall', '--dry-run']);
     expect(existsSync(unit)).toBe(true);
