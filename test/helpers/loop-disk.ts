@@ -40,6 +40,8 @@ export interface LoopDisk {
   mountAt(place: string): void;
   /** As when it is pulled out: also while programs have files on it open. */
   unmount(): void;
+  /** The disk as a loss of power would leave it now, mounted in a place of its own. @returns that place */
+  afterLossOfPower(): string;
 }
 
 /** A real disk of so many MiB with a file system of its own, mounted; gone when the test ends. */
@@ -65,5 +67,18 @@ export function createLoopDisk(mib: number, kind: 'ext4' | 'fat' = 'ext4'): Loop
     run(attach, device, place);
     onTestFinished(() => void spawnSync('umount', ['--lazy', place]));
   };
-  return { path, mount, mountAt, unmount };
+  let losses = 0;
+  const afterLossOfPower = () => {
+    losses += 1;
+    const [lost, place] = [join(dir, `lost ${losses}.img`), join(dir, `lost ${losses}`)];
+    mkdirSync(place);
+    // What is only in memory is not in the image; one that is written to while it is read never was on a disk.
+    let [before, after] = [readFileSync(image), readFileSync(image)];
+    for (let tries = 0; !before.equals(after) && tries < 100; tries += 1) [before, after] = [after, readFileSync(image)];
+    writeFileSync(lost, after);
+    run(['mount', '-o', 'loop'], lost, place);
+    onTestFinished(() => void spawnSync('umount', ['--lazy', place]));
+    return place;
+  };
+  return { path, mount, mountAt, unmount, afterLossOfPower };
 }
