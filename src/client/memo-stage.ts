@@ -8,6 +8,9 @@ import type { MemoWire } from './memo-wire.ts';
 /** Minimum size for a staged file, bytes: fewer are sent as quickly. */
 const least = 2 ** 20;
 
+/** Size of one write, bytes: for larger ones Linux looks for larger pieces of memory, which takes up to twice as long. */
+const writtenAtOnce = 2 ** 19;
+
 /** Bytes that the daemon is to hash. */
 export type Content = Pick<BlobBody, 'size' | 'open'>;
 
@@ -63,7 +66,7 @@ async function fill(wire: MemoWire, { path }: MemoStaged, content: Content): Pro
   const here = await wire.pathOf({ path, size: 0 });
   if (here === null) throw new Error(`${path} is not to be seen here`);
   await using file = await open(here, constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0));
-  // `writeFile` writes half a MiB at a time.
   for await (const bytes of content.open() as AsyncIterable<Uint8Array>)
-    for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
+    for (let at = 0; at < bytes.length; )
+      at += (await file.write(bytes, at, Math.min(writtenAtOnce, bytes.length - at))).bytesWritten;
 }

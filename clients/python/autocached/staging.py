@@ -14,6 +14,8 @@ from .values import Content
 
 # Minimum number of bytes; fewer are sent as fast.
 _LEAST_BYTES = 1 << 20
+# Size of one write: for larger ones Linux looks for larger pieces of memory, which takes up to twice as long.
+_WRITE_BYTES = 1 << 19
 
 
 def fill(daemon: Daemon, content: Content) -> str | None:
@@ -64,7 +66,7 @@ def _write_to(target: pathlib.Path | None, content: Content) -> None:
 def _write(file, data) -> None:
     rest = memoryview(data)
     while len(rest):
-        rest = rest[file.write(rest) :]
+        rest = rest[file.write(rest[:_WRITE_BYTES]) :]
 
 
 def give_back(daemon: Daemon, name) -> None:
