@@ -4,6 +4,7 @@ import asyncio
 import compileall
 import contextlib
 import importlib
+import importlib.machinery
 import importlib.util
 import logging
 import os
@@ -22,6 +23,20 @@ sys.dont_write_bytecode = True
 if sys.pycache_prefix:
     for _directory in (SHIM, FAKE):
         compileall.compile_dir(_directory, quiet=1)
+_read_code = importlib.machinery.SourceFileLoader.get_code
+_codes = {}
+
+
+def _get_code(loader, name):
+    """Reads and unmarshals a module once for all tests, which takes longer than most of them."""
+    if not loader.path.startswith((SHIM + os.sep, FAKE + os.sep)):
+        return _read_code(loader, name)
+    if loader.path not in _codes:
+        _codes[loader.path] = _read_code(loader, name)
+    return _codes[loader.path]
+
+
+importlib.machinery.SourceFileLoader.get_code = _get_code
 # Without a handler, logging prints warnings to stderr.
 logging.getLogger("autocached").addHandler(logging.NullHandler())
 
