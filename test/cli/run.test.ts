@@ -77,7 +77,7 @@ test('seeds of 64 bits reach ComfyUI as they are written', async () => {
   expect(comfyui.runs.length).toBe(2);
 });
 
-test('the body of POST /prompt is a prompt too; a workflow of the editor is not', async () => {
+test('the body of POST /prompt is a prompt too; a workflow of the editor is not', { tags: 'slow' }, async () => {
   const { cli, write } = await arrange();
   write(JSON.stringify({ prompt: imagePrompt(), client_id: 'x' }));
   expect((await cli('run', 'prompt.json')).code).toBe(0);

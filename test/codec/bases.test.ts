@@ -51,7 +51,7 @@ test('a file with nothing in common stands on nothing', async () => {
   closeSync(fd);
 });
 
-test('a base that stands on another gives only what it stores itself', async () => {
+test('a base that stands on another gives only what it stores itself', { tags: 'slow' }, async () => {
   const tier = new CompressedTier();
   const [base = new Uint8Array(), second = new Uint8Array(), third = new Uint8Array()] = family('BF16', [0.01, 0.01]);
   await tier.compress('base', base);
@@ -62,7 +62,7 @@ test('a base that stands on another gives only what it stores itself', async () 
   expect((await tier.restore('third')).equals(third)).toBe(true);
 });
 
-test('a base that is gone, replaced or damaged is told as damage, and gives no wrong byte', async () => {
+test('a base that is gone, replaced or damaged is told as damage, and gives no wrong byte', { tags: 'slow' }, async () => {
   const tier = new CompressedTier();
   const original = makeSafetensors([small(1)]);
   await tier.compress('base', original);

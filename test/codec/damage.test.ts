@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { transforms } from '../../src/codec/format.ts';
+import { slowTests } from '../helpers/slow.ts';
 import { testFile } from './files.ts';
 import { assemble, decode, isFound, original, soundBytes, takeApart } from './sound-file.ts';
 
 /** Each property is tried so many times; more with AUTOCACHED_FUZZ=20000 in the environment. */
-const numRuns = Number(process.env['AUTOCACHED_FUZZ'] ?? 1000);
+const numRuns = Number(process.env['AUTOCACHED_FUZZ'] ?? (slowTests ? 1000 : 250));
 const timeout = 60_000 + 10 * numRuns;
 
 /** The fuzz tests write over one file, again and again. */

@@ -11,7 +11,7 @@ test.each<[WeightType, boolean]>([
   ['F16', true],
   ['F32', true],
   ['F8_E4M3', true],
-])('the estimate for %s is close to what compressing saves', async (dtype, worthwhile) => {
+])('the estimate for %s is close to what compressing saves', { tags: 'slow' }, async (dtype, worthwhile) => {
   const source = testFile(makeModel(dtype, size));
   const estimate = await trial(source.fd);
   const encoded = await encodeFile(source.fd, testFile().fd);

@@ -79,7 +79,7 @@ test('a limit that was lowered before a restart counts when its time is over, an
   expect(await warnings()).toEqual([]);
 });
 
-test('a daemon that is started again with the same limit says nothing', async () => {
+test('a daemon that is started again with the same limit says nothing', { tags: 'slow' }, async () => {
   const { daemon, held, warnings } = await withCopies(hour);
   await daemon.restart();
   await expect.poll(async () => (await daemon.client.stats()).accounting, soon()).toBe(null);
@@ -131,6 +131,7 @@ test.each([
   ['AUTOCACHE_MEMO_LIMIT', '1', /removes 3 of 3 results/],
 ])(
   '%s that was lowered before a restart says what it costs, and costs nothing when it is set back',
+  { tags: 'slow' },
   async (key, value, cost) => {
     const daemon = await runDaemon(files, {}, tempDir(), { graceMs: hour });
     await keepResults(daemon.stateDir, [1, 2, 3]);

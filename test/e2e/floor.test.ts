@@ -17,7 +17,7 @@ const MiB = 2 ** 20;
 
 test.skipIf(!existsSync(node))(
   'the built program does its job on the oldest Node it allows',
-  { timeout: patience(60_000) },
+  { tags: 'slow', timeout: patience(60_000) },
   async () => {
     expect((await promisify(execFile)(node, ['--version'])).stdout).toBe(`v${version}\n`);
     const ram = mkdtempSync('/dev/shm/autocached-floor-');

@@ -14,6 +14,7 @@ const hostile = 'x\u001b[2J\u001b]0;owned\u0007\r\nFORGED\n  hint: FORGED\u009b3
 const steers = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|^ *(?:hint: )?FORGED/m;
 
 test('no name of a file, a folder or a result steers the terminal or makes a line of its own, whatever command shows it', {
+  tags: 'slow',
   timeout: patience(180_000),
 }, async () => {
   const dir = tempDir();
@@ -101,7 +102,11 @@ test('no name of a file, a folder or a result steers the terminal or makes a lin
   const found: string[] = [];
   for (const words of calls) {
     for (const json of [[], ['--json']]) {
-      const { out, err } = await runCli([...json, ...words], { stateDir: daemon.stateDir, cwd: dir, self: ['node', '/a.js'] });
+      const { out, err } = await runCli([...json, ...words], {
+        stateDir: daemon.stateDir,
+        cwd: dir,
+        self: ['node', '/a.js'],
+      });
       const [at] = steers.exec(out + err) ?? [];
       if (at !== undefined) found.push(`${JSON.stringify(words)}: ${JSON.stringify((out + err).slice(0, 500))}`);
       if (json.length > 0) expect(() => JSON.parse(out), `${words[0]}: ${out.slice(0, 200)}`).not.toThrow();

@@ -64,7 +64,7 @@ describe.skipIf(noRedis !== null)(`daemons in a farm${leftOut}`, { timeout: pati
     expect((await a.client.farm()).hosts).not.toEqual((await b.client.farm()).hosts);
   });
 
-  test('lookups are answered while the Redis is gone, and that is shown', async () => {
+  test('lookups are answered while the Redis is gone, and that is shown', { tags: 'slow' }, async () => {
     const redis = await startRedis();
     const { client, root } = await hostOf(redis.url);
     await expect.poll(async () => (await client.farm()).hosts.length, eventually()).toBe(1);

@@ -118,7 +118,7 @@ describe('a host that asks another for chunks', () => {
     expect(pieces).toBeGreaterThan(4);
   });
 
-  test('is told by a busy host to come again', async () => {
+  test('is told by a busy host to come again', { tags: 'slow' }, async () => {
     const gate = Promise.withResolvers<void>();
     let given = 0;
     const turn = (bytes: number) => {
@@ -151,7 +151,7 @@ describe('a host that asks another for chunks', () => {
     expect(await impatient.hello(url)).toBeNull();
   });
 
-  test('waits for a busy host that takes the connection, and shakes hands late', async () => {
+  test('waits for a busy host that takes the connection, and shakes hands late', { tags: 'slow' }, async () => {
     const copy = await shareCopy();
     let late = 0;
     const url = await stranger((socket) => {

@@ -4,15 +4,31 @@ import { Client } from '../../src/cli/client.ts';
 import { type Overrides, startDaemon } from '../../src/compose/daemon.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import { catalogIn } from './catalog.ts';
+import { onFileFinished } from './file-finished.ts';
 import { writeModel } from './files.ts';
 import { tempDir } from './temp-dir.ts';
 
-/** A whole daemon in this process, over its own folders, with the folder `models` as a hard disk; ended with the test. */
+/** The daemon of `daemonOfFile`. */
+let shared: ReturnType<typeof runDaemon> | undefined;
+
+/** A daemon without models for all tests of a file that do not change it: a start takes longer than most of them. */
+export function daemonOfFile(): ReturnType<typeof runDaemon> {
+  if (!shared) {
+    onFileFinished(() => {
+      shared = undefined;
+    });
+    shared = runDaemon({}, {}, tempDir(undefined, onFileFinished), {}, onFileFinished);
+  }
+  return shared;
+}
+
+/** A whole daemon in this process, over its own folders, with the folder `models` as a hard disk; by default ended with the test. */
 export async function runDaemon(
   files: Record<string, number>,
   settings: Record<string, string> = {},
   dir = tempDir(),
   overrides: Partial<Overrides> = {},
+  atEnd: (end: () => PromiseLike<void>) => void = onTestFinished,
 ) {
   const root = join(dir, 'models');
   const bytes = Object.fromEntries(Object.entries(files).map(([name, size]) => [name, writeModel(join(root, name), size)]));
@@ -33,7 +49,7 @@ export async function runDaemon(
   const start = () => startDaemon(loadConfig({ env, cwd: dir, home: dir }), { overrides });
   let daemon = await start();
   let client = await Client.find(stateDir);
-  onTestFinished(() => daemon[Symbol.asyncDispose]());
+  atEnd(() => daemon[Symbol.asyncDispose]());
   return {
     dir,
     root,

@@ -3,10 +3,10 @@ import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
-/** A new directory for one test, gone when the test ends. */
-export function tempDir(parent = tmpdir()): string {
+/** A new directory for one test. @param atEnd when it goes; default: at the end of the test */
+export function tempDir(parent = tmpdir(), atEnd: (end: () => void) => void = onTestFinished): string {
   const dir = realpathSync(mkdtempSync(join(parent, 'autocached-test-')));
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  atEnd(() => rmSync(dir, { recursive: true, force: true }));
   return dir;
 }
 

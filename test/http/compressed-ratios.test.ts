@@ -23,7 +23,9 @@ function copied(
   return of;
 }
 
-test('copies tell by the types of their weights how far they would shrink, compressed ones how far they have', async () => {
+test('copies tell by the types of their weights how far they would shrink, compressed ones how far they have', {
+  tags: 'slow',
+}, async () => {
   const { catalog } = openCatalog();
   const dir = tempDir();
   const rig = { catalog, dir };

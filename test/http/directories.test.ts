@@ -49,7 +49,7 @@ test('unpin of a directory ends it for what is there and for what comes', async 
   expect(await pinned()).toEqual([]);
 });
 
-test('unpin of one file of a pinned directory is kept, also when the file is copied again', async () => {
+test('unpin of one file of a pinned directory is kept, also when the file is copied again', { tags: 'slow' }, async () => {
   const { run, pinned } = await warmed();
   await run('pin', 'diffusers/flux');
   await run('unpin', 'diffusers/flux/vae/model.safetensors');

@@ -274,7 +274,7 @@ describe('a node that opens its files itself', () => {
     expect((await client.entries({ cached: true })).total).toBe(0);
   });
 
-  test('is served like others when it is seen to look them up', async () => {
+  test('is served like others when it is seen to look them up', { tags: 'slow' }, async () => {
     const { client } = await runDaemon({ 'LLM/Florence-2-base/model.safetensors': 900 });
     const florence = loading('Florence2ModelLoader', { model: 'Florence-2-base', precision: 'fp16' });
     await run(client, florence, ['LLM/Florence-2-base/model.safetensors']);
@@ -285,7 +285,7 @@ describe('a node that opens its files itself', () => {
   });
 });
 
-test('the folders of a file that is away are asked by what the catalog knows of them', async () => {
+test('the folders of a file that is away are asked by what the catalog knows of them', { tags: 'slow' }, async () => {
   const daemon = await runDaemon({ 'loras/sub/ink.safetensors': 500 });
   await daemon.client.warm({ names: ['loras/sub/ink.safetensors'], wait: true });
   await daemon.end();

@@ -37,7 +37,7 @@ test('a glob is pinned with the files that come later, is listed, and can be tak
   expect((await run('pin', '--list')).out).not.toContain('flux*');
 });
 
-test('a category is pinned with the files that come later, together with single files', async () => {
+test('a category is pinned with the files that come later, together with single files', { tags: 'slow' }, async () => {
   const { run, pinned, comes } = await warmed();
   expect((await run('pin', '--category', 'loras', 'checkpoints/sdxl.safetensors')).code).toBe(0);
   await comes('loras/b.safetensors');
@@ -50,7 +50,9 @@ test('a category is pinned with the files that come later, together with single 
   expect(await pinned()).toEqual(['sdxl.safetensors']);
 });
 
-test('a glob that is taken back takes no file along that is pinned by its name, and says which stay', async () => {
+test('a glob that is taken back takes no file along that is pinned by its name, and says which stay', {
+  tags: 'slow',
+}, async () => {
   const { run, pinned, restart } = await warmed();
   expect((await run('pin', 'checkpoints/flux-dev.safetensors')).code).toBe(0);
   expect((await run('pin', 'checkpoints/*')).code).toBe(0);

@@ -120,7 +120,9 @@ describe('a limit is a limit', () => {
   });
 });
 
-test('the floor is kept when something else fills the disk while a copy runs, and the copy goes on later', async () => {
+test('the floor is kept when something else fills the disk while a copy runs, and the copy goes on later', {
+  tags: 'slow',
+}, async () => {
   const rig = createRig({ rates: { overall: 100e6, by: {} } });
   const { path } = rig.source('checkpoints/a.safetensors', 80 * MiB);
   const job = rig.request(path);

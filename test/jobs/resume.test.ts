@@ -94,7 +94,7 @@ describe('an interrupted copy', () => {
     expect(sha256).toBe(createHash('sha256').update(resumed.bytes).digest('hex'));
   });
 
-  test('is interrupted again and still ends well', async () => {
+  test('is interrupted again and still ends well', { tags: 'slow' }, async () => {
     const arranged = arrange();
     await interrupt(arranged, 3 * chunkSize);
     await interrupt(arranged, 6 * chunkSize);
@@ -152,7 +152,7 @@ describe('an interrupted copy begins anew, or further back,', () => {
     ['of another source', (text) => text.replaceAll('a.safetensors', 'b.safetensors')],
     ['with a negative length', (text) => text.replace(/"bytes":\d+/, '"bytes":-1')],
     ['with a length beyond the file', (text) => text.replace(/"bytes":\d+/, `"bytes":${size + 1}`)],
-  ])('when its journal is %s', async (_what, damage) => {
+  ])('when its journal is %s', { tags: 'slow' }, async (_what, damage) => {
     const arranged = arrange();
     await interrupt(arranged);
     const text = readFileSync(arranged.journal, 'utf8');
@@ -161,7 +161,7 @@ describe('an interrupted copy begins anew, or further back,', () => {
     expect(await finish(arranged)).toBe(0);
   });
 
-  test('when its journal names wrong hashes', async () => {
+  test('when its journal names wrong hashes', { tags: 'slow' }, async () => {
     const arranged = arrange();
     await interrupt(arranged);
     const journal = JSON.parse(readFileSync(arranged.journal, 'utf8'));
@@ -170,7 +170,7 @@ describe('an interrupted copy begins anew, or further back,', () => {
     expect(await finish(arranged)).toBe(2 * chunkSize);
   });
 
-  test('when its partial file is shorter than the journal says, as after a power cut', async () => {
+  test('when its partial file is shorter than the journal says, as after a power cut', { tags: 'slow' }, async () => {
     const arranged = arrange();
     await interrupt(arranged);
     truncateSync(arranged.temp, 2 * chunkSize + 17);
@@ -188,7 +188,7 @@ describe('an interrupted copy begins anew, or further back,', () => {
         utimesSync(path, atime, mtime);
       },
     ],
-  ])('when its source %s', async (_what, change) => {
+  ])('when its source %s', { tags: 'slow' }, async (_what, change) => {
     const arranged = arrange();
     await interrupt(arranged);
     change(arranged.path);

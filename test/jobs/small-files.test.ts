@@ -10,7 +10,9 @@ import { tempDir } from '../helpers/temp-dir.ts';
 
 const mtimeOf = (path: string) => statSync(path, { bigint: true }).mtimeNs;
 
-test('hundreds of small files of a hard disk are not copied one by one, and each copy is its source to the nanosecond', async () => {
+test('hundreds of small files of a hard disk are not copied one by one, and each copy is its source to the nanosecond', {
+  tags: 'slow',
+}, async () => {
   const rig = createRig({ perSource: { hdd: 1 } });
   const sources = Array.from({ length: 200 }, (_, index) => rig.source(`embeddings/${index}.safetensors`, 1 + index * 37));
   // An mtime that no utimes call can express.

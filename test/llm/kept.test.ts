@@ -213,7 +213,7 @@ describe('not kept is', () => {
     expect(await twice({}, { headers: { 'cache-control': 'no-store' } })).toEqual(['BYPASS', 'BYPASS']);
   });
 
-  test.each([['content_filter'], [null], ['error']])('one that ended by %s', async (finish) => {
+  test.each([['content_filter'], [null], ['error']])('one that ended by %s', { tags: 'slow' }, async (finish) => {
     expect(await twice({}, {}, say('Hel', finish))).toEqual(['MISS', 'MISS']);
     expect(await twice(streamed, {}, say('Hel', finish))).toEqual(['MISS', 'MISS']);
   });

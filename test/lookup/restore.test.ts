@@ -41,6 +41,7 @@ describe('a load of a file that is compressed', () => {
 
   test.each(['wait', 'background', 'auto'] as const)(
     'waits with on-miss %s while the source is away: there is no other way',
+    { tags: 'slow' },
     async (onMiss) => {
       const { rig, path, bytes } = await withCold();
       rig.options.onMiss = onMiss;
@@ -61,7 +62,7 @@ describe('a load of a file that is compressed', () => {
     expect(await rig.ask(undefined, named)).toMatchObject({ reason: 'HIT_AFTER_WAIT', path: rig.placeOf(path) });
   });
 
-  test('waits by what restores have been measured to take, not by what the source takes', async () => {
+  test('waits by what restores have been measured to take, not by what the source takes', { tags: 'slow' }, async () => {
     const { rig, path } = await withCold();
     rig.options.onMiss = 'auto';
     const size = statSync(path).size;
@@ -72,7 +73,7 @@ describe('a load of a file that is compressed', () => {
     await rig.copier.activeJob(path)?.ended;
   });
 
-  test('changes nothing in read-only mode', async () => {
+  test('changes nothing in read-only mode', { tags: 'slow' }, async () => {
     const { rig, path, cold } = await withCold();
     rig.sources.mode = 'read-only';
     expect(await rig.ask(path, { waitMs: 1000 })).toMatchObject({ path, reason: 'READ_ONLY', job: null });
@@ -82,7 +83,9 @@ describe('a load of a file that is compressed', () => {
     expect(rig.copier.activeJob(path)).toBeUndefined();
   });
 
-  test('of a source that has changed gets the new one, and the compressed copy is not used again', async () => {
+  test('of a source that has changed gets the new one, and the compressed copy is not used again', {
+    tags: 'slow',
+  }, async () => {
     const { rig, path } = await withCold();
     const { bytes } = rig.weights(rel, 3 * MiB);
     expect(await rig.ask(path)).toMatchObject({ path, reason: 'STALE' });

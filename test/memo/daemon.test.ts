@@ -32,7 +32,7 @@ describe('results in a daemon', () => {
     expect(readFileSync(join(daemon.dir, 'ssd', 'memo', '.autocached'), 'utf8')).toContain('autocached owns this directory');
   });
 
-  test('purging all models leaves them, and clearing them leaves the models', async () => {
+  test('purging all models leaves them, and clearing them leaves the models', { tags: 'slow' }, async () => {
     const { client, root, post } = await daemonWithResults();
     const model = { path: join(root, 'checkpoints/a.safetensors'), purpose: 'load' as const, waitMs: 60_000, client: null };
     expect((await client.lookup(model)).tier).toBe('ssd');
@@ -44,7 +44,7 @@ describe('results in a daemon', () => {
     expect((await client.lookup(model)).tier).toBe('ssd');
   });
 
-  test('leave when the model that they came from is replaced', async () => {
+  test('leave when the model that they came from is replaced', { tags: 'slow' }, async () => {
     const { root, post } = await daemonWithResults();
     const model = join(root, 'checkpoints/a.safetensors');
     const get = () => post('/api/memo/get', { ns: 'n', key: keyOf(9) });

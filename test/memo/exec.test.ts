@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { BlobExchange } from '../../src/memo/blob-exchange.ts';
 import { runCli } from '../cli/run-cli.ts';
-import { runDaemon } from '../helpers/daemon.ts';
+import { daemonOfFile } from '../helpers/daemon.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 /** A script that notes each run in `runs`, and a shell that runs it through `memo exec`. */
 async function createShell({ daemon = true } = {}) {
   const dir = tempDir();
-  const stateDir = daemon ? (await runDaemon({})).stateDir : join(dir, 'state');
+  const stateDir = daemon ? (await daemonOfFile()).stateDir : join(dir, 'state');
   const script = join(dir, 'script.sh');
   const write = (text: string) => writeFileSync(script, `echo run >> '${join(dir, 'runs')}'\n${text}\n`);
   write('cat input; echo said >&2');

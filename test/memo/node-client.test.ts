@@ -2,27 +2,12 @@ import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { MemoStats } from '../../src/api/memo.ts';
 import { CacheError } from '../../src/core/errors.ts';
-import { createMemo, type MemoOptions, ResultFile } from '../../src/index.ts';
+import { createMemo, ResultFile } from '../../src/index.ts';
 import { BlobExchange } from '../../src/memo/blob-exchange.ts';
-import { runDaemon } from '../helpers/daemon.ts';
 import { soon } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
-
-/** With time enough for a busy machine. */
-const timeoutMs = { connect: 30_000, answer: 30_000 };
-
-async function createRig(options: Partial<MemoOptions> = {}) {
-  const daemon = await runDaemon({});
-  const open = (more: Partial<MemoOptions> = {}) => {
-    const memo = createMemo({ namespace: 'shop', stateDir: daemon.stateDir, timeoutMs, ...options, ...more });
-    onTestFinished(() => memo.close());
-    return memo;
-  };
-  const stats = () => daemon.client.ask<MemoStats>('GET', '/api/cache/stats?plane=memo');
-  return { daemon, open, stats, memo: open() };
-}
+import { createRig, sharedRig } from './node-client-rig.ts';
 
 describe('a result', () => {
   test.each([
@@ -37,7 +22,7 @@ describe('a result', () => {
     ['a text of 2 MiB', 'é'.repeat(2 ** 20)],
     ['a name that prototypes have', { constructor: 2, toString: [], hasOwnProperty: null }],
   ])('%s is found again as it was, by another client too', async (_what, value) => {
-    const { memo, open } = await createRig();
+    const { memo, open } = await sharedRig();
     const compute = vi.fn(async () => value);
     expect(await memo.getOrCompute(['key', 7], compute)).toEqual(value);
     expect(await memo.getOrCompute(['key', 7], compute)).toEqual(value);
@@ -46,7 +31,7 @@ describe('a result', () => {
   });
 
   test('a file is found as a file, alone and within JSON', async () => {
-    const { memo } = await createRig();
+    const { memo } = await sharedRig();
     const path = join(tempDir(), 'image.png');
     writeFileSync(path, 'png');
     const compute = vi.fn(async () => ({ of: 'it', file: new ResultFile(path, { contentType: 'image/png' }) }));
@@ -137,7 +122,7 @@ describe('a result', () => {
     ['NaN', [Number.NaN]],
     ['a function', { f: () => 1 }],
   ])('%s cannot be read back as it was, so it is returned and not kept', async (_what, value) => {
-    const { memo } = await createRig();
+    const { memo } = await sharedRig();
     const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     onTestFinished(() => warned.mockRestore());
     const compute = vi.fn(async () => value);
@@ -150,7 +135,7 @@ describe('a result', () => {
 
 describe('a key', () => {
   test('equal calls have one key, and others have others', async () => {
-    const { memo } = await createRig();
+    const { memo } = await sharedRig();
     const compute = vi.fn((...args: unknown[]) => args.length);
     const f = memo.memoize(compute, { name: 'f' });
     await f({ a: 1, b: [2] }, undefined);
@@ -185,7 +170,7 @@ describe('a key', () => {
   });
 
   test('a key function says what the arguments stand for', async () => {
-    const { memo } = await createRig();
+    const { memo } = await sharedRig();
     const path = join(tempDir(), 'input');
     writeFileSync(path, 'a');
     const compute = vi.fn((image: Buffer, file: string, log: () => void) => `${image} ${file} ${typeof log}`);
@@ -208,7 +193,7 @@ describe('a key', () => {
 
 describe('a computation', () => {
   test('callers at the same time share one', async () => {
-    const { memo, open } = await createRig();
+    const { memo, open } = await sharedRig();
     const other = open();
     const gate = Promise.withResolvers<string>();
     const compute = vi.fn(() => gate.promise);
@@ -237,7 +222,7 @@ describe('a computation', () => {
   });
 
   test('a stale result is served at once, and computed anew behind it, once', async () => {
-    const { memo } = await createRig();
+    const { memo } = await sharedRig();
     const options = { ttl: 1, stale: '1h' };
     await memo.getOrCompute('key', () => 'old', options);
     await memo.settled();
@@ -252,7 +237,7 @@ describe('a computation', () => {
   });
 
   test('a refresh that fails leaves the stale result, and no rejection', async () => {
-    const { memo } = await createRig();
+    const { memo } = await sharedRig();
     const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     onTestFinished(() => warned.mockRestore());
     await memo.getOrCompute('key', () => 'old', { ttl: 1, stale: '1h' });
@@ -264,7 +249,7 @@ describe('a computation', () => {
   });
 
   test('results leave by their tags, and by a version', async () => {
-    const { memo, open } = await createRig();
+    const { memo, open } = await sharedRig();
     const f = memo.memoize((name: string) => name, { name: 'f', tags: (name) => [`model:${name}`] });
     await Promise.all([f('a'), f('b')]);
     expect(await memo.invalidate({ tags: ['model:a'] })).toMatchObject({ removed: 1 });

@@ -179,7 +179,9 @@ describe.skipIf(noLoopDisk !== null)('the disk of the cache', () => {
     expect((await daemon.client.warm({ paths, wait: true })).ready).toBe(3);
   });
 
-  test('has a cache directory that may not be changed: as on a read-only disk, copies are served and none fail', async () => {
+  test('has a cache directory that may not be changed: as on a read-only disk, copies are served and none fail', {
+    tags: 'slow',
+  }, async () => {
     const disk = createLoopDisk(64);
     const { paths, bytes, start } = arrange(join(disk.path, 'cache'));
     const daemon = await start();

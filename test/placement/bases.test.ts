@@ -112,7 +112,7 @@ test('an outage of the sources changes nothing', async () => {
   expect(tiersOf(rig, tuned.path)).toEqual(['cold']);
 });
 
-test('with a damaged base, all that stand on it are made again from their sources', async () => {
+test('with a damaged base, all that stand on it are made again from their sources', { tags: 'slow' }, async () => {
   const { rig, base, tuned, cold } = await compressedPair();
   flipBit(cold(base.path).path, 300_000);
   const job = await rig.copy(base.path);
@@ -140,7 +140,7 @@ test('a catalog that was lost knows again what stands on what', async () => {
   expect(await evict({ rig, path: base.path })).toMatchObject({ removed: false });
 });
 
-test('a base that changed is not compressed over what stands on its former bytes', async () => {
+test('a base that changed is not compressed over what stands on its former bytes', { tags: 'slow' }, async () => {
   const { rig, base, tuned, cold } = await compressedPair();
   const before = cold(base.path).path;
   rig.weights('loras/base.safetensors', size + 2);

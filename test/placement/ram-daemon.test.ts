@@ -85,7 +85,7 @@ describe.runIf(process.platform === 'linux' && existsSync('/dev/shm'))('the RAM 
     ).toEqual(['cold', 'ram']);
   });
 
-  test('gives its memory back when the daemon ends, and is filled anew by the next one', async () => {
+  test('gives its memory back when the daemon ends, and is filled anew by the next one', { tags: 'slow' }, async () => {
     const { daemon, ask, warm, copies } = await arrange();
     expect((await warm('loras/a.safetensors')).items).toMatchObject([{ reason: 'HIT_RAM', tier: 'ram' }]);
     expect(copies()).toEqual(['a.safetensors']);

@@ -51,19 +51,23 @@ test('what is leased stays; that it does is said once, and again only after memo
   expect(rig.warned).toHaveLength(2);
 });
 
-test.runIf(process.platform === 'linux')('what a program has open stays, and leaves when it is done', async () => {
-  const { rig, a, leave } = await arrange();
-  const fd = openSync(a.copy, 'r');
-  const reader = spawn('sleep', ['60'], { stdio: [fd, 'ignore', 'ignore'] });
-  closeSync(fd);
-  await leave(0);
-  expect(rig.inMemoryNow()).toEqual(['loras/a.safetensors']);
-  expect(rig.warned).toHaveLength(1);
-  reader.kill();
-  await once(reader, 'exit');
-  await rig.keeper.look();
-  expect(rig.inMemoryNow()).toEqual([]);
-});
+test.runIf(process.platform === 'linux')(
+  'what a program has open stays, and leaves when it is done',
+  { tags: 'slow' },
+  async () => {
+    const { rig, a, leave } = await arrange();
+    const fd = openSync(a.copy, 'r');
+    const reader = spawn('sleep', ['60'], { stdio: [fd, 'ignore', 'ignore'] });
+    closeSync(fd);
+    await leave(0);
+    expect(rig.inMemoryNow()).toEqual(['loras/a.safetensors']);
+    expect(rig.warned).toHaveLength(1);
+    reader.kill();
+    await once(reader, 'exit');
+    await rig.keeper.look();
+    expect(rig.inMemoryNow()).toEqual([]);
+  },
+);
 
 test('a pinned file stays on the SSD, not in memory that others need', async () => {
   const { rig, a, leave } = await arrange();
@@ -74,7 +78,7 @@ test('a pinned file stays on the SSD, not in memory that others need', async () 
   expect((await rig.ask(a.path)).reason).toBe('HIT');
 });
 
-test('the copy of a replaced source does not wait for anybody to need the room', async () => {
+test('the copy of a replaced source does not wait for anybody to need the room', { tags: 'slow' }, async () => {
   const { rig, a, leave } = await arrange();
   const [stale] = rig.catalog.copies.inState('ready').filter(({ path }) => path === a.copy);
   rig.catalog.copies.retire(stale?.id ?? 0);
@@ -120,7 +124,7 @@ test('the tier is kept to its soft limit, the least valuable copy leaves first',
   expect(existsSync(b.copy)).toBe(true);
 });
 
-test('a copy that is larger than the soft limit by itself stays', async () => {
+test('a copy that is larger than the soft limit by itself stays', { tags: 'slow' }, async () => {
   const { rig, leave } = await arrange({ ramSoft: 0.5 });
   rig.bound.limit = 15 * MiB;
   await leave(1e9);

@@ -29,7 +29,7 @@ test('a compressed file is restored into memory, nothing is written to the SSD, 
   expect(rig.catalog.usage.daily().at(-1)?.bytesCopied).toBeLessThan(4 * MiB);
 });
 
-test('when memory runs short it leaves, and the next load restores it again', async () => {
+test('when memory runs short it leaves, and the next load restores it again', { tags: 'slow' }, async () => {
   const { rig, path, inMemory } = await withCold();
   await rig.ask(path, patience);
   rig.leases.end({ app: 'comfyui', pid: 1 }, true);

@@ -81,7 +81,7 @@ describe('another prompt', () => {
 });
 
 describe('it is computed again', () => {
-  test('with another model under the same name and of the same size', async () => {
+  test('with another model under the same name and of the same size', { tags: 'slow' }, async () => {
     const { run, daemon } = await promptsRig({ [model]: 2000 });
     expect([(await run(upscaling())).mark, (await run(upscaling())).mark]).toEqual(['MISS', 'HIT']);
     const path = join(daemon.root, model);

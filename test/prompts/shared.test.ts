@@ -4,7 +4,7 @@ import type { PromptRunsAnswer } from '../../src/api/prompts.ts';
 import { soon } from '../helpers/patience.ts';
 import { bytesOf, imagePrompt, promptsRig } from './prompts-rig.ts';
 
-test('100 equal requests are one run, also with results off', async () => {
+test('100 equal requests are one run, also with results off', { tags: 'slow' }, async () => {
   const { comfyui, run, daemon } = await promptsRig();
   comfyui.state.behave = () => {};
   for (const [number, reason] of [

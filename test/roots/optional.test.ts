@@ -79,7 +79,7 @@ describe('a folder that was renamed', () => {
     return { daemon, old, paths };
   }
 
-  test('is forgotten for good, and its copies are not', async () => {
+  test('is forgotten for good, and its copies are not', { tags: 'slow' }, async () => {
     const { daemon, old, paths } = await renamed();
     expect(await daemon.client.forgetRoots({ paths: [old] })).toMatchObject({ removed: null });
     expect(await paths()).toEqual([daemon.root]);
@@ -118,7 +118,7 @@ describe('a folder that was renamed', () => {
     expect(await paths()).toEqual([daemon.root]);
   });
 
-  test('is refused while the settings name it, and told when nobody knows it', async () => {
+  test('is refused while the settings name it, and told when nobody knows it', { tags: 'slow' }, async () => {
     const { daemon } = await renamed();
     await expect(daemon.client.forgetRoots({ paths: [daemon.root] })).rejects.toMatchObject({ code: 'BAD_REQUEST' });
     await expect(daemon.client.forgetRoots({ paths: ['/nowhere'] })).rejects.toMatchObject({ code: 'NOT_FOUND' });

@@ -118,7 +118,9 @@ describe('a model asked for in another case', () => {
     expect((await rig.client.jobs()).jobs.filter(({ state }) => state === 'done')).toMatchObject([{ path: model }]);
   });
 
-  test('is one entry where an earlier version has made two, and keeps its uses, its pin and a copy', async () => {
+  test('is one entry where an earlier version has made two, and keeps its uses, its pin and a copy', {
+    tags: 'slow',
+  }, async () => {
     const overrides: Partial<Overrides> = { ignoresCase: false };
     const rig = await runDaemon({ 'checkpoints/big.safetensors': 1000 }, {}, tempDir(), overrides);
     const model = join(rig.root, 'checkpoints/big.safetensors');

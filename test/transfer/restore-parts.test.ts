@@ -69,7 +69,7 @@ test('a paced restore asks for each byte before it moves', { tags: 'slow' }, asy
   expect(told).toEqual({ done: size, asked: size });
 });
 
-test('a chunk that is damaged ends the restore as damage', async () => {
+test('a chunk that is damaged ends the restore as damage', { tags: 'slow' }, async () => {
   const { file } = await compressed();
   const { frames } = readTail(file.fd);
   const bytes = file.bytes();

@@ -62,7 +62,7 @@ test('an interrupted copy takes up every chunk that it had, wherever it lies', a
   await file.close();
 });
 
-test('a killed copy loses at most the chunks that no journal speaks of', async () => {
+test('a killed copy loses at most the chunks that no journal speaks of', { tags: 'slow' }, async () => {
   const arranged = arrange();
   await write(arranged, [8, 1, 6, 2, 4], 'killed');
   const taken: number[] = [];
@@ -70,7 +70,7 @@ test('a killed copy loses at most the chunks that no journal speaks of', async (
   expect(taken).toEqual([1, 6, 8]);
 });
 
-test('a chunk that the disk has lost since is not taken up, the others are', async () => {
+test('a chunk that the disk has lost since is not taken up, the others are', { tags: 'slow' }, async () => {
   const arranged = arrange();
   await write(arranged, [1, 3, 5]);
   const bytes = readFileSync(arranged.temp);
@@ -81,7 +81,7 @@ test('a chunk that the disk has lost since is not taken up, the others are', asy
   expect(taken).toEqual([1, 5]);
 });
 
-test('nothing is taken up from a source that was rewritten under its old size and time', async () => {
+test('nothing is taken up from a source that was rewritten under its old size and time', { tags: 'slow' }, async () => {
   const arranged = arrange();
   await write(arranged, [2, 3, 7]);
   const other = Buffer.from(arranged.bytes);
@@ -106,7 +106,7 @@ test('nothing is taken up from a source that was rewritten under its old size an
   await file.close();
 });
 
-test('a plain copy goes on with the chunks before the first gap', async () => {
+test('a plain copy goes on with the chunks before the first gap', { tags: 'slow' }, async () => {
   const arranged = arrange();
   await write(arranged, [0, 1, 5, 2]);
   const from: number[] = [];

@@ -58,7 +58,7 @@ test('a copy of it that an outage ended goes on where it was', async () => {
   expect(readFileSync(order.path).equals(bytes)).toBe(true);
 });
 
-test('what an interrupted copy left is not gone on with when the source has other bytes by now', async () => {
+test('what an interrupted copy left is not gone on with when the source has other bytes by now', { tags: 'slow' }, async () => {
   const { sources, order } = await arrange();
   const abort = new AbortController();
   const hooks = { ...quiet(), signal: abort.signal, progress: (done: number) => done >= 3 * chunkSize && abort.abort() };

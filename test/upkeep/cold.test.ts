@@ -70,7 +70,7 @@ describe('the next start', () => {
 });
 
 describe('a compressed copy that is read again', () => {
-  test.each([false, true])('is decoded and compared; with a flipped bit: %s', async (flipped) => {
+  test.each([false, true])('is decoded and compared; with a flipped bit: %s', { tags: 'slow' }, async (flipped) => {
     const { rig, cold } = await withCold(2 * chunkSize);
     const scrub = new Scrub({
       ...rig,
@@ -88,6 +88,7 @@ describe('a compressed copy that is read again', () => {
 });
 
 test('a whole daemon compresses under pressure and restores, also after compressing was switched off', {
+  tags: 'slow',
   timeout: patience(60_000),
 }, async () => {
   const daemon = await runDaemon({}, { AUTOCACHE_COMPRESS: 'cold', AUTOCACHE_LIMIT: `${11.8 * MiB}`, AUTOCACHE_SCRUB: 'off' });

@@ -52,7 +52,7 @@ describe('what an interrupted copy left', () => {
     expect(next.catalog.copies.inState('copying')).toEqual([]);
   });
 
-  test('takes part of the space that its copy needs, not space beside it', async () => {
+  test('takes part of the space that its copy needs, not space beside it', { tags: 'slow' }, async () => {
     const { rig, path } = await left();
     const { next } = await restart(rig);
     next.bound.limit = size;
@@ -61,7 +61,7 @@ describe('what an interrupted copy left', () => {
     expect(job.state).toBe('done');
   });
 
-  test('leaves before any copy when another source needs the space', async () => {
+  test('leaves before any copy when another source needs the space', { tags: 'slow' }, async () => {
     const { rig, temp } = await left();
     const { next } = await restart(rig);
     const { path: ready } = next.source('loras/ready.safetensors', 1000);
@@ -98,7 +98,7 @@ describe('what an interrupted copy left', () => {
     expect(next.catalog.placements.usedBytes('ssd')).toBe(0);
   });
 
-  test('of a job of this daemon keeps its part of the reservation', async () => {
+  test('of a job of this daemon keeps its part of the reservation', { tags: 'slow' }, async () => {
     const { rig, path, job } = await interrupted({ rates: { overall: 30e6, by: {} } });
     expect(job.state).toBe('cancelled');
     const used = rig.catalog.placements.usedBytes('ssd');

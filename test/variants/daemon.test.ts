@@ -60,7 +60,7 @@ describe('a variant', () => {
     expect((await ask(path)).path).not.toContain('.autocached-');
   });
 
-  test('tells what rounding cost each layer, the worst ones first', async () => {
+  test('tells what rounding cost each layer, the worst ones first', { tags: 'slow' }, async () => {
     const { client, path } = await daemonWith();
     const asked = await new VariantClient(client).make({ model: path, to: 'auto8', fastMatmul: true });
     await settled(client, asked.path);
@@ -94,7 +94,7 @@ describe('a variant', () => {
     await expect(new VariantClient(client).remove(asked.name)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  test("is told in its model's story, with the five layers that lost most, and so in its own", async () => {
+  test("is told in its model's story, with the five layers that lost most, and so in its own", { tags: 'slow' }, async () => {
     const { client, path, stateDir } = await daemonWith();
     expect((await client.explain(path)).variants).toBeUndefined();
     const asked = await new VariantClient(client).make({ model: path, to: 'int8' });

@@ -118,6 +118,7 @@ describe('a variant', () => {
 
   test.each(['BF16', 'F32'] as const)(
     'of a layer in %s that is larger than what stays in memory is rounded to its end',
+    { tags: 'slow' },
     async (dtype) => {
       const [rows, times, columns] = [64, 72, 8192];
       const few = tensorOf('blocks.0.self_attn.q.weight', [rows, columns], numbers(rows * columns, 3), dtype);

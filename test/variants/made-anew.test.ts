@@ -28,7 +28,7 @@ describe('a variant', () => {
     expect(await settled(client, asked.path)).toMatchObject({ state: 'ready', sourceBytes: statSync(path).size });
   });
 
-  test('stays when its model has changed into one that no variant is made of', async () => {
+  test('stays when its model has changed into one that no variant is made of', { tags: 'slow' }, async () => {
     const { client, path } = await daemonWith();
     const variants = new VariantClient(client);
     const asked = await variants.make({ model: path, to: 'fp8' });
@@ -40,7 +40,7 @@ describe('a variant', () => {
     expect(readFileSync(asked.path).equals(before)).toBe(true);
   });
 
-  test('that is stale stays until the new one is whole, also for those who have it open', async () => {
+  test('that is stale stays until the new one is whole, also for those who have it open', { tags: 'slow' }, async () => {
     const { client, path, stateDir } = await daemonWith();
     const variants = new VariantClient(client);
     const asked = await variants.make({ model: path, to: 'fp8' });

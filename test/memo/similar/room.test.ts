@@ -93,7 +93,7 @@ describe('vectors count under AUTOCACHE_MEMO_RAM', () => {
     expect(rig.memo.manage.stats().ram.bytes).toBeLessThanOrEqual(ramBytes);
   });
 
-  test('more than it holds are read for each question, with the same answers', async () => {
+  test('more than it holds are read for each question, with the same answers', { tags: 'slow' }, async () => {
     const [small, large] = [await withTexts({ ramBytes: 20_000 }), await withTexts()];
     for (const rig of [small, large]) for (let index = 1; index <= 1200; index += 1) await rig.put(index, index);
     for (const rig of [small, large])

@@ -88,7 +88,7 @@ test('an object that changes half-way ends its copy, and the next one has the ne
   }
 });
 
-test('a copy that was ended goes on where it was, and reads nothing twice that is there', async () => {
+test('a copy that was ended goes on where it was, and reads nothing twice that is there', { tags: 'slow' }, async () => {
   const { copy, place, bytes, server } = await arrange(await s3Subject(), 12 * chunkSize + 5);
   const abort = new AbortController();
   const progress = (done: number) => {
