@@ -5,6 +5,7 @@ import type { Catalog } from '../../src/catalog/catalog.ts';
 import type { Copy, SourceFile } from '../../src/core/types.ts';
 import { fingerprint, openCatalog, reserveCopy, sourceFile } from '../helpers/catalog.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
+import { slowTests } from '../helpers/slow.ts';
 
 const [one, other] = ['1'.repeat(64), '2'.repeat(64)];
 const a = sourceFile('loras/a');
@@ -270,7 +271,7 @@ test('whatever is copied, linked, joined and evicted, bytes in use are those of 
       expectNothingLeftOver(file);
       close();
     }),
-    { numRuns: 40 },
+    { numRuns: slowTests ? 40 : 15 },
   );
 });
 

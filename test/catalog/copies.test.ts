@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ReserveRequest } from '../../src/catalog/reservation.ts';
 import { fingerprint, openCatalog, putCopy, reserveCopy, sourceFile } from '../helpers/catalog.ts';
+import { slowTests } from '../helpers/slow.ts';
 
 const seal = { size: 1000, mtimeNs: '1700000000123456789', ino: '7' };
 
@@ -71,7 +72,7 @@ describe('space is reserved before the first byte', () => {
         }
         close();
       }),
-      { numRuns: 60 },
+      { numRuns: slowTests ? 60 : 20 },
     );
   });
 

@@ -120,7 +120,9 @@ describe('a damaged catalog is set aside and the daemon starts all the same', ()
   });
 });
 
-test('damage in a catalog that is too large to be looked through at its opening is found while it is used', async () => {
+test('damage in a catalog that is too large to be looked through at its opening is found while it is used', {
+  tags: 'slow',
+}, async () => {
   const { catalog: written, file, close } = openCatalog();
   const folder = 'long-name-'.repeat(400);
   written.transaction(() => {

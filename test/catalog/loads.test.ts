@@ -10,6 +10,7 @@ import type { Load } from '../../src/core/loads.ts';
 import { Database } from '../../src/sqlite/database.ts';
 import { openCatalog } from '../helpers/catalog.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
+import { slowTests } from '../helpers/slow.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 const dayMs = 24 * 3600 * 1000;
@@ -144,7 +145,7 @@ describe('after 30 days', () => {
         expect(told).toHaveLength(all.length + 1);
         expect(told.filter(({ hit }) => hit)).toHaveLength(all.filter(({ hit }) => hit).length);
       }),
-      { numRuns: 20 },
+      { numRuns: slowTests ? 20 : 7 },
     );
   });
 });

@@ -74,7 +74,7 @@ test('fine-tunes in fp32 are stored as differences too', async () => {
   expect((await tier.restore('tuned')).equals(tuned)).toBe(true);
 });
 
-test('a file says which of its chunks need a reader that knows of numbers in other types', async () => {
+test('a file says which of its chunks need a reader that knows of numbers in other types', { tags: 'slow' }, async () => {
   const tier = await withTwin();
   const fd = openSync(tier.path('twin'), 'r');
   const { requires, chunks } = readTail(fd).metadata;

@@ -66,7 +66,7 @@ describe('what lies beside a model lies beside its copy', () => {
     expect(await beside()).toEqual({ 'a.yaml': 'config' });
   });
 
-  test('and a note that cannot be read does not keep the copy from being used', async () => {
+  test('and a note that cannot be read does not keep the copy from being used', { tags: 'slow' }, async () => {
     const { warm, comfyui, at, source } = await arrange({ texts: {} });
     // A folder is no note, whatever it is called.
     mkdirSync(at('a.txt'));
@@ -122,21 +122,20 @@ describe('what a node writes beside a copy', () => {
     expect(await listed()).toEqual([]);
   });
 
-  test(
-    'with a hidden name was not noticed; what systems leave by themselves still is not',
-    async () => {
-      const { warm, write, listed, cli, at } = await arrange({ texts: {} });
-      await warm();
-      for (const name of ['._a.safetensors', '.nfs000000000001', '.DS_Store', '.a.json.part', '.a.json'])
-        await write(name, 'kept');
-      await vi.waitFor(async () => expect(await listed()).toHaveLength(1), { ...soon(), timeout: patience(14_000) });
-      expect(await cli('bring-back', '--yes')).toMatchObject({ code: 0 });
-      expect(readFileSync(at('.a.json'), 'utf8')).toBe('kept');
-      const brought = readdirSync(at('.')).filter((name) => name.startsWith('.'));
-      expect(brought).toEqual(['.a.json']);
-    },
-    patience(30_000),
-  );
+  test('with a hidden name was not noticed; what systems leave by themselves still is not', {
+    tags: 'slow',
+    timeout: patience(30_000),
+  }, async () => {
+    const { warm, write, listed, cli, at } = await arrange({ texts: {} });
+    await warm();
+    for (const name of ['._a.safetensors', '.nfs000000000001', '.DS_Store', '.a.json.part', '.a.json'])
+      await write(name, 'kept');
+    await vi.waitFor(async () => expect(await listed()).toHaveLength(1), { ...soon(), timeout: patience(14_000) });
+    expect(await cli('bring-back', '--yes')).toMatchObject({ code: 0 });
+    expect(readFileSync(at('.a.json'), 'utf8')).toBe('kept');
+    const brought = readdirSync(at('.')).filter((name) => name.startsWith('.'));
+    expect(brought).toEqual(['.a.json']);
+  });
 
   test('over a note replaces the note at its source, unless that has changed meanwhile', {
     tags: 'slow',

@@ -33,7 +33,7 @@ async function arrange(settings: Settings = {}, { ram = false } = {}) {
 const isLink = (path: string) => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
 
 describe.skipIf(process.platform === 'win32')('a node that keeps the path of a model opens it in the next prompt', () => {
-  test('after the copy was evicted, and after everything was purged', async () => {
+  test('after the copy was evicted, and after everything was purged', { tags: 'slow' }, async () => {
     const { daemon, source, sha256, path, again, lapse } = await arrange();
     await lapse();
     expect(await daemon.client.evict({ paths: [source] })).toMatchObject({ files: 1, bytes: MiB });

@@ -3,7 +3,9 @@ import { expect, test } from 'vitest';
 import { startComfyui } from '../helpers/comfyui-process.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 
-test('a preset whose files ComfyUI has found once by a pattern is prefetched the next time it is queued', async () => {
+test('a preset whose files ComfyUI has found once by a pattern is prefetched the next time it is queued', {
+  tags: 'slow',
+}, async () => {
   const { client, root, stateDir } = await runDaemon({
     'clip_vision/ViT-H.safetensors': 900,
     'ipadapter/ip-adapter-plus_sd15.safetensors': 700,

@@ -72,7 +72,9 @@ test('config says what leaves above a lower high water mark, together with what 
   expect((await daemon.client.stats()).tiers[0]?.files).toBe(2);
 });
 
-test('a limit that was lowered before a restart counts when its time is over, and at once after the next restart', async () => {
+test('a limit that was lowered before a restart counts when its time is over, and at once after the next restart', {
+  tags: 'slow',
+}, async () => {
   const { daemon, held, warnings } = await withCopies(50);
   await daemon.restart({ AUTOCACHE_LIMIT: '1MiB' });
   await expect.poll(held, soon()).toBe(1);

@@ -40,7 +40,7 @@ const blots: [string, RegExp][] = [
 /** Where a terminal begins to write somewhere else: a new line, or a move of the cursor. */
 const lineBreaks = new RegExp(`[\\r\\n]|${String.fromCharCode(27)}\\[[\\d;]*[A-H]`);
 
-test('every command is readable at 80 columns', { timeout: patience(180_000) }, async () => {
+test('every command is readable at 80 columns', { tags: 'slow', timeout: patience(180_000) }, async () => {
   const dir = tempDir();
   const models = join(dir, 'nas', 'models');
   names.forEach((name, index) => void writeModel(join(models, name), 200_000 + index * 50_000));

@@ -26,7 +26,7 @@ function wrong({ size: length, has }: SharedContent, hashes: 'true' | 'own', tru
 }
 
 describe.skipIf(noRedis !== null)(`a farm in trouble${leftOut}`, { timeout: patience(120_000) }, () => {
-  test('1: without its Redis a host reads the origin itself', async () => {
+  test('1: without its Redis a host reads the origin itself', { tags: 'slow' }, async () => {
     const redis = await startRedis();
     const start = farmOn(redis);
     const nas = nasWith(size);

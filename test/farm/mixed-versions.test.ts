@@ -61,7 +61,7 @@ describe.skipIf(noRedis !== null)(`hosts of several versions in one farm${leftOu
     expect(other.bytes(nas).equals(nas.bytes)).toBe(true);
   });
 
-  test('what a host has read that only takes is read again by the next one at once', async () => {
+  test('what a host has read that only takes is read again by the next one at once', { tags: 'slow' }, async () => {
     const start = farmOn(await startRedis());
     const nas = nasWith(size);
     const taker = await start({ url: null });

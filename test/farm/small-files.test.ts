@@ -24,7 +24,7 @@ async function filesIn(redis: RedisServer): Promise<SmallFiles> {
 }
 
 describe.skipIf(noRedis !== null)(`small files in the Redis of a farm${leftOut}`, { timeout: patience(60_000) }, () => {
-  test('hosts that want one at once read it from its origin once', async () => {
+  test('hosts that want one at once read it from its origin once', { tags: 'slow' }, async () => {
     const start = farmOn(await startRedis());
     const nas = nasWith(size);
     const hosts = [await start(), await start(), await start()];

@@ -60,7 +60,10 @@ describe('a model that lies in a bucket only', () => {
     });
   });
 
-  test('has no path while the bucket does not give it: the error says what went wrong, without a secret', long, async () => {
+  test('has no path while the bucket does not give it: the error says what went wrong, without a secret', {
+    ...long,
+    tags: 'slow',
+  }, async () => {
     const { server, lookup, placeholder } = await withBucket({ [far]: Buffer.alloc(100_000, 'm') });
     server.faultFor = () => (_, response) => void response.writeHead(403).end();
     const error = await lookup(placeholder(far), 60_000).catch((thrown) => thrown);

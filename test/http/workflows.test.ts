@@ -60,7 +60,9 @@ test('the models of a prompt are named in load order, with where each file is', 
   expect((await client.jobs()).jobs).toHaveLength(1);
 });
 
-test('a prompt that is queued has its models copied in load order, behind those of the prompt before it', async () => {
+test('a prompt that is queued has its models copied in load order, behind those of the prompt before it', {
+  tags: 'slow',
+}, async () => {
   // Large enough to be copied one at a time.
   const models = Array.from({ length: 8 }, (_, index) => [`loras/${index}.safetensors`, 1_100_000 + index]);
   const daemon = await runDaemon(Object.fromEntries(models), { AUTOCACHE_JOBS: '1' });

@@ -87,7 +87,7 @@ describe('a limit is a limit', () => {
     },
   );
 
-  test('is never overshot, not even while a copy runs', async () => {
+  test('is never overshot, not even while a copy runs', { tags: 'slow' }, async () => {
     const rig = createRig({ limit: 4 * MiB, jobs: 4 });
     const jobs = Array.from({ length: 12 }, (_, index) =>
       rig.request(rig.source(`loras/${index}.safetensors`, MiB + index).path),

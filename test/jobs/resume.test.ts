@@ -68,7 +68,9 @@ describe('an interrupted copy', () => {
     expect(await finish(arranged)).toBe(6 * chunkSize);
   });
 
-  test('of a source that was rewritten in the middle, its size and time put back, is no mixture', async () => {
+  test('of a source that was rewritten in the middle, its size and time put back, is no mixture', {
+    tags: 'slow',
+  }, async () => {
     const arranged = arrange();
     const { path, bytes } = arranged;
     const mtime = 1_700_000_000;
@@ -105,7 +107,7 @@ describe('an interrupted copy', () => {
   test.each([
     ['the source goes away', 'read', 'ESTALE', 'SOURCE_AWAY'],
     ['the cache disk is full', 'write', 'ENOSPC', 'NO_SPACE'],
-  ] as const)('keeps what it has when %s', async (_what, call, errno, code) => {
+  ] as const)('keeps what it has when %s', { tags: 'slow' }, async (_what, call, errno, code) => {
     const arranged = arrange();
     let far = false;
     const fault = injectFault(call, {

@@ -122,7 +122,7 @@ describe('what is no question passes as it is', () => {
     for (const { url } of questions) expect(url).toMatch(/^\/v1\//);
   });
 
-  test('a body that is no JSON is refused, and one that is no object passes', async () => {
+  test('a body that is no JSON is refused, and one that is no object passes', { tags: 'slow' }, async () => {
     const { post, questions } = await llmDaemon((_got, response) => sendJson(response, 422, { error: { message: 'no' } }));
     const broken = await told(post('chat/completions', '{"model":'));
     expect({ status: broken.status, ...JSON.parse(broken.text) }).toMatchObject({

@@ -165,7 +165,7 @@ describe('another answer is given', () => {
     expect(questions).toHaveLength(2);
   });
 
-  test('by another server, and when the same one has another model behind the same name', async () => {
+  test('by another server, and when the same one has another model behind the same name', { tags: 'slow' }, async () => {
     const { chat, daemon, questions, state } = await llmDaemon(say('of one'));
     await told(chat());
     state.model['root'] = '/models/other';
@@ -222,7 +222,7 @@ describe('not kept is', () => {
     expect(await twice({ n: 2 })).toEqual(['MISS', 'MISS']);
   });
 
-  test('an error, whatever its status says', async () => {
+  test('an error, whatever its status says', { tags: 'slow' }, async () => {
     const error = { error: { message: 'out of memory', type: 'server_error' } };
     expect(await twice({}, {}, (_got, response) => sendJson(response, 200, error))).toEqual(['MISS', 'MISS']);
     expect(await twice({}, {}, (_got, response) => sendJson(response, 200, { ...answerOf('x'), ...error }))).toEqual([
@@ -232,7 +232,7 @@ describe('not kept is', () => {
     expect(await twice({}, {}, (_got, response) => sendJson(response, 500, answerOf('x')))).toEqual(['MISS', 'MISS']);
   });
 
-  test('a stream without its end, or with an error in it', async () => {
+  test('a stream without its end, or with an error in it', { tags: 'slow' }, async () => {
     const events = eventsOf('One two');
     const sending = (some: string[]) => (_got: unknown, response: ServerResponse) => {
       beginStream(response);

@@ -106,7 +106,7 @@ describe('a command is run', () => {
     vi.unstubAllEnvs();
   });
 
-  test('in another directory, unless it is told that this makes no difference', async () => {
+  test('in another directory, unless it is told that this makes no difference', { tags: 'slow' }, async () => {
     const { dir, exec, runs } = await createShell();
     const cwd = join(dir, 'other');
     mkdirSync(cwd);

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import type { Fingerprint } from '../../src/core/types.ts';
 import type { Asker, Presence } from '../../src/memo/asker.ts';
+import { slowTests } from '../helpers/slow.ts';
 import { createMemo, keyOf, MiB } from './memo-rig.ts';
 
 /** A program that stays until it is told to go. */
@@ -222,7 +223,7 @@ describe('one computation for all who ask', () => {
         await Promise.all(open);
         await memo[Symbol.asyncDispose]();
       }),
-      { numRuns: 30 },
+      { numRuns: slowTests ? 30 : 10 },
     );
   });
 });

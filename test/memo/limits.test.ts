@@ -3,6 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { slowTests } from '../helpers/slow.ts';
 import { createMemo, keyOf, MiB } from './memo-rig.ts';
 
 type Rig = ReturnType<typeof createMemo>;
@@ -205,7 +206,7 @@ describe('limits', () => {
         expect(rig.memo.manage.stats()).toMatchObject({ hits, misses });
         await rig.memo[Symbol.asyncDispose]();
       }),
-      { numRuns: 25 },
+      { numRuns: slowTests ? 25 : 10 },
     );
   });
 });

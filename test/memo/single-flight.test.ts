@@ -64,10 +64,10 @@ test('a holder that is killed passes the lease to the oldest waiter', async () =
   expect(younger).not.toHaveBeenCalled();
 }, 300_000);
 
-test('a program ends while it holds a lease, and leaves it to the next', async () => {
+test('a program ends while it holds a lease, and leaves it to the next', { tags: 'slow', timeout: 300_000 }, async () => {
   const { job, open, computed } = await createRig();
   const holder = startCaller('node', { ...job, gate: '', calls: 1 });
   await vi.waitFor(() => expect(computed()).toBe(1), startsWithin);
   expect(await holder.ended).toMatchObject({ code: 0, err: '' });
   expect(await open().getOrCompute(['equal'], () => 'of the next')).toBe('of the next');
-}, 300_000);
+});

@@ -138,7 +138,7 @@ describe('a loader finds beside the copy what it finds beside the source', () =>
     expect((await daemon.ask(main)).reason).toBe('HIT_OFFLINE');
   });
 
-  test('a companion that was replaced is copied anew before the copy is given out again', async () => {
+  test('a companion that was replaced is copied anew before the copy is given out again', { tags: 'slow' }, async () => {
     const main = 'loras/peft/adapter_model.safetensors';
     const daemon = await daemonWith({ [main]: 2000, 'loras/peft/adapter_config.json': 60 });
     const { path } = await daemon.ask(main, patience(10_000));

@@ -88,7 +88,7 @@ describe('when the limit is nearly reached', () => {
     expect(readdirSync(rig.tiers.require('cold').partialDir ?? '')).toEqual([]);
   });
 
-  test('what would save too little is left alone, and not tried twice', async () => {
+  test('what would save too little is left alone, and not tried twice', { tags: 'slow' }, async () => {
     const { rig, paths } = await withCopies({ noise: 'noise', ...tenWeights }, MiB, { limit: 12.8 * MiB });
     await demoted(rig);
     expect(compressings(rig).map(({ path }) => path)).toEqual(paths.slice(0, 2));
@@ -159,7 +159,7 @@ describe('when the limit is nearly reached', () => {
     expect(rig.copier.jobs().filter(({ state }) => state !== 'done')).toEqual([]);
   });
 
-  test('where few such files fill the limit, none is compressed', async () => {
+  test('where few such files fill the limit, none is compressed', { tags: 'slow' }, async () => {
     const { rig } = await withCopies({ a: 'weights', b: 'weights', c: 'weights' }, MiB, { limit: 4 * MiB });
     await demoted(rig);
     expect(compressings(rig)).toEqual([]);

@@ -39,7 +39,9 @@ test('when memory runs short, just enough of the least valuable copies leave, an
   expect(rig.warned).toEqual([]);
 });
 
-test('what is leased stays; that it does is said once, and again only after memory was enough between', async () => {
+test('what is leased stays; that it does is said once, and again only after memory was enough between', {
+  tags: 'slow',
+}, async () => {
   const { rig, a, b, leave } = await arrange();
   for (const { copy } of [a, b]) rig.leases.grant(copy, { app: 'comfyui', pid: 1 });
   await leave(50 * MiB);
@@ -97,7 +99,7 @@ test('it looks by itself when it is started, until it is ended', async () => {
   expect(rig.inMemoryNow()).toEqual(['loras/b.safetensors']);
 });
 
-test('a copy into memory ends when memory runs short meanwhile, and nothing of it stays', async () => {
+test('a copy into memory ends when memory runs short meanwhile, and nothing of it stays', { tags: 'slow' }, async () => {
   const rig = await createRamRig({ rates: { overall: 100e6, by: {} } });
   const { path } = rig.source('checkpoints/a.safetensors', 80 * MiB);
   await rig.copy(path);

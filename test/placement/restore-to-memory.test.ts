@@ -110,7 +110,7 @@ async function fillMemory(rig: Rig): Promise<void> {
   rig.memory.available = MiB;
 }
 
-test('it takes the place of what is worth less', async () => {
+test('it takes the place of what is worth less', { tags: 'slow' }, async () => {
   const { rig, path, inMemory } = await withCold();
   await fillMemory(rig);
   for (let use = 0; use < 2; use += 1) rig.catalog.usage.used(rig.file(path));

@@ -44,7 +44,7 @@ describe('a large source on a local disk', () => {
     expect(fromDisks() - before).toBeLessThan(MiB);
   });
 
-  test('goes through the page cache while the program that asked for it reads it too', async (context) => {
+  test('goes through the page cache while the program that asked for it reads it too', { tags: 'slow' }, async (context) => {
     const { path, bytes } = coldModel(context, size);
     expect((await readAll(path, { open: (range) => sourceReader(range, { shared: true }) })).equals(bytes)).toBe(true);
     expect([8, 16, 23].map((at) => isInMemory(path, at * MiB))).toEqual([true, true, true]);

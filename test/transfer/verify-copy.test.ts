@@ -72,7 +72,7 @@ describe('a copy that is read again', () => {
     expect(await verify(rig, copy)).toMatchObject({ same: true });
   });
 
-  test('with a zeroed page (a torn write) is found', async () => {
+  test('with a zeroed page (a torn write) is found', { tags: 'slow' }, async () => {
     const rig = createRig();
     const copy = await copied(rig);
     rot(copy, chunkSize + 4096, (bytes) => bytes.fill(0), 4096);

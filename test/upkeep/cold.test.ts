@@ -45,7 +45,7 @@ describe('the next start', () => {
     expect(readFileSync(next.tier.placeOf(next.root, 'loras/a.safetensors').path).equals(bytes)).toBe(true);
   });
 
-  test('after a crash between the two tiers keeps both, and room is made by the compressed one', async () => {
+  test('after a crash between the two tiers keeps both, and room is made by the compressed one', { tags: 'slow' }, async () => {
     const { rig, path, bytes } = await withCold();
     const copy = rig.catalog.copies.inState('ready')[0];
     const original = rig.evictor.evict.bind(rig.evictor);

@@ -39,7 +39,7 @@ async function left() {
 }
 
 describe('what an interrupted copy left', () => {
-  test('is kept over a restart, counted, and gone on with', async () => {
+  test('is kept over a restart, counted, and gone on with', { tags: 'slow' }, async () => {
     const { rig, path, bytes } = await left();
     const { next, report } = await restart(rig);
     expect(report).toEqual({ ...nothing, resumable: 1 });

@@ -7,7 +7,7 @@ import { tinyWan, writeSafetensors } from '../helpers/tiny-model.ts';
 import { daemonWith, settled } from '../helpers/variants.ts';
 
 describe('a variant', () => {
-  test('is not made again, and is stale once its model has changed', async () => {
+  test('is not made again, and is stale once its model has changed', { tags: 'slow' }, async () => {
     const { client, path } = await daemonWith();
     const asked = await new VariantClient(client).make({ model: path, to: 'fp8' });
     const first = await settled(client, asked.path);
