@@ -23,13 +23,15 @@ import { patience } from '../helpers/patience.ts';
 const run = promisify(execFile);
 const MiB = 2 ** 20;
 
-const dir = mkdtempSync(join(tmpdir(), 'autocached-package-'));
+let dir: string;
 /** As it is unpacked, with what it depends on taken from the sources' own `node_modules`. */
-const unpacked = join(dir, 'unpacked', 'autocached');
+let unpacked: string;
 let archive: string;
 const read = (path: string) => JSON.parse(readFileSync(path, 'utf8'));
 
 beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'autocached-package-'));
+  unpacked = join(dir, 'unpacked', 'autocached');
   archive = await pack(dir);
   mkdirSync(unpacked, { recursive: true });
   await run('tar', ['-xzf', archive, '-C', unpacked, '--strip-components=1']);
