@@ -6,7 +6,9 @@ import { CacheError } from './errors.ts';
  */
 const most = { fields: 1000, levels: 1000, parts: 100_000, texts: 200_000 };
 
-const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
+/** The byte of a double quote. */
+export const quote = 0x22;
+const [backslash, comma] = [0x5c, 0x2c];
 /** Brackets and braces are told apart by this bit alone. */
 const brace = 0x20;
 const [opening, closing] = [0x7b, 0x7d];
@@ -42,8 +44,8 @@ function tooMany(bound: number, what: string): CacheError {
   return new CacheError('BAD_REQUEST', `the JSON has more than ${bound} ${what}`);
 }
 
-/** @returns the position of the closing quote, or the end of the text */
-function endOfString(text: Uint8Array, start: number): number {
+/** @param start position of the opening quote  @returns the position of the closing quote, or the end of the text */
+export function endOfString(text: Uint8Array, start: number): number {
   for (let at = start + 1; ; at += 1) {
     const end = text.indexOf(quote, at);
     if (end < 0) return text.length;

@@ -1,4 +1,4 @@
-import { assertPlainShape } from '../core/json-shape.ts';
+import { assertPlainShape, endOfString, quote } from '../core/json-shape.ts';
 import { limits, unreadable } from './limits.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -37,13 +37,23 @@ export function parseJson(text: string): unknown {
   } catch (strict) {
     if (!/\b(NaN|Infinity)\b/.test(text)) throw unreadable('the document is not JSON', strict);
   }
-  // An unclosed string matches as a whole, so that the rest of the text is not scanned again from each of its quotes.
-  const withoutNaN = text.replace(/"[^"\\]*(?:\\.?[^"\\]*)*(?:"|$)|-?\b(?:NaN|Infinity)\b/gs, (token) =>
-    token.startsWith('"') ? token : 'null',
-  );
   try {
-    return JSON.parse(withoutNaN);
+    return JSON.parse(withoutNaN(text));
   } catch (cause) {
     throw unreadable('the document is not JSON', cause);
   }
+}
+
+/** The text with null for each NaN and infinity outside of its strings. One expression for both would exhaust the stack on long strings. */
+function withoutNaN(text: string): string {
+  const bytes = Buffer.from(text);
+  const parts: string[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const found = bytes.indexOf(quote, at);
+    const string = found < 0 ? bytes.length : found;
+    parts.push(bytes.toString('utf8', at, string).replace(/-?\b(?:NaN|Infinity)\b/g, 'null'));
+    at = string === bytes.length ? string : endOfString(bytes, string) + 1;
+    parts.push(bytes.toString('utf8', string, at));
+  }
+  return parts.join('');
 }

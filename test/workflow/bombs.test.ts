@@ -133,6 +133,12 @@ describe('an image whose texts are small as they lie', () => {
     expect(() => analyze({ 1: { class_type: 'Stack', inputs }, 2: save })).toThrow('too large');
   });
 
+  test('a prompt with NaN and a string of millions of escapes is read', () => {
+    const text = `"${'\\n'.repeat(7_500_000)}"`;
+    const { prompt } = readDocument(`{"1":{"class_type":"CLIPTextEncode","inputs":{"text":${text}},"is_changed":[NaN]}}`);
+    expect(prompt).toMatchObject({ 1: { is_changed: [null] } });
+  });
+
   test('a document with strings that do not end', () => {
     soon(() => readDocument(`{"a": NaN, "b": ${'"\\"'.repeat(2_000_000)}`));
     soon(() => readDocument(`{"a": NaN, ${'\\"'.repeat(2_000_000)}`));
