@@ -12,9 +12,13 @@ const milliseconds: Record<string, number> = {
 const yes = ['1', 'true', 'yes', 'on'];
 const no = ['0', 'false', 'no', 'off'];
 
+/** Maximum length of a duration, and of a value in an error. */
+const mostLetters = 100;
+
 /** The error for an unexpected value: names the expected and the given one. */
 export function expected(what: string, got: string): CacheError {
-  return new CacheError('BAD_REQUEST', `expected ${what}, got ${got === '' ? 'nothing' : `"${got}"`}`);
+  const shown = got.length > mostLetters ? `${got.slice(0, mostLetters)}…` : got;
+  return new CacheError('BAD_REQUEST', `expected ${what}, got ${got === '' ? 'nothing' : `"${shown}"`}`);
 }
 
 /**
@@ -49,7 +53,8 @@ export function parseShare(text: string): number {
 export function parseDuration(text: string): number {
   const trimmed = text.trim().toLowerCase();
   if (trimmed === '0') return 0;
-  if (!/^(?:\d+(?:\.\d+)?\s*(?:ms|[smhdw])\s*)+$/.test(trimmed))
+  // Millions of parts would exhaust the stack of the expression.
+  if (trimmed.length > mostLetters || !/^(?:\d+(?:\.\d+)?\s*(?:ms|[smhdw])\s*)+$/.test(trimmed))
     throw expected('a duration such as 500ms, 10m, 1h30m or 30d', text);
   const parts = trimmed.matchAll(/([\d.]+)\s*(ms|[smhdw])/g);
   const total = Math.round(

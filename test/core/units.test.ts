@@ -122,6 +122,10 @@ describe('durations', () => {
     expect(() => parseDuration(text)).toThrow('expected a duration such as 500ms, 10m, 1h30m or 30d, got');
   });
 
+  test('a duration of millions of parts is refused, with its begin', () => {
+    expect(() => parseDuration('1s'.repeat(7_000_000))).toThrow(/^expected a duration .{1,150}…"$/);
+  });
+
   test('a duration beyond exact numbers is refused', () => {
     expect(() => parseDuration('999999999999w')).toThrow('expected a duration below 285000 years');
   });
