@@ -35,6 +35,8 @@ const variants: Record<string, Partial<Weights & Counting>> = {
   'habits 4 h apart': { habitMs: 240 * minute },
   'mixing 0.003': { mixing: 0.003 },
   'mixing 0.03': { mixing: 0.03 },
+  'first wish 0.5': { first: 0.5 },
+  'first wish 1': { first: 1 },
 };
 
 let seed = 11;

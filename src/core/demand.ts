@@ -20,10 +20,12 @@ export interface Counting {
   habitMs: number;
   /** Part of each share that goes to all of them at a wish: habits change. */
   mixing: number;
+  /** Weight of a file's first wish: fewer of the files that were wanted once are wanted again than counts of one say. */
+  first: number;
 }
 
 /** Chosen with each kind of user left out in turn (`npm run bench -- cross-check`). */
-export const usualCounting: Counting = { windowMs: 30 * 60 * 1000, habitMs: 60 * 60 * 1000, mixing: 0.01 };
+export const usualCounting: Counting = { windowMs: 30 * 60 * 1000, habitMs: 60 * 60 * 1000, mixing: 0.01, first: 0.7 };
 
 /** How wanted a file is, as counted at several speeds of forgetting. */
 export interface Demand {
@@ -68,12 +70,12 @@ export function afterUse(
   before: Demand | null,
   habits: Habits,
   now: number,
-  { windowMs, habitMs, mixing }: Counting = usualCounting,
+  { windowMs, habitMs, mixing, first }: Counting = usualCounting,
 ): { demand: Demand; habits: Habits } {
   if (!before) {
     const totals = decayed(habits.totals, now - habits.at);
-    addOne(totals);
-    return { demand: demandFrom(1, now), habits: { at: now, totals, shares: habits.shares } };
+    add(totals, first);
+    return { demand: demandFrom(first, now), habits: { at: now, totals, shares: habits.shares } };
   }
   const since = Math.abs(now - before.usedAt);
   const isBurst = since >= sameRunMs && since < burstMs;
@@ -88,8 +90,8 @@ export function afterUse(
   const counts = decayed(before.counts, sinceWish);
   const totals = decayed(habits.totals, now - habits.at);
   const shares = Math.abs(sinceWish) < habitMs ? habits.shares : judge(habits.shares, { totals, counts, mixing });
-  addOne(counts);
-  addOne(totals);
+  add(counts, 1);
+  add(totals, 1);
   return { demand: { ...demand, counts, wishedAt: now }, habits: { at: now, totals, shares } };
 }
 
@@ -146,8 +148,8 @@ export function joined(one: Demand | null, other: Demand | null): Demand | null 
   return { ...later, counts: later.counts.map((count, k) => count + (added[k] ?? 0)) };
 }
 
-function addOne(counts: number[]): void {
-  for (let k = 0; k < counts.length; k++) counts[k] = (counts[k] ?? 0) + 1;
+function add(counts: number[], weight: number): void {
+  for (let k = 0; k < counts.length; k++) counts[k] = (counts[k] ?? 0) + weight;
 }
 
 function judge(

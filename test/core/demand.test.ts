@@ -1,5 +1,15 @@
 import { expect, test } from 'vitest';
-import { afterUse, burstAt, type Demand, demandFrom, Forecast, type Habits, joined, noHabits } from '../../src/core/demand.ts';
+import {
+  afterUse,
+  burstAt,
+  type Demand,
+  demandFrom,
+  Forecast,
+  type Habits,
+  joined,
+  noHabits,
+  usualCounting,
+} from '../../src/core/demand.ts';
 
 const minute = 60_000;
 const day = 24 * 60 * minute;
@@ -24,8 +34,8 @@ const sum = (numbers: readonly number[]) => numbers.reduce((all, one) => all + o
 
 test('uses within half an hour of the last wish are the same wish', () => {
   const burst = Array.from({ length: 29 }, (): [string, number] => ['a', minute]);
-  expect(played([['a', 0], ...burst]).files.get('a')?.counts[0]).toBe(1);
-  expect(played([['a', 0], ...burst, ['a', minute]]).files.get('a')?.counts[0]).toBeCloseTo(2, 1);
+  expect(played([['a', 0], ...burst]).files.get('a')?.counts[0]).toBe(usualCounting.first);
+  expect(played([['a', 0], ...burst, ['a', minute]]).files.get('a')?.counts[0]).toBeCloseTo(usualCounting.first + 1, 1);
 });
 
 test('runs of a file minutes apart are a burst, which fades in minutes; two loads of one run are none', () => {
