@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
+import { chunkSize } from '../codec/chunk-hash.ts';
 import { CacheError, type ErrorCode, toCacheError } from '../core/errors.ts';
 import { Periodic } from '../runtime/periodic.ts';
 import { ChunkSet } from './chunk-set.ts';
 import type { Claim, Run } from './directory.ts';
 import type { Fetched, FetchParts, FetchTimes, Origin } from './fetch-parts.ts';
 import { OriginReads } from './origin-reads.ts';
+import type { RequestEnd } from './peer.ts';
 import { placeOf } from './peer-wire.ts';
-import { type Action, type RequestEnd, Swarm } from './swarm.ts';
+import { type Action, Swarm } from './swarm.ts';
 import { SwarmTalk } from './swarm-talk.ts';
 
 const usualTimes: FetchTimes = {
@@ -46,7 +48,7 @@ class ContentFetch {
   /** Number of silent reads of the origin: while there are some, no other is begun. */
   #silent = 0;
   #failure: unknown = null;
-  #gainedAt = now();
+  #heardAt = now();
   #wake: () => void = () => {};
   readonly #end = new AbortController();
   readonly #tasks = new Set<Promise<void>>();
@@ -98,7 +100,7 @@ class ContentFetch {
     while (!this.#swarm.has.isFull) {
       if (this.#parts.signal.aborted) throw new CacheError('CANCELLED', 'the copy was cancelled');
       if (this.#failure !== null) throw this.#failure;
-      if (this.#originLost && now() - this.#gainedAt > this.#times.hopeless) throw this.#originLost;
+      if (this.#originLost && now() - this.#heardAt > this.#times.hopeless) throw this.#originLost;
       const woken = new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -147,7 +149,10 @@ class ContentFetch {
         priority: priority(),
         hashOf: (chunk) => this.#talk.said.get(chunk) ?? null,
         onChunk: (chunk, bytes, sha256) => this.#received({ request, peer, chunk }, bytes, sha256),
-        onBytes: () => this.#swarm.heard(now()),
+        onBytes: (bytes) => {
+          this.#heardAt = now();
+          this.#swarm.heard(this.#heardAt, request, bytes / chunkSize);
+        },
         signal: this.#end.signal,
       });
     } finally {
@@ -247,7 +252,7 @@ class ContentFetch {
     if (this.#end.signal.aborted || this.#taken.has(chunk)) return false;
     this.#taken.add(chunk);
     await this.#parts.keep(chunk, bytes, sha256);
-    this.#gainedAt = now();
+    this.#heardAt = now();
     return true;
   }
 }

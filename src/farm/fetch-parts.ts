@@ -1,7 +1,7 @@
 import type { Priority } from '../core/types.ts';
 import type { Directory, HostFacts, Run, SwarmContent } from './directory.ts';
+import type { RequestEnd } from './peer.ts';
 import type { PeerClient } from './peer-client.ts';
-import type { RequestEnd } from './swarm.ts';
 
 /** Requests of a fetching host to the directory. */
 export interface FarmDirectory extends Pick<Directory, 'join'> {
@@ -59,7 +59,7 @@ export interface FetchTimes {
   renewal: number;
   /** Silence after which an origin is given up. */
   silence: number;
-  /** Time without any chunk and without an origin after which the fetch fails. */
+  /** Time without any byte and without an origin after which the fetch fails. */
   hopeless: number;
 }
 

@@ -4,9 +4,9 @@ import { hashableMemory } from '../codec/xxh3-kernel.ts';
 import type { Priority } from '../core/types.ts';
 import type { Run } from './directory.ts';
 import { connectionKey } from './farm-key.ts';
+import type { RequestEnd } from './peer.ts';
 import { type PeerAnswer, PeerConnection, type PeerTimes } from './peer-connection.ts';
 import * as wire from './peer-wire.ts';
-import type { RequestEnd } from './swarm.ts';
 
 const usualTimes: PeerTimes = { connect: 500, firstByte: 1500, stall: 2000 };
 /** Maximum size of a description, bytes. */
@@ -27,8 +27,8 @@ export interface PeerQuestion {
   hashOf(chunk: number): string | null;
   /** Takes a chunk that has its hash. Its memory is used again when this resolves. */
   onChunk(chunk: number, bytes: Buffer, sha256: string): Promise<void>;
-  /** Called as bytes arrive. */
-  onBytes?(): void;
+  /** Called as bytes arrive, with their number. */
+  onBytes?(bytes: number): void;
   signal?: AbortSignal;
 }
 

@@ -42,7 +42,7 @@ interface Reading {
   into: Uint8Array;
   filled: number;
   heard: number;
-  onBytes(): void;
+  onBytes(bytes: number): void;
   onEnd(isFilled: boolean): void;
 }
 
@@ -137,10 +137,10 @@ export class PeerConnection {
 
   /**
    * Fills all of the memory with the next bytes of the body.
-   * @param onBytes called as they arrive
+   * @param onBytes called as they arrive, with their number
    * @returns false when they did not come
    */
-  async read(into: Uint8Array, onBytes = () => {}): Promise<boolean> {
+  async read(into: Uint8Array, onBytes: (bytes: number) => void = () => {}): Promise<boolean> {
     if (into.length > this.#left) return false;
     if (into.length === 0) return true;
     this.#left -= into.length;
@@ -176,7 +176,7 @@ export class PeerConnection {
       this.#goOn(reading);
       return true;
     }
-    reading.onBytes();
+    reading.onBytes(reading.filled - reading.heard);
     this.#waiting.end();
     this.#reading = null;
     reading.onEnd(true);
@@ -185,9 +185,10 @@ export class PeerConnection {
 
   #goOn(reading: Reading): void {
     if (reading.filled - reading.heard < leastStride && !this.#waiting.isOver) return;
+    const bytes = reading.filled - reading.heard;
     reading.heard = reading.filled;
     this.#waiting.goOn();
-    reading.onBytes();
+    reading.onBytes(bytes);
   }
 
   #takeHead(bytes: Uint8Array): boolean {

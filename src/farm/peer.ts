@@ -8,6 +8,9 @@ const restAfterSilence = 1000;
 const firstBan = 60_000;
 const longestBan = 3_600_000;
 
+/** Outcome of a request to a peer. `gone` = it does not have the chunks any more; `refused` = it is busy until `until`. */
+export type RequestEnd = { is: 'served' | 'gone' | 'silent' | 'lied' } | { is: 'refused'; until: number };
+
 /** Another host of the farm as a source of chunks. */
 export class Peer {
   readonly id: string;
@@ -16,6 +19,8 @@ export class Peer {
   requests = 0;
   /** Whether it has let this host wait, and delivered nothing since. Its chunks may be asked for, and are read from the origin as well. */
   isDoubted = false;
+  /** Whether it is one of those that bring far less together than the origin would, which is read beside them. */
+  isSlow = false;
   #silences = 0;
   #ban = firstBan;
   #outUntil = 0;
@@ -41,6 +46,11 @@ export class Peer {
     return Math.max(this.#outUntil, this.#busyUntil);
   }
 
+  /** Whether its chunks need not be read from the origin. */
+  get isReliedOn(): boolean {
+    return !this.isDoubted && !this.isSlow;
+  }
+
   canTakeRequest(now: number): boolean {
     return this.requests < requestsPerPeer && now >= this.askableAt;
   }
@@ -50,9 +60,12 @@ export class Peer {
     this.#silences = 0;
   }
 
-  /** Records that it is busy until then. */
-  refused(until: number): void {
-    this.#busyUntil = until;
+  /** Records the end of a request. */
+  ended(how: RequestEnd, now: number): void {
+    this.requests--;
+    if (how.is === 'silent') this.silent(now);
+    if (how.is === 'lied') this.#lied(now);
+    if (how.is === 'refused') this.#busyUntil = how.until;
   }
 
   silent(now: number): void {
@@ -60,13 +73,21 @@ export class Peer {
     if (this.isOut(now)) return;
     this.isDoubted = true;
     this.#silences++;
-    if (this.#silences >= 2) this.lied(now);
+    if (this.#silences >= 2) this.#lied(now);
     else this.#outUntil = now + restAfterSilence;
   }
 
-  lied(now: number): void {
+  #lied(now: number): void {
     this.#silences = 0;
     this.#outUntil = now + this.#ban;
     this.#ban = Math.min(2 * this.#ban, longestBan);
   }
+}
+
+/** The power of two choices (Mitzenmacher 2001): almost as even as asking all, without all hosts asking the same one. */
+export function lessLoaded(peers: readonly Peer[], random: () => number): Peer | null {
+  const pick = () => peers[Math.floor(random() * peers.length)] ?? null;
+  const [one, other] = [pick(), pick()];
+  if (one === null || other === null) return one;
+  return one.requests <= other.requests ? one : other;
 }

@@ -20,14 +20,24 @@ export class Peers {
     return this.#usable;
   }
 
+  /** Number of hosts that fetch: this one, and the usable peers that have a part. */
+  get fetching(): number {
+    return 1 + this.#usable.filter(({ has }) => has.size > 0 && !has.isFull).length;
+  }
+
   /** The number of usable peers that have a chunk. */
   holdersOf(chunk: number): number {
     return this.#holders[chunk] ?? 0;
   }
 
-  /** Whether a usable peer has the chunk that is not doubted. */
+  /** Whether usable peers have all of these chunks, relied on or not. */
+  haveAll(chunks: readonly number[]): boolean {
+    return chunks.every((chunk) => this.holdersOf(chunk) > 0);
+  }
+
+  /** Whether a usable peer has the chunk that is relied on. */
   isHeld(chunk: number): boolean {
-    return this.holdersOf(chunk) > 0 && this.#usable.some((peer) => !peer.isDoubted && peer.has.has(chunk));
+    return this.holdersOf(chunk) > 0 && this.#usable.some((peer) => peer.isReliedOn && peer.has.has(chunk));
   }
 
   /** Updates which peers are out at this moment. */
@@ -68,9 +78,9 @@ export class Peers {
     this.#usable = this.#usable.filter((one) => one !== peer);
   }
 
-  /** Peers that announced one of the chunks, and are out or doubted. */
+  /** Peers that announced one of the chunks, and are out or not relied on. */
   failingWith(chunks: readonly number[], now: number): string[] {
-    const failing = [...this.#peers.values()].filter((peer) => peer.isOut(now) || peer.isDoubted);
+    const failing = [...this.#peers.values()].filter((peer) => peer.isOut(now) || !peer.isReliedOn);
     return failing.filter((peer) => chunks.some((chunk) => peer.has.has(chunk))).map((peer) => peer.id);
   }
 

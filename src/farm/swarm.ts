@@ -1,16 +1,15 @@
 import { ChunkSet } from './chunk-set.ts';
 import type { ClaimAnswer, Run } from './directory.ts';
+import { longestClaim, OriginPace } from './origin-pace.ts';
 import { ownShare } from './own-share.ts';
-import type { Peer } from './peer.ts';
+import { lessLoaded, type Peer, type RequestEnd } from './peer.ts';
+import { PeerPace, type PeerRequest } from './peer-pace.ts';
 import { Peers } from './peers.ts';
 
 /** Maximum number of requests to peers in flight. */
 const requestsInAll = 6;
 /** Maximum number of chunks in a request to a peer. */
 const chunksPerRequest = 4;
-/** Maximum chunks of a claim, and its target duration, ms: short enough that the others soon have something to fetch. */
-const longestClaim = 8;
-const claimTime = 2000;
 /** Number of remaining chunks from which each is asked of two peers, so that the last one does not wait for the slowest. */
 const endgame = 3;
 /** Time without a byte after which chunks that no peer delivers are read from the origin, ms. */
@@ -28,13 +27,7 @@ export type Action =
   /** Reads from the origin without a claim: the directory is away. */
   | { is: 'read'; run: Run };
 
-/** Outcome of a request to a peer. `gone` = it does not have the chunks any more; `refused` = it is busy until `until`. */
-export type RequestEnd = { is: 'served' | 'gone' | 'silent' | 'lied' } | { is: 'refused'; until: number };
-
-interface Request {
-  peer: Peer;
-  run: Run;
-}
+type Request = PeerRequest & { run: Run };
 
 /**
  * Plans how one host gets a content: the rarest chunk first, from the less loaded of two peers; chunks that no peer has, from the origin
@@ -49,14 +42,13 @@ export class Swarm {
   /** Number of requests and runs of this host that will bring the chunk. */
   readonly #coming: Uint8Array;
   readonly #requests = new Map<number, Request>();
+  readonly #pace = new PeerPace();
+  readonly #origin = new OriginPace();
   #lastRequest = 0;
   /** Runs being read from the origin here, in order. */
   #runs: Run[] = [];
   #claiming = false;
   #claimAt = 0;
-  /** Time per chunk of the origin's last run, ms. */
-  #chunkTime = Number.POSITIVE_INFINITY;
-  #runStarted = 0;
   #directoryAway = false;
   /** Whether no peer has delivered since it starved: further chunks are claimed without waiting for that again. */
   #isDeserted = false;
@@ -82,10 +74,10 @@ export class Swarm {
     this.#progressAt = now;
   }
 
-  /** Missing chunks that are neither requested nor being read: a claim may be of these. */
+  /** Missing chunks of which a claim may be: those neither requested nor being read, else those requested of slow peers. */
   get lacks(): ChunkSet {
     const lacks = new ChunkSet(this.has.chunks);
-    for (let chunk = 0; chunk < this.has.chunks; chunk++) if (this.#wants(chunk, 0)) lacks.add(chunk);
+    for (const chunk of this.#open()) lacks.add(chunk);
     return lacks;
   }
 
@@ -95,6 +87,7 @@ export class Swarm {
     this.#peers.look(now);
     const actions: Action[] = [...this.#ask(now)];
     if (now - this.#progressAt >= doubtful * this.crowd) for (const { peer } of this.#requests.values()) peer.isDoubted = true;
+    this.#pace.look([...this.#requests.values()], this.#origin.least(this.crowd, this.#peers.fetching), now);
     const unheld = this.#unheld();
     if (unheld.length === 0) return actions;
     if (this.#directoryAway) {
@@ -108,10 +101,11 @@ export class Swarm {
     }
     if (this.#mayClaim(now)) {
       // Undelivered chunks are claimed in the same step, since their holders keep announcing them.
-      const chunks = unheld.slice(0, longestClaim);
-      if (this.#isDeserted) actions.push({ is: 'lost', chunks, without: this.#peers.failingWith(chunks, now) });
+      const chunks = unheld.slice(0, this.#isDeserted ? longestClaim : this.#origin.claimLength);
+      const areLost = this.#isDeserted || (this.#pace.hasSlow && this.#peers.haveAll(unheld));
+      if (areLost) actions.push({ is: 'lost', chunks, without: this.#peers.failingWith(chunks, now) });
       this.#claiming = true;
-      actions.push({ is: 'claim', length: this.#claimLength });
+      actions.push({ is: 'claim', length: this.#origin.claimLength });
     }
     return actions;
   }
@@ -133,9 +127,11 @@ export class Swarm {
     this.#peers.remove(id);
   }
 
-  /** Records that bytes of a chunk have come, from a peer or the origin. */
-  heard(now: number): void {
+  /** Records that bytes have come from the origin, or for a request to a peer. @param part their share of a chunk */
+  heard(now: number, request = 0, part = 0): void {
     this.#progressAt = now;
+    const asked = this.#requests.get(request);
+    if (asked) this.#pace.brought(asked, part);
   }
 
   /** Records a chunk from a peer with the right hash. */
@@ -149,12 +145,9 @@ export class Swarm {
     const asked = this.#requests.get(request);
     if (asked === undefined) return;
     this.#requests.delete(request);
-    asked.peer.requests--;
+    asked.peer.ended(how, now);
     this.#mark(asked.run, -1);
     if (how.is === 'gone') this.#peers.hasNot(asked.peer, asked.run);
-    if (how.is === 'silent') asked.peer.silent(now);
-    if (how.is === 'lied') asked.peer.lied(now);
-    if (how.is === 'refused') asked.peer.refused(how.until);
   }
 
   claimed(answer: ClaimAnswer, now: number): void {
@@ -174,8 +167,7 @@ export class Swarm {
     if (index === -1) return;
     this.#runs.splice(index, 1);
     this.#mark(run, -1);
-    this.#chunkTime = Math.max(1, (now - this.#runStarted) / (run.to - run.from));
-    this.#runStarted = now;
+    this.#origin.ended(run, now);
   }
 
   /** The directory does not answer: known peers are still asked, and the rest is read from the origin. */
@@ -192,22 +184,25 @@ export class Swarm {
   *#ask(now: number): Iterable<Action> {
     while (this.#requests.size < requestsInAll) {
       const free = this.#peers.usable.filter((peer) => peer.canTakeRequest(now));
-      const chunk = this.#rarest(free, 0) ?? (this.has.chunks - this.has.size <= endgame ? this.#rarest(free, 1) : null);
+      const quick = free.filter((peer) => !peer.isSlow);
+      const chunk = this.#rarest(free, (one) => this.#wants(one, 0)) ?? this.#rarest(quick, (one) => this.#wantsAgain(one));
       if (chunk === null) return;
-      const peer = this.#lessLoaded(free.filter((one) => one.has.has(chunk) && !this.#isAsked(one, chunk)));
+      const again = this.#coming[chunk] ?? 0;
+      const able = (again > 0 ? quick : free).filter((one) => one.has.has(chunk) && !this.#isAsked(one, chunk));
+      const peer = lessLoaded(able, this.#random);
       if (peer === null) return;
       const run = { from: chunk, to: chunk + 1 };
-      const again = this.#coming[chunk] ?? 0;
-      while (run.to - run.from < chunksPerRequest && peer.has.has(run.to) && this.#wants(run.to, again)) run.to++;
+      while (run.to - run.from < (peer.isSlow ? 1 : chunksPerRequest) && peer.has.has(run.to) && this.#wants(run.to, again))
+        run.to++;
       this.#mark(run, 1);
       peer.requests++;
-      this.#requests.set(++this.#lastRequest, { peer, run });
+      this.#requests.set(++this.#lastRequest, { peer, run, isGiving: false });
       yield { is: 'ask', request: this.#lastRequest, peer: peer.id, run };
     }
   }
 
   /** The wanted chunk that the fewest peers have, of those some free peer has; a random one among equals, which scatters them. */
-  #rarest(free: readonly Peer[], coming: number): number | null {
+  #rarest(free: readonly Peer[], isWanted: (chunk: number) => boolean): number | null {
     const { chunks } = this.has;
     const start = Math.floor(this.#random() * chunks);
     let rarest: number | null = null;
@@ -215,7 +210,7 @@ export class Swarm {
     for (let i = 0; i < chunks; i++) {
       const chunk = (start + i) % chunks;
       const holders = this.#peers.holdersOf(chunk);
-      if (holders === 0 || holders >= fewest || !this.#wants(chunk, coming)) continue;
+      if (holders === 0 || holders >= fewest || !isWanted(chunk)) continue;
       if (!free.some((peer) => peer.has.has(chunk) && !this.#isAsked(peer, chunk))) continue;
       rarest = chunk;
       fewest = holders;
@@ -227,31 +222,33 @@ export class Swarm {
     return chunk < this.has.chunks && !this.has.has(chunk) && this.#coming[chunk] === coming;
   }
 
+  /** Whether another host may bring a requested chunk sooner: of a slow peer, or one of the last. */
+  #wantsAgain(chunk: number): boolean {
+    return this.#wants(chunk, 1) && (this.has.chunks - this.has.size <= endgame || this.#isLate(chunk));
+  }
+
+  /** Whether it is requested of a slow peer, and comes from nowhere else. */
+  #isLate(chunk: number): boolean {
+    return this.#wants(chunk, 1) && this.#peers.usable.some((peer) => peer.isSlow && this.#isAsked(peer, chunk));
+  }
+
   #isAsked(peer: Peer, chunk: number): boolean {
     if (peer.requests === 0) return false;
     return [...this.#requests.values()].some((one) => one.peer === peer && chunk >= one.run.from && chunk < one.run.to);
   }
 
-  /** The power of two choices (Mitzenmacher 2001): almost as even as asking all, without all hosts asking the same one. */
-  #lessLoaded(peers: readonly Peer[]): Peer | null {
-    const pick = () => peers[Math.floor(this.#random() * peers.length)] ?? null;
-    const [one, other] = [pick(), pick()];
-    if (one === null || other === null) return one;
-    return one.requests <= other.requests ? one : other;
+  #open(): number[] {
+    const open = [...this.#coming.keys()].filter((chunk) => this.#wants(chunk, 0));
+    return open.length > 0 ? open : [...this.#coming.keys()].filter((chunk) => this.#isLate(chunk));
   }
 
-  /** Missing chunks that are neither requested nor held by a peer that is relied on. */
+  /** Open chunks that no peer has that is relied on. */
   #unheld(): number[] {
-    return [...this.#coming.keys()].filter((chunk) => this.#wants(chunk, 0) && !this.#peers.isHeld(chunk));
+    return this.#open().filter((chunk) => !this.#peers.isHeld(chunk));
   }
 
   #isStarved(now: number): boolean {
     return !this.#claiming && this.#runs.length === 0 && now - this.#progressAt >= starved * this.crowd;
-  }
-
-  /** Chunks that the origin gives within the time of a claim. */
-  get #claimLength(): number {
-    return Math.max(1, Math.min(longestClaim, Math.round(claimTime / this.#chunkTime)));
   }
 
   /**
@@ -262,7 +259,7 @@ export class Swarm {
     if (this.#claiming || now < this.#claimAt || this.#runs.length > 1) return false;
     const [reading] = this.#runs;
     if (reading === undefined) return true;
-    return this.#chunkTime < claimTime && (reading.to - reading.from === 1 || this.has.has(reading.to - 2));
+    return this.#origin.isFast && (reading.to - reading.from === 1 || this.has.has(reading.to - 2));
   }
 
   /**
@@ -279,13 +276,13 @@ export class Swarm {
     if (from === undefined) return null;
     let to = from + 1;
     // As long as a claim: the directory may be back soon, and with it the hosts that have the rest.
-    while (to - from < this.#claimLength && open[start + to - from] === to) to++;
+    while (to - from < this.#origin.claimLength && open[start + to - from] === to) to++;
     this.#begin({ from, to }, now);
     return { from, to };
   }
 
   #begin(run: Run, now: number): void {
-    if (this.#runs.length === 0) this.#runStarted = now;
+    if (this.#runs.length === 0) this.#origin.begin(now);
     this.#runs.push(run);
     this.#mark(run, 1);
   }

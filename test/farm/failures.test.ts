@@ -5,6 +5,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { chunkSize } from '../../src/codec/chunk-hash.ts';
 import { ChunkSet } from '../../src/farm/chunk-set.ts';
 import type { SharedContent } from '../../src/farm/peer-server.ts';
+import { UploadTurns } from '../../src/farm/upload-turns.ts';
 import { patience } from '../helpers/patience.ts';
 import { leftOut, noRedis, startRedis } from '../helpers/redis.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
@@ -112,6 +113,18 @@ describe.skipIf(noRedis !== null)(`a farm in trouble${leftOut}`, { timeout: pati
     await full.stop();
     const { farm } = await host.copy(nas);
     expect(farm).toMatchObject({ originBytes: size, peers: {} });
+    expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
+  });
+
+  test('5: what only a slow host has is awaited while the source is away', { tags: 'slow' }, async () => {
+    const start = farmOn(await startRedis());
+    const nas = nasWith(2 * chunkSize + 4321);
+    const turns = new UploadTurns();
+    turns.rate = 640 * 1024;
+    const [full, host] = [await start({ turn: (bytes) => turns.turn(bytes, false) }), await start()];
+    const { hash } = await full.copy(nas);
+    const { farm } = await host.copy(nas, { away: { content: await idOf(nas), hash } });
+    expect(farm).toMatchObject({ originBytes: 0, peers: { [full.name]: nas.size } });
     expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
   });
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { chunkSize } from '../../src/codec/chunk-hash.ts';
+import { UploadTurns } from '../../src/farm/upload-turns.ts';
 import { patience } from '../helpers/patience.ts';
 import { leftOut, noRedis, startRedis } from '../helpers/redis.ts';
 import { opensUncached } from '../helpers/temp-dir.ts';
@@ -55,6 +56,20 @@ describe.skipIf(noRedis !== null)(`hosts of a farm${leftOut}`, { timeout: patien
       for (const host of [first, second, third]) expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
     },
   );
+
+  test('one whose only giver is slow reads a fast origin beside it', { tags: 'slow' }, async () => {
+    const start = farmOn(await startRedis());
+    const nas = nasWith(size);
+    const turns = new UploadTurns();
+    turns.rate = 1024 * 1024;
+    const slow = await start({ turn: (bytes) => turns.turn(bytes, false) });
+    const late = await start();
+    await slow.copy(nas);
+    const { farm } = await late.copy(nas);
+    expect(farm?.originBytes).toBeGreaterThan(size / 2);
+    expect(farm?.originBytes).toBeLessThanOrEqual(size);
+    expect(late.bytes(nas).equals(nas.bytes)).toBe(true);
+  });
 
   test('what others give waits for a turn of its own, and what the origin gives for that of the origin', {
     tags: 'slow',

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { HostPlan, Schedule } from './simulated-host.ts';
-import { Simulation } from './simulation.ts';
+import { Simulation, uploads } from './simulation.ts';
 
 /** Long after any of these farms has everything, ms. */
 export const never = 3_600_000;
@@ -32,7 +32,10 @@ export async function simulate(schedule: Schedule): Promise<Simulation> {
   return simulation;
 }
 
-/** Every live host has every chunk in the end; and where nothing went wrong, the origin was read once, and nobody stood still. */
+/**
+ * Every live host has every chunk in the end; and where nothing went wrong, nobody stood still, and the origin was read once. It may be read
+ * again beside slow hosts, but by none of them twice.
+ */
 export async function checkSchedules(numRuns: number): Promise<void> {
   await fc.assert(
     fc.asyncProperty(schedule, async (plan) => {
@@ -41,7 +44,11 @@ export async function checkSchedules(numRuns: number): Promise<void> {
       const isCalm =
         !plan.away && plan.flushedAt === undefined && plan.hosts.every((one) => !one.diesAt && !one.hangs && !one.lies);
       if (!isCalm) return;
-      expect(farm.originReads).toBe(plan.chunks);
+      const { chunks, originChunkTime, hosts } = plan;
+      const slowestGiven = uploads * Math.max(...hosts.map((one) => one.chunkTime));
+      const isSlow = slowestGiven > Math.min(2000, 3 * originChunkTime) && farm.questions['lost'] !== undefined;
+      expect(farm.originReads).toBeGreaterThanOrEqual(chunks);
+      expect(farm.originReads).toBeLessThanOrEqual(isSlow ? chunks * hosts.length : chunks);
       const slowest = Math.max(
         plan.originChunkTime * plan.slots,
         ...plan.hosts.map((one) => one.chunkTime * plan.hosts.length),

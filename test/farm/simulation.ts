@@ -1,7 +1,8 @@
 import type { Claim, Run, SwarmContent } from '../../src/farm/directory.ts';
 import { mostHolders } from '../../src/farm/directory.ts';
 import { MemoryDirectory } from '../../src/farm/memory-directory.ts';
-import { type Action, type RequestEnd, Swarm } from '../../src/farm/swarm.ts';
+import type { RequestEnd } from '../../src/farm/peer.ts';
+import { type Action, Swarm } from '../../src/farm/swarm.ts';
 import { MinHeap } from '../../src/policy/min-heap.ts';
 import { counting, type HostPlan, randomOf, type Schedule, SimulatedHost } from './simulated-host.ts';
 
@@ -13,7 +14,8 @@ const lifetime = 15_000;
 const hearing = 200;
 /** Time between two questions to the other hosts, while the directory is away. */
 const askingAround = 1000;
-const uploads = 8;
+/** Maximum number of requests that a host serves at once. */
+export const uploads = 8;
 const firstByte = 1500;
 /** Time between two bytes of a chunk. */
 const hearingBytes = 250;
@@ -176,8 +178,12 @@ export class Simulation {
     else if (peer.awake(this.now) > this.now) this.#for(host, firstByte, () => end({ is: 'silent' }));
     else {
       const chunkTime = Math.max(peer.plan.chunkTime * peer.uploads, host.plan.chunkTime);
-      for (let ms = hearingBytes; ms < chunkTime; ms += hearingBytes) this.#for(host, ms, () => host.swarm.heard(this.now));
+      const part = Math.min(1, hearingBytes / chunkTime);
+      const heard = (share: number) => host.swarm.heard(this.now, request, share);
+      let last = 1;
+      for (let ms = hearingBytes; ms < chunkTime; ms += hearingBytes, last -= part) this.#for(host, ms, () => heard(part));
       this.#for(host, chunkTime, () => {
+        heard(last);
         if (peer.plan.lies) {
           this.wrongChunks++;
           end({ is: 'lied' });

@@ -123,6 +123,34 @@ describe('a farm that fetches a content', () => {
     },
   );
 
+  describe('whose only giver is slow', () => {
+    const chunks = 128;
+    const giver = { joinsAt: 0, chunkTime: 8000 };
+    const joinsAt = 1.1 * chunks * 8000;
+    const late = async (hosts: number, originChunkTime: number) => {
+      const plans = Array.from({ length: hosts }, () => ({ joinsAt, chunkTime: 40 }));
+      const farm = await simulate(farmOf(0, { chunks, originChunkTime, hosts: [giver, ...plans] }));
+      const times = farm.hosts.slice(1).map(({ finishedAt }) => (finishedAt ?? never) - joinsAt);
+      return { reads: farm.originReads - chunks, slowest: Math.max(...times) };
+    };
+
+    test.each([
+      [1, 1.5],
+      [4, 1.5],
+      [8, 2],
+    ])('%i hosts read a fast origin beside it, in less than %d times its time', async (hosts, most) => {
+      const { reads, slowest } = await late(hosts, 80);
+      expect(slowest).toBeLessThan(most * chunks * 80 + 7000);
+      expect(reads / chunks).toBeLessThanOrEqual(1.05);
+    });
+
+    test('a host tries an origin once that is as slow', async () => {
+      const { reads, slowest } = await late(1, 8000);
+      expect(reads).toBeLessThanOrEqual(1);
+      expect(slowest).toBeLessThan(1.05 * chunks * 8000);
+    });
+  });
+
   test('a host that dies half-way costs at most the runs that it was reading', async () => {
     const farm = await simulate(withFirst(farmOf(8), { diesAt: 20_000 }));
     expect(times(farm).every(Number.isFinite)).toBe(true);
