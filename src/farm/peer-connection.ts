@@ -184,8 +184,8 @@ export class PeerConnection {
   }
 
   #goOn(reading: Reading): void {
-    if (reading.filled - reading.heard < leastStride && !this.#waiting.isOver) return;
     const bytes = reading.filled - reading.heard;
+    if (bytes < leastStride) return;
     reading.heard = reading.filled;
     this.#waiting.goOn();
     reading.onBytes(bytes);
@@ -248,21 +248,14 @@ class Patience {
     }, ms);
   }
 
-  /** Whether it ends after this turn of the event loop. */
-  get isOver(): boolean {
-    return this.#lastLook !== undefined;
-  }
-
   /** The host was heard: the timeout starts over. */
   goOn(): void {
     clearImmediate(this.#lastLook);
-    this.#lastLook = undefined;
     this.#timer?.refresh();
   }
 
   end(): void {
     clearTimeout(this.#timer);
     clearImmediate(this.#lastLook);
-    this.#lastLook = undefined;
   }
 }
