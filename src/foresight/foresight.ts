@@ -4,6 +4,7 @@ import type { HintAnswer } from '../api/workflow.ts';
 import type { ForeseenFiles } from '../policy/foreseen-files.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
+import { Serial } from '../runtime/serial.ts';
 import type { LearnedWorkflows } from './learned-workflows.ts';
 
 /** Bounds of the copies of foreseen files. */
@@ -49,6 +50,8 @@ export class Foresight implements AsyncDisposable {
   readonly #deps: ForesightDeps;
   readonly #quietMs: number;
   #timer: NodeJS.Timeout | undefined;
+  /** Hints are taken one at a time: many at once would hold up lookups. */
+  readonly #hints = new Serial();
   #thinking: Promise<void> = Promise.resolve();
   #savedAt: number;
   #changed = false;
@@ -74,7 +77,11 @@ export class Foresight implements AsyncDisposable {
   }
 
   /** Notes a workflow that the user has open or has saved. @throws CacheError BAD_REQUEST when it cannot be read */
-  async hint(document: unknown): Promise<HintAnswer> {
+  hint(document: unknown): Promise<HintAnswer> {
+    return this.#hints.run(() => this.#take(document));
+  }
+
+  async #take(document: unknown): Promise<HintAnswer> {
     const { mode, workflows, warmer, foreseen, clock } = this.#deps;
     if (mode() === 'off') return { jobs: [] };
     const found = await warmer.models(await workflows.names(document), { copy: false });

@@ -53,6 +53,20 @@ function open({ saved = null as unknown, ...part }: Partial<ForesightDeps> & { s
   return { foresight, foreseen, idle, save, runs, log };
 }
 
+test('hints are taken one at a time, so that many at once hold up no lookup', async () => {
+  let [atOnce, most] = [0, 0];
+  const names = async () => {
+    most = Math.max(most, ++atOnce);
+    await Promise.resolve();
+    atOnce--;
+    return [];
+  };
+  const { foresight, idle } = open({ workflows: { names } });
+  await Promise.all(Array.from({ length: 20 }, () => foresight.hint({})));
+  expect(most).toBe(1);
+  expect(idle).toHaveBeenCalledTimes(20);
+});
+
 describe('what likely comes next', () => {
   test('is copied with all of its files once the queue is quiet, and explained by what speaks for it', async () => {
     const { foresight, idle, runs } = open();
