@@ -1,5 +1,6 @@
 import { CacheError } from './errors.ts';
 import { foldCase } from './fold-case.ts';
+import { shortened } from './units.ts';
 
 /** Longest glob, characters: a path that is longer can still be named by a part of it. */
 const longest = 1024;
@@ -199,6 +200,5 @@ function foldOf({ ignoreCase }: GlobOptions): (text: string) => string {
 }
 
 function refused(glob: string, why: string): CacheError {
-  const shown = glob.length > 100 ? `${glob.slice(0, 100)}…` : glob;
-  return new CacheError('BAD_REQUEST', `the pattern ${JSON.stringify(shown)} cannot be used: ${why}`);
+  return new CacheError('BAD_REQUEST', `the pattern ${JSON.stringify(shortened(glob))} cannot be used: ${why}`);
 }

@@ -15,10 +15,14 @@ const no = ['0', 'false', 'no', 'off'];
 /** Maximum length of a duration, and of a value in an error. */
 const mostLetters = 100;
 
+/** A value as an error shows it: its begin, where it is long. */
+export function shortened(text: string): string {
+  return text.length > mostLetters ? `${text.slice(0, mostLetters)}…` : text;
+}
+
 /** The error for an unexpected value: names the expected and the given one. */
 export function expected(what: string, got: string): CacheError {
-  const shown = got.length > mostLetters ? `${got.slice(0, mostLetters)}…` : got;
-  return new CacheError('BAD_REQUEST', `expected ${what}, got ${got === '' ? 'nothing' : `"${shown}"`}`);
+  return new CacheError('BAD_REQUEST', `expected ${what}, got ${got === '' ? 'nothing' : `"${shortened(got)}"`}`);
 }
 
 /**

@@ -185,7 +185,7 @@ export class Swarm {
     while (this.#requests.size < requestsInAll) {
       const free = this.#peers.usable.filter((peer) => peer.canTakeRequest(now));
       const quick = free.filter((peer) => !peer.isSlow);
-      const chunk = this.#rarest(free, (one) => this.#wants(one, 0)) ?? this.#rarest(quick, (one) => this.#wantsAgain(one));
+      const chunk = this.#rarest(free, (one) => this.#wants(one, 0)) ?? this.#rarestAgain(quick);
       if (chunk === null) return;
       const again = this.#coming[chunk] ?? 0;
       const able = (again > 0 ? quick : free).filter((one) => one.has.has(chunk) && !this.#isAsked(one, chunk));
@@ -222,9 +222,10 @@ export class Swarm {
     return chunk < this.has.chunks && !this.has.has(chunk) && this.#coming[chunk] === coming;
   }
 
-  /** Whether another host may bring a requested chunk sooner: of a slow peer, or one of the last. */
-  #wantsAgain(chunk: number): boolean {
-    return this.#wants(chunk, 1) && (this.has.chunks - this.has.size <= endgame || this.#isLate(chunk));
+  /** The rarest requested chunk that another host may bring sooner: one of the last, or one of a slow peer. */
+  #rarestAgain(quick: readonly Peer[]): number | null {
+    if (this.has.chunks - this.has.size <= endgame) return this.#rarest(quick, (one) => this.#wants(one, 1));
+    return this.#pace.hasSlow ? this.#rarest(quick, (one) => this.#isLate(one)) : null;
   }
 
   /** Whether it is requested of a slow peer, and comes from nowhere else. */

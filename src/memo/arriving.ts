@@ -4,6 +4,7 @@ import { always } from './asker.ts';
 import type { BlobExchange } from './blob-exchange.ts';
 import type { Flights, Lease } from './flights.ts';
 import type { PutRequest } from './put.ts';
+import { resultName } from './result-name.ts';
 import { mostUnhashed } from './staging.ts';
 import type { Given, GivenFile } from './values.ts';
 
@@ -34,7 +35,7 @@ export class Arriving {
 
   /** Resolves when the result under way for a key is stored; undefined when there is none. Never rejects. */
   of(one: OfKey): Promise<unknown> | undefined {
-    return this.#storing.get(nameOf(one))?.catch(() => {});
+    return this.#storing.get(resultName(one))?.catch(() => {});
   }
 
   /** The same for all keys. */
@@ -53,7 +54,7 @@ export class Arriving {
     const { blobs, flights, onRefused } = this.#deps;
     const { key } = request;
     const isSoon = (blobs.stagedSize(staged) ?? Number.POSITIVE_INFINITY) <= mostUnhashed && this.#storing.size < mostAtOnce;
-    const storing = this.#storing.run(nameOf(request), async () => {
+    const storing = this.#storing.run(resultName(request), async () => {
       const blob = await blobs.take(staged, null);
       if (!blob) return { stored: false, reason: 'READ_ONLY', key };
       return this.#deps.put({ ...request, given: { blob: blob.sha256, contentType } });
@@ -70,8 +71,4 @@ export class Arriving {
     );
     return { stored: true, key };
   }
-}
-
-function nameOf({ ns, key }: OfKey): string {
-  return `${ns}\0${key}`;
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { CacheError } from '../core/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Asker, Presence } from './asker.ts';
+import { resultName } from './result-name.ts';
 
 /** Maximum number of waiters of a key; further ones compute. */
 const mostWaiting = 1000;
@@ -73,19 +74,19 @@ export class Flights<Result> implements Disposable {
 
   /** A lease for the key; null when another asker holds one. */
   lease(ns: string, key: string, asker: Asker): Lease | null {
-    return this.#flights.has(nameOf(ns, key)) ? null : this.#give({ ns, key, asker, waiting: new Set() });
+    return this.#flights.has(resultName({ ns, key })) ? null : this.#give({ ns, key, asker, waiting: new Set() });
   }
 
   /** Waits for the result of the holder of the key. */
   wait(ns: string, key: string, asker: Asker, waitMs: number): Promise<Outcome<Result>> {
-    const flight = this.#flights.get(nameOf(ns, key));
+    const flight = this.#flights.get(resultName({ ns, key }));
     if (flight && flight.result !== null && !flight.lease.isVoid)
       return Promise.resolve({ state: 'done', result: flight.result });
     if (!flight || flight.waiting.size >= mostWaiting || waitMs === 0) return Promise.resolve({ state: 'timeout' });
     return new Promise((resolve) => {
       const leave = () => {
         // The flight of the key may be a later one by now.
-        this.#flights.get(nameOf(ns, key))?.waiting.delete(waiter);
+        this.#flights.get(resultName({ ns, key }))?.waiting.delete(waiter);
         waiter.tell({ state: 'timeout' });
       };
       const timer = setTimeout(leave, waitMs);
@@ -131,7 +132,7 @@ export class Flights<Result> implements Disposable {
 
   /** The key has a result that is not stored yet: all waiters get it, and all askers until it is `done`. */
   tell(ns: string, key: string, result: Result): number {
-    const flight = this.#flights.get(nameOf(ns, key));
+    const flight = this.#flights.get(resultName({ ns, key }));
     if (!flight) return 0;
     flight.result = result;
     return this.#tellAll(flight, { state: 'done', result });
@@ -139,7 +140,7 @@ export class Flights<Result> implements Disposable {
 
   /** The key has a result: all waiters get it. */
   done(ns: string, key: string, result: Result): number {
-    return this.#end(this.#flights.get(nameOf(ns, key)), { state: 'done', result });
+    return this.#end(this.#flights.get(resultName({ ns, key })), { state: 'done', result });
   }
 
   /** The holder has failed: each waiter gets the error, once. */
@@ -168,7 +169,7 @@ export class Flights<Result> implements Disposable {
     const lease = { id: randomUUID(), ns, key, ms, pid, fence: this.#fence, since: this.#clock.monotonic(), isVoid: false };
     const passOn = () => this.#passOn(flight);
     const flight: Flight<Result> = { lease, timer: setTimeout(passOn, ms).unref(), unwatch: () => {}, waiting, result: null };
-    this.#flights.set(nameOf(ns, key), flight);
+    this.#flights.set(resultName({ ns, key }), flight);
     this.#leases.set(lease.id, flight);
     flight.unwatch = holds.onGone(passOn);
     return lease;
@@ -201,14 +202,10 @@ export class Flights<Result> implements Disposable {
     clearTimeout(flight.timer);
     flight.unwatch();
     const { id, ns, key } = flight.lease;
-    this.#flights.delete(nameOf(ns, key));
+    this.#flights.delete(resultName({ ns, key }));
     this.#leases.delete(id);
     this.#lost.set(id, flight.lease);
     const [oldest] = this.#lost.keys();
     if (this.#lost.size > mostLost && oldest !== undefined) this.#lost.delete(oldest);
   }
-}
-
-function nameOf(ns: string, key: string): string {
-  return `${ns}\0${key}`;
 }

@@ -1,8 +1,10 @@
+import { LRUCache } from 'lru-cache';
 import type { MemoRefusal } from '../api/memo.ts';
 import { toCacheError } from '../core/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
 import { throttle } from '../runtime/throttle.ts';
+import { resultName } from './result-name.ts';
 
 /** Maximum number of results remembered by key, for `explain`. */
 const most = 1000;
@@ -24,7 +26,7 @@ interface LateRefusal {
 export class LateRefusals {
   readonly #clock: Clock;
   readonly #say: (refused: object) => void;
-  readonly #recent = new Map<string, LateRefusal>();
+  readonly #recent = new LRUCache<string, LateRefusal>({ max: most });
   readonly #counts = new Map<string, Map<string, number>>();
 
   constructor({ clock, log }: { clock: Clock; log: Log }) {
@@ -38,22 +40,18 @@ export class LateRefusals {
     const reason = typeof why === 'string' ? why : toCacheError(error).code;
     const counts = this.#counts.get(ns) ?? new Map<string, number>();
     this.#counts.set(ns, counts.set(reason, (counts.get(reason) ?? 0) + 1));
-    const name = nameOf({ ns, key });
-    this.#recent.delete(name);
-    this.#recent.set(name, { reason, at: this.#clock.now() });
-    const [oldest = name] = this.#recent.keys();
-    if (this.#recent.size > most) this.#recent.delete(oldest);
+    this.#recent.set(resultName({ ns, key }), { reason, at: this.#clock.now() });
     this.#say({ ns, key, reason, ...(error !== null && { err: error }) });
   }
 
   /** The last one of a key, unless a result was stored since. */
   of(one: OfKey): LateRefusal | undefined {
-    return this.#recent.get(nameOf(one));
+    return this.#recent.peek(resultName(one));
   }
 
   /** A result of the key was stored. */
   forget(one: OfKey): void {
-    this.#recent.delete(nameOf(one));
+    this.#recent.delete(resultName(one));
   }
 
   /** Numbers by namespace and reason. */
@@ -64,8 +62,4 @@ export class LateRefusals {
   get total(): number {
     return [...this.counts()].reduce((sum, [, count]) => sum + count, 0);
   }
-}
-
-function nameOf({ ns, key }: OfKey): string {
-  return `${ns}\0${key}`;
 }

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Entry } from './entry.ts';
+import { resultName } from './result-name.ts';
 
 /** Memory of an entry apart from its text, bytes. */
 const overhead = 1024;
@@ -18,11 +19,11 @@ export class Recent {
   }
 
   get(ns: string, key: string): Entry | undefined {
-    return this.#entries?.get(`${ns}\0${key}`);
+    return this.#entries?.get(resultName({ ns, key }));
   }
 
   put(entry: Entry): void {
-    this.#entries?.set(`${entry.ns}\0${entry.key}`, entry);
+    this.#entries?.set(resultName(entry), entry);
     this.#fit();
   }
 
@@ -33,7 +34,7 @@ export class Recent {
   }
 
   remove({ ns, key }: Pick<Entry, 'ns' | 'key'>): void {
-    this.#entries?.delete(`${ns}\0${key}`);
+    this.#entries?.delete(resultName({ ns, key }));
   }
 
   get items(): number {

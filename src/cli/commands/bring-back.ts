@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { CacheError, sentenceOf } from '../../core/errors.ts';
+import { sentenceOf } from '../../core/errors.ts';
 import { counted } from '../../core/format.ts';
 import { type BringBackPlan, bringBack, planBringBack } from '../bring-back.ts';
-import { confirm } from '../confirm.ts';
+import { assertCanAsk, confirm } from '../confirm.ts';
 import { type Answer, exitCodes } from '../print.ts';
 import { clientOf, type Run, type Session } from '../session.ts';
 import { type BroughtBack, bringBackPage } from '../text/bring-back-page.ts';
@@ -43,11 +43,9 @@ async function bringAllBack(session: Session, options: Options): Promise<Answer>
   const plan = { dryRun: true, items: plans.map((one) => itemOf(one, isWanted(one) ? null : 'left')) };
   if (options.dryRun || wanted.length === 0) return answer(plan);
   if (!options.yes) {
-    if (session.in.isTTY !== true || session.json) {
-      throw new CacheError('BAD_REQUEST', 'bring-back asks before it writes, and there is nobody to ask here', {
-        hint: 'add --yes to write without asking, or --dry-run to see what would be written',
-      });
-    }
+    assertCanAsk(session, 'bring-back asks before it writes', {
+      hint: 'add --yes to write without asking, or --dry-run to see what would be written',
+    });
     session.err.write(`${bringBackPage(plan, lookOf(session.err))}\n`);
     const question = `Write ${counted(wanted.length, 'file')} beside the models?`;
     if (!(await confirm(question, session))) return { data: plan, page: () => 'nothing written', exitCode: exitCodes.failed };

@@ -6,7 +6,7 @@ import { userConfigPath } from '../../config/env.ts';
 import { keys } from '../../config/keys.ts';
 import { CacheError } from '../../core/errors.ts';
 import { plain } from '../../core/printable.ts';
-import { confirm } from '../confirm.ts';
+import { assertCanAsk, confirm } from '../confirm.ts';
 import { type Draft, draftOf, writeDraft } from '../init/settings-file.ts';
 import { type Survey, survey } from '../init/survey.ts';
 import { type Answer, exitCodes } from '../print.ts';
@@ -39,11 +39,8 @@ export function addInit(program: Command, run: Run): void {
 async function init(session: Session, dirs: string[], options: Options): Promise<Answer> {
   const path = userConfigPath();
   const asks = !options.yes;
-  if (asks && (session.in.isTTY !== true || session.json)) {
-    throw new CacheError('BAD_REQUEST', 'init asks before it writes, and there is nobody to ask here', {
-      hint: 'add --yes to take what is found and what the options say',
-    });
-  }
+  if (asks)
+    assertCanAsk(session, 'init asks before it writes', { hint: 'add --yes to take what is found and what the options say' });
   const { cwd } = session;
   const found = await survey(checked(flagsOf(options), cwd), { dirs: dirs.map((dir) => resolve(cwd, dir)), cwd });
   if (asks) session.err.write(`${surveyPage(found, lookOf(session.err))}\n\n`);

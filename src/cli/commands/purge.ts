@@ -3,7 +3,7 @@ import type { ClearRequest, RemovalAnswer } from '../../api/api.ts';
 import { CacheError } from '../../core/errors.ts';
 import { counted, formatBytes } from '../../core/format.ts';
 import { type TierName, tierNames } from '../../core/types.ts';
-import { confirm } from '../confirm.ts';
+import { assertCanAsk, confirm } from '../confirm.ts';
 import { rootOf } from '../known-roots.ts';
 import { duration, size } from '../options.ts';
 import { type Answer, exitCodes } from '../print.ts';
@@ -61,12 +61,10 @@ async function purge(session: Session, options: Options): Promise<Answer> {
 }
 
 /** @throws CacheError BAD_REQUEST when there is no terminal to ask at */
-function isAgreed(session: Session, plan: RemovalAnswer): Promise<boolean> {
-  if (session.in.isTTY !== true || session.json) {
-    throw new CacheError('BAD_REQUEST', 'purge asks before it deletes, and there is nobody to ask here', {
-      hint: 'add --yes to delete without asking, or --dry-run to see how much it frees and how many of all copies it removes',
-    });
-  }
+async function isAgreed(session: Session, plan: RemovalAnswer): Promise<boolean> {
+  assertCanAsk(session, 'purge asks before it deletes', {
+    hint: 'add --yes to delete without asking, or --dry-run to see how much it frees and how many of all copies it removes',
+  });
   session.err.write(`${removalPage(plan, lookOf(session.err))}\n`);
   return confirm(`Delete ${counted(plan.files, 'copy', 'copies')}, ${formatBytes(plan.bytes)}?`, session);
 }
