@@ -22,14 +22,13 @@ import type { Client } from '../src/cli/client.ts';
 import { createMemo } from '../src/index.ts';
 import { Installed } from './installed.ts';
 import { keyvOverSqlite, pythonWithOthers, startRedis } from './memo-others.ts';
+import { lastCaller, lastConnection } from './memo-waiting.ts';
 
 const entries = Number(process.argv[2] ?? 1_000_000);
 const seconds = 3;
 const MiB = 2 ** 20;
 /** Timeout of each program of a row, ms. */
 const longestMs = 90_000;
-/** Shares of 100 clients, by process. */
-const shares = [13, 13, 13, 13, 12, 12, 12, 12];
 const value = { width: 64, text: 'x'.repeat(200) };
 
 interface Figures {
@@ -85,8 +84,9 @@ for (const [name, took] of Object.entries(copied))
   table.push([name, '', '', '', '', `${took.toFixed(3)} (${(took / (ours.large ?? 1)).toFixed(2)})`]);
 table.push(['goal', '<= 0.4', '<= 2', '<= 5', '>= 5000', 'cp >= (0.70)']);
 console.log(table.toString());
-console.log(await lastCaller());
-console.log(await lastConnection());
+const where = { client, stateDir: installed.stateDir, url: daemon.url, token };
+console.log(await lastCaller(where));
+console.log(await lastConnection(where));
 if (inRedisText) console.log(inRedisText);
 console.log(await withMany());
 
@@ -113,58 +113,6 @@ async function runPython<T>(program: string, job: { store: string; [name: string
   const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
   if (code !== 0) throw new Error(`the Python client failed with ${job.store}`);
   return JSON.parse(output) as T;
-}
-
-/** Time from the end of a computation to its result at the last of 100 connections from eight processes. */
-function lastConnection(): Promise<string> {
-  const ask = (waiters: number) => runPython<number[]>('python3', { store: 'waiters', waiters });
-  return lastOf('flight', { isWaiting: 100, who: '100 connections of 8 Python processes' }, () => shares.map(ask));
-}
-
-/** The same for 100 callers in four Node and four Python programs, which use the clients: one question for each program. */
-function lastCaller(): Promise<string> {
-  const { stateDir } = installed;
-  const ask = (calls: number, index: number) =>
-    index % 2 === 0 ? runPython<number[]>('python3', { store: 'callers', calls, stateDir }) : runNode(calls);
-  return lastOf('programs', { isWaiting: 8, who: '100 callers of 4 Node and 4 Python programs' }, () => shares.map(ask));
-}
-
-async function lastOf(
-  parts: string,
-  { isWaiting, who }: { isWaiting: number; who: string },
-  start: () => Promise<number[]>[],
-): Promise<string> {
-  const memo = createMemo({ namespace: 'bench', stateDir: installed.stateDir });
-  const end = Promise.withResolvers<object>();
-  const leased = Promise.withResolvers<void>();
-  const computing = memo.getOrCompute(parts, () => {
-    leased.resolve();
-    return end.promise;
-  });
-  await leased.promise;
-  const answers = Promise.all(start());
-  // A program that fails ends the wait.
-  const done = answers.then(() => true);
-  while ((await client.ask<MemoStats>('GET', '/api/cache/stats?plane=memo')).waiting < isWaiting)
-    if (await Promise.race([done, sleep(50)])) break;
-  // Threads that follow another one of their program are not seen from here.
-  await sleep(1000);
-  const put = Date.now();
-  end.resolve(value);
-  await computing;
-  memo.close();
-  const after = (await answers).flat().map((at) => at * 1000 - put);
-  after.sort((a, b) => a - b);
-  return `${who} wait: the first has the result ${after[0]?.toFixed(0)} ms after its computation, the last after ${after.at(-1)?.toFixed(0)} ms; goal <= 20 ms`;
-}
-
-async function runNode(calls: number): Promise<number[]> {
-  const file = fileURLToPath(new URL('./memo-callers.ts', import.meta.url));
-  const args = [file, JSON.stringify({ stateDir: installed.stateDir, calls })];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], timeout: longestMs });
-  const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
-  if (code !== 0) throw new Error('the Node callers failed');
-  return JSON.parse(output) as number[];
 }
 
 /** Hits in Redis of a second machine: each key once, for it is a local hit from then on. */

@@ -12,6 +12,7 @@ const notBenchmarks = new Set([
   'comfyui-server',
   'memo-others',
   'memo-callers',
+  'memo-waiting',
   'free-port',
   'keep-copying',
   'figures',
