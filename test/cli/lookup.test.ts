@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createResolver } from '../../src/index.ts';
 import { runDaemon } from '../helpers/daemon.ts';
+import { soon } from '../helpers/patience.ts';
 import { startFakeDaemon } from './fake-daemon.ts';
 import { runCli } from './run-cli.ts';
 import { hit, running } from './samples.ts';
@@ -93,10 +94,11 @@ test('a directory that is called like a model is not queued, and becomes no entr
   const daemon = await runDaemon({ 'loras/a.safetensors': 2000 }, { AUTOCACHE_MIN_SIZE: '1000' });
   const path = join(daemon.root, 'loras/dir.safetensors');
   await mkdir(path);
-  const { out } = await runCli(['lookup', path, '--json'], { stateDir: daemon.stateDir });
-  expect(JSON.parse(out)).toMatchObject({ path, reason: 'SOURCE_MISSING' });
+  // A machine that looks at the source for too long answers WAIT_TIMEOUT.
+  const reason = async () => JSON.parse((await runCli(['lookup', path, '--json'], { stateDir: daemon.stateDir })).out).reason;
+  await expect.poll(reason, soon()).toBe('SOURCE_MISSING');
   const resolver = createResolver({ stateDir: daemon.stateDir, timeoutMs: { connect: 10_000, answer: 10_000 } });
-  expect(await resolver.resolve(path)).toMatchObject({ path, reason: 'SOURCE_MISSING' });
+  await expect.poll(() => resolver.resolve(path), soon()).toMatchObject({ path, reason: 'SOURCE_MISSING' });
   resolver.close();
   expect((await daemon.client.entries({})).entries).toEqual([]);
 });

@@ -219,9 +219,10 @@ describe('a daemon that is back serves again', () => {
   test('when each of its answers takes longer than a daemon on a quiet machine may take', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     resolver.close();
-    resolver = newResolver({ timeoutMs: { connect: 5_000, answer: 50 } });
+    const usualMs = patience(20);
+    resolver = newResolver({ timeoutMs: { connect: 5_000, answer: usualMs } });
     daemon.routes[key] = async () => {
-      await sleep(150);
+      await sleep(2.2 * usualMs);
       return { ...hit, path: copy };
     };
     expect(await resolver.resolve(source)).toEqual(unchanged(source));

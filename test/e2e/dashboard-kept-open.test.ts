@@ -1,7 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { noBrowser } from '../helpers/browser.ts';
 import { answerNext, countIs, openDashboard, openPage } from '../helpers/dashboard.ts';
-import { patience } from '../helpers/patience.ts';
+import { patience, soon } from '../helpers/patience.ts';
 
 const row = '#files tr[data-path]';
 
@@ -43,6 +43,10 @@ describe.skipIf(noBrowser !== null)(
       await installed.end('SIGKILL');
       await page.waitForSelector('.away', { timeout: patience(20_000) });
       expect(await page.$eval('.away code', ({ textContent }) => textContent)).toMatch(/node \S+\/bin\/autocached\.js start$/);
+      // A page that cannot load has the same reason, which is said once.
+      const unanswered = page.waitForRequest((request) => request.url().endsWith('/api/cache/config'));
+      await openPage(page, 'settings');
+      await vi.waitFor(async () => expect((await unanswered).failure()).not.toBeNull(), soon());
       expect(await page.$eval('#toasts', ({ textContent }) => textContent)).toBe('1 file pinned.UndoClose');
       await page.locator('.toast ::-p-text(Undo)').click();
       await page.waitForSelector('.toast ::-p-text(The daemon is not running.)');

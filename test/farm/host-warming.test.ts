@@ -8,6 +8,7 @@ import { MemoryDirectory } from '../../src/farm/memory-directory.ts';
 import { ownVersions } from '../../src/farm/peer-wire.ts';
 import { Events } from '../../src/runtime/events.ts';
 import { createLog } from '../../src/runtime/log.ts';
+import { soon } from '../helpers/patience.ts';
 
 const log = createLog({ level: 'silent', form: 'json' });
 const key = Buffer.alloc(32, 7);
@@ -112,7 +113,7 @@ test('a host that dies while it copies is silent', async () => {
   const [a, b] = [await start('a'), await start('b', { warm: () => never.promise })];
   await a.members.renew();
   const errand = a.warming.ask([file], all);
-  await expect.poll(() => b.asked.length).toBe(1);
+  await expect.poll(() => b.asked.length, soon()).toBe(1);
   await b.members[Symbol.asyncDispose]();
   expect(await errand).toMatchObject([{ host: 'b', state: 'silent' }]);
   never.resolve(true);
@@ -135,7 +136,7 @@ test('letters without the key of the farm, for another host, altered, or left tw
   ];
   b.warming.received(bad);
   b.warming.received([good, good]);
-  await expect.poll(() => b.asked.length).toBe(1);
+  await expect.poll(() => b.asked.length, soon()).toBe(1);
   b.warming.received([good]);
   expect(b.asked).toEqual([[file.name]]);
 });

@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectionKey } from '../../src/farm/farm-key.ts';
 import { PeerClient, type PeerQuestion } from '../../src/farm/peer-client.ts';
 import { ciphers, hashesHeader } from '../../src/farm/peer-wire.ts';
-import { patience } from '../helpers/patience.ts';
+import { patience, soon } from '../helpers/patience.ts';
 import { key, name, partOf, type SharedCopy, sha256, shareCopy } from './shared-copy.ts';
 
 /** What answers, answers in time on any machine; what does not, never does. */
@@ -57,7 +57,7 @@ describe('a host that asks another for chunks', () => {
     const { end, got } = await ask(copy);
     expect(end).toEqual({ is: 'served' });
     for (const chunk of [0, 1, 2]) expect(got.get(chunk)?.equals(partOf(copy.bytes, chunk))).toBe(true);
-    await expect.poll(() => copy.server.given).toEqual({ chunks: 3, bytes: copy.bytes.length });
+    await expect.poll(() => copy.server.given, soon()).toEqual({ chunks: 3, bytes: copy.bytes.length });
   });
 
   test('asks over one connection again and again', async () => {
@@ -129,11 +129,11 @@ describe('a host that asks another for chunks', () => {
     const one = client();
     const run = { from: 2, to: 3 };
     const waiting = Array.from({ length: 6 }, () => ask(copy, { run, priority: 'warm' }, one));
-    await expect.poll(() => given).toBe(6);
+    await expect.poll(() => given, soon()).toBe(6);
     expect((await ask(copy, { run, priority: 'prefetch' }, one)).end.is).toBe('refused');
     // What a program waits for finds a place, as long as there is one.
     const awaited = Array.from({ length: 2 }, () => ask(copy, { run, priority: 'wait' }, one));
-    await expect.poll(() => given).toBe(8);
+    await expect.poll(() => given, soon()).toBe(8);
     expect((await ask(copy, { run, priority: 'wait' }, one)).end.is).toBe('refused');
     gate.resolve();
     for (const { end } of await Promise.all([...waiting, ...awaited])) expect(end).toEqual({ is: 'served' });

@@ -7,6 +7,7 @@ import { ForeseenFiles } from '../../src/policy/foreseen-files.ts';
 import { Warmer } from '../../src/usage/warmer.ts';
 import { createLookupRig, withCopy } from '../helpers/lookup-rig.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
+import { soon } from '../helpers/patience.ts';
 import { createRamRig } from '../helpers/ram-rig.ts';
 
 const MiB = 1024 * 1024;
@@ -219,15 +220,15 @@ describe('a copy of what is foreseen', () => {
   test('goes into memory too, from the SSD, and pushes nothing out of there', async () => {
     const rig = await createRamRig({ ramSoft: 1 });
     const { path } = rig.source('loras/a.safetensors', MiB);
-    const done = () => vi.waitFor(() => expect(rig.copier.jobs().filter(({ state }) => state !== 'done')).toEqual([]));
+    const done = () => vi.waitFor(() => expect(rig.copier.jobs().filter(({ state }) => state !== 'done')).toEqual([]), soon());
     await warmerOn(rig).idle(asked(path), { room: 3 * MiB, intoMemory: true });
-    await vi.waitFor(() => expect(rig.inMemoryNow()).toEqual([join('loras', 'a.safetensors')]));
+    await vi.waitFor(() => expect(rig.inMemoryNow()).toEqual([join('loras', 'a.safetensors')]), soon());
     await done();
     rig.memory.available = MiB / 2;
     await rig.ram.look();
     const other = rig.source('loras/b.safetensors', MiB);
     await warmerOn(rig).idle(asked(other.path), { room: 3 * MiB, intoMemory: true });
-    await vi.waitFor(() => expect(rig.copier.jobs().filter(({ tier }) => tier === 'ram')).toHaveLength(2));
+    await vi.waitFor(() => expect(rig.copier.jobs().filter(({ tier }) => tier === 'ram')).toHaveLength(2), soon());
     await Promise.all(rig.copier.jobs().map(({ path, tier }) => rig.copier.activeJob(path, tier)?.ended));
     expect(rig.inMemoryNow()).toEqual([join('loras', 'a.safetensors')]);
     expect(await rig.ask(other.path)).toMatchObject({ reason: 'HIT' });

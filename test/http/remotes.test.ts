@@ -8,6 +8,7 @@ import { createLog, type Log } from '../../src/runtime/log.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { writeWeights } from '../helpers/files.ts';
 import { ObjectServer } from '../helpers/object-server.ts';
+import { soon } from '../helpers/patience.ts';
 import { s3Protocol } from '../helpers/s3-protocol.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
@@ -96,7 +97,7 @@ test('neither the log nor any answer of the daemon has a secret, while the bucke
     asked.push(await daemon.client.ask('GET', path + query).then(JSON.stringify, (error) => JSON.stringify(error)));
   }
   expect(asked.length).toBeGreaterThan(10);
-  await expect.poll(() => lines.join('')).toContain('far.safetensors');
+  await expect.poll(() => lines.join(''), soon()).toContain('far.safetensors');
   const said = `${lines.join('')}${asked.join('')}`;
   expect(said).not.toContain(secretKey);
   expect(said).not.toMatch(/X-Amz-Signature|AWS4-HMAC/i);

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { EntriesAnswer } from '../../src/api/entries.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { runDaemon } from '../helpers/daemon.ts';
+import { soon } from '../helpers/patience.ts';
 import { createClient } from '../helpers/services.ts';
 
 test('a search ignores case, needs no star, and finds all of its words in any order', async () => {
@@ -31,7 +32,7 @@ test('the library shows what lies on the sources, not only what was asked for', 
     'vae/b.safetensors': 2000,
     'vae/note.txt': 5,
   });
-  await expect.poll(async () => (await client.sources()).total).toBe(2);
+  await expect.poll(async () => (await client.sources()).total, soon()).toBe(2);
   const listed = await runCli(['list', '--sources', '--search', 'SAFE vae'], { stateDir, columns: 80 });
   expect(listed.out).toMatch(/^NAME +CATEGORY +SIZE\nvae\/b\.safetensors +vae +1\.95 KiB\n$/);
   expect((await client.sources({ search: 'B.SAFE' })).files).toEqual([
@@ -43,7 +44,7 @@ test('the library shows what lies on the sources, not only what was asked for', 
 
 test('the name that a command suggests is found by a lookup, also in a folder of an older name', async () => {
   const { client, root, stateDir } = await runDaemon({ 'unet/flux1-dev.safetensors': 1000 });
-  await expect.poll(async () => (await client.sources()).total).toBe(1);
+  await expect.poll(async () => (await client.sources()).total, soon()).toBe(1);
   const [, name = ''] = /did you mean (\S+)\?/.exec((await runCli(['pin', 'flux1-def.safetensors'], { stateDir })).err) ?? [];
   expect(name).toBe('diffusion_models/flux1-dev.safetensors');
   expect((await runCli(['lookup', name], { stateDir })).out).toContain(join(root, 'unet/flux1-dev.safetensors'));

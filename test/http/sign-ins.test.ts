@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { ManualClock } from '../helpers/manual-clock.ts';
+import { soon } from '../helpers/patience.ts';
 import { createClient } from '../helpers/services.ts';
 
 type Client = ReturnType<typeof createClient>;
@@ -22,7 +23,7 @@ test('a browser that was signed in once stays so: in other tabs, and after a res
   const client = createClient();
   const browser = await signIn(client);
   expect(await statusOf(client, browser)).toBe(200);
-  await expect.poll(() => client.catalog.signIns.all().length).toBe(1);
+  await expect.poll(() => client.catalog.signIns.all().length, soon()).toBe(1);
   const saved = JSON.stringify(client.catalog.signIns.all());
   expect(saved).not.toContain(browser['x-autocached-key']);
   expect(await statusOf(client.restarted(), browser)).toBe(200);

@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { JobView } from '../../src/api/api.ts';
 import type { Job } from '../../src/jobs/job.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
-import { patience } from '../helpers/patience.ts';
+import { patience, soon } from '../helpers/patience.ts';
 import { createRig, type Rig } from '../helpers/rig.ts';
 
 const MiB = 1024 * 1024;
@@ -130,7 +130,7 @@ test.runIf(process.platform === 'linux').each([
     const loaded = rig.request(rig.source('checkpoints/other.safetensors', 64 * MiB).path);
     const job = rig.request(path, priority, 'hdd', to);
     await event(rig, job, 'job-started');
-    await vi.waitFor(() => expect(job.standing.status).toBe(status));
+    await vi.waitFor(() => expect(job.standing.status).toBe(status), soon());
     runs(clock);
     await Promise.all([job.ended, loaded.ended]);
     expect([job.state, loaded.state]).toEqual(['done', 'done']);

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import type { Fingerprint } from '../../src/core/types.ts';
 import type { Asker, Presence } from '../../src/memo/asker.ts';
+import { soon } from '../helpers/patience.ts';
 import { slowTests } from '../helpers/slow.ts';
 import { createMemo, keyOf, MiB } from './memo-rig.ts';
 
@@ -33,7 +34,7 @@ describe('one computation for all who ask', () => {
     expect({ state, leaseMs }).toEqual({ state: 'compute', leaseMs: 60_000 });
     expect(fence).toBeGreaterThan(0);
     const others = Array.from({ length: 99 }, () => take());
-    await vi.waitFor(() => expect(memo.manage.stats().waiting).toBe(99));
+    await vi.waitFor(() => expect(memo.manage.stats().waiting).toBe(99), soon());
     await put(keyOf(1), 'x', { lease });
     const answers = await Promise.all(others);
     expect(answers.every((answer) => answer.state === 'hit' && answer.value === 'x')).toBe(true);
@@ -44,7 +45,7 @@ describe('one computation for all who ask', () => {
     const { take, put, memo, files } = createTakers();
     const { lease } = await take();
     const other = take();
-    await vi.waitFor(() => expect(memo.manage.stats().waiting).toBe(1));
+    await vi.waitFor(() => expect(memo.manage.stats().waiting).toBe(1), soon());
     const slowDisk = Promise.withResolvers<Fingerprint>();
     files.set('/slow.safetensors', slowDisk.promise);
     const asked = vi.spyOn(files, 'get');
@@ -52,7 +53,7 @@ describe('one computation for all who ask', () => {
     expect(await other).toMatchObject({ state: 'hit', value: 'x' });
     expect(await take(program(), 0)).toMatchObject({ state: 'hit', value: 'x' });
     expect(memo.manage.stats()).toMatchObject({ current_items: 0, computing: 1, waiting: 0 });
-    await vi.waitFor(() => expect(asked).toHaveBeenCalledWith('/slow.safetensors'));
+    await vi.waitFor(() => expect(asked).toHaveBeenCalledWith('/slow.safetensors'), soon());
     await memo.manage.invalidate({ ns: 'n', keys: [keyOf(1)] }, { dryRun: false });
     expect(await take(program(), 0)).toEqual({ state: 'timeout' });
     slowDisk.resolve({ size: 1, mtimeNs: '1', ctimeNs: '1', ino: '1' });
@@ -64,7 +65,7 @@ describe('one computation for all who ask', () => {
     const { take, put, memo } = createTakers();
     const { lease } = await take();
     const other = take();
-    await vi.waitFor(() => expect(memo.manage.stats().waiting).toBe(1));
+    await vi.waitFor(() => expect(memo.manage.stats().waiting).toBe(1), soon());
     const value = 'x'.repeat(2 * MiB);
     expect(await put(keyOf(1), value, { lease })).toMatchObject({ stored: false, reason: 'TOO_LARGE' });
     const answer = await other;
@@ -85,7 +86,7 @@ describe('one computation for all who ask', () => {
     const { take, memo } = createTakers();
     const { lease } = await take();
     const others = [take(), take(), take()];
-    await vi.waitFor(() => expect(memo.manage.stats().waiting).toBe(3));
+    await vi.waitFor(() => expect(memo.manage.stats().waiting).toBe(3), soon());
     memo.dissolve(lease);
     expect((await Promise.all(others)).map(({ state }) => state)).toEqual(['timeout', 'timeout', 'timeout']);
     expect(memo.manage.stats()).toMatchObject({ computing: 0, waiting: 0 });
@@ -99,7 +100,7 @@ describe('one computation for all who ask', () => {
       const holder = program(why === 'it was silent' ? 100 : 60_000);
       const { lease, fence } = await take(holder);
       const [second, third] = [take(), take()];
-      await vi.waitFor(() => expect(memo.manage.stats().computing).toBe(1));
+      await vi.waitFor(() => expect(memo.manage.stats().computing).toBe(1), soon());
       if (why === 'its program ended') holder.go();
       if (why === 'it was released') memo.release(lease, null);
       const next = await second;
@@ -125,7 +126,7 @@ describe('one computation for all who ask', () => {
     const { take, memo, get } = createTakers();
     const { lease } = await take();
     const others = [take(), take()];
-    await vi.waitFor(() => expect(memo.manage.stats().waiting).toBe(2));
+    await vi.waitFor(() => expect(memo.manage.stats().waiting).toBe(2), soon());
     memo.release(lease, 'out of memory');
     const told = { state: 'error', error: 'out of memory', coalescedError: true };
     expect(await Promise.all(others)).toEqual([told, told]);
@@ -169,7 +170,7 @@ describe('one computation for all who ask', () => {
     const { lease } = await take();
     const gone = program();
     const [first, second] = [take(gone), take()];
-    await vi.waitFor(() => expect(memo.manage.stats().waiting).toBe(2));
+    await vi.waitFor(() => expect(memo.manage.stats().waiting).toBe(2), soon());
     gone.go();
     expect((await first).state).toBe('timeout');
     memo.release(lease, null);

@@ -3,6 +3,7 @@ import { linkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { UnfinishedBlob } from '../../src/memo/blob-files.ts';
+import { soon } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 import { createStager } from './stager.ts';
 
@@ -83,7 +84,7 @@ test('a result in a file that is refused when its hash is known is logged, count
   for (const parts of [1, 2]) expect(await put({ staged: (await write('first')).staged, parts })).toMatchObject(stored);
   hash();
   const { key } = (await find()) as { key: string };
-  await expect.poll(() => stats().refusedLate).toBe(2);
+  await expect.poll(() => stats().refusedLate, soon()).toBe(2);
   expect(warned).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ ns: 'n', reason: 'NO_SPACE' }), expect.anything());
   expect(stats()).toMatchObject({ stores: 0, rejected: 2 });
   const explained = async () => (await get(`/api/memo/explain?ns=n&key=${key}`)).body;
@@ -101,11 +102,11 @@ test('a result in a file that is refused when its hash is known is logged, count
 test('the hash is waited for where it decides, and where programs would run ahead of the hashing', async () => {
   const { write, put, hash, hashing, post } = createHeld();
   const refused = put({ staged: (await write('cheap')).staged, costMs: 0 });
-  await expect.poll(() => hashing.mock.calls.length).toBe(1);
+  await expect.poll(() => hashing.mock.calls.length, soon()).toBe(1);
   expect(await put({ staged: (await write('second')).staged, parts: 2 })).toMatchObject(stored);
   const told = vi.fn();
   const third = put({ staged: (await write('third')).staged, parts: 3 }).then(told);
-  await expect.poll(() => hashing.mock.calls.length).toBe(3);
+  await expect.poll(() => hashing.mock.calls.length, soon()).toBe(3);
   expect(told).not.toHaveBeenCalled();
   hash();
   expect((await refused).body).toMatchObject({ stored: false, reason: 'NOT_WORTH' });

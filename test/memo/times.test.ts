@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { Asker } from '../../src/memo/asker.ts';
+import { soon } from '../helpers/patience.ts';
 import { createMemo, keyOf } from './memo-rig.ts';
 
 const minute = 60_000;
@@ -118,7 +119,7 @@ describe('results that came from files', () => {
     await put(keyOf(1), 'x', { deps: ['file:/models/a'] });
     await put(keyOf(2), 'x', { deps: ['file:/models/b'] });
     events.emit('copy-stale', { entry: 1, path: '/models/a' });
-    await vi.waitFor(() => expect(memo.manage.stats().current_items).toBe(1));
+    await vi.waitFor(() => expect(memo.manage.stats().current_items).toBe(1), soon());
     expect((await get(keyOf(1))).state).toBe('miss');
     expect((await get(keyOf(2))).state).toBe('hit');
   });

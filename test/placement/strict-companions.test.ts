@@ -5,7 +5,7 @@ import { CacheError } from '../../src/core/errors.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { fingerprintOf, writeModel } from '../helpers/files.ts';
 import { createLookupRig } from '../helpers/lookup-rig.ts';
-import { patience } from '../helpers/patience.ts';
+import { patience, soon } from '../helpers/patience.ts';
 
 const main = 'loras/peft/adapter_model.safetensors';
 const config = 'loras/peft/adapter_config.json';
@@ -70,5 +70,5 @@ test('a companion that cannot be read does not keep a ready copy back for ever',
   const { root } = rig;
   const file = { path: beside.path, root, rel: config, category: 'loras', fingerprint: fingerprintOf(beside.path) };
   rig.copier.failures.remember({ file, tier: 'ssd' }, new CacheError('SOURCE_IO', 'EIO'));
-  await expect.poll(async () => (await rig.ask(path)).reason).toBe('HIT');
+  await expect.poll(async () => (await rig.ask(path)).reason, soon()).toBe('HIT');
 });

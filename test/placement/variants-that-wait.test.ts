@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { Variants } from '../../src/placement/variants.ts';
 import { heal, injectFault, systemError } from '../helpers/faulty-fs.ts';
-import { patience } from '../helpers/patience.ts';
+import { patience, soon } from '../helpers/patience.ts';
 import { createRig } from '../helpers/rig.ts';
 import { tinyWan, writeSafetensors } from '../helpers/tiny-model.ts';
 
@@ -77,7 +77,7 @@ test('one that was ordered waits while the source does not answer, over restarts
   rig.copier.cancel(copy?.id ?? 0);
   const next = open();
   await next.begin();
-  await vi.waitFor(async () => expect(await view(next)).toMatchObject({ state: 'waiting', why: away, job: null }));
+  await vi.waitFor(async () => expect(await view(next)).toMatchObject({ state: 'waiting', why: away, job: null }), soon());
   expect(rig.catalog.variants.order(path)).toBeDefined();
   rig.sources.away = null;
   rig.copier.pause(false);

@@ -11,6 +11,7 @@ import { createLog } from '../../src/runtime/log.ts';
 import type { ListedFile, SourceClient } from '../../src/sources/client.ts';
 import type { Root } from '../../src/sources/root.ts';
 import { ManualClock } from '../helpers/manual-clock.ts';
+import { soon } from '../helpers/patience.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 
 const log = createLog({ level: 'silent', form: 'json' });
@@ -117,7 +118,7 @@ test('a model that the catalog knows is gone as soon as its own key is', async (
   known.push({ id: 1, path, fingerprint: { size: 10, mtimeNs: '1700000000000000000', ino: null } });
   objects.delete('vae/a.pt');
   await keeper.scan(root());
-  await expect.poll(shown).toEqual(['vae/b.pt']);
+  await expect.poll(shown, soon()).toEqual(['vae/b.pt']);
 });
 
 test('what is listed is known without a request, and what is new is found by its name', async () => {
