@@ -39,6 +39,8 @@ const app = {
   query: new URLSearchParams(),
   /** Shows the page again, at once. */
   refresh: () => void pulse(),
+  /** Shows why a page could not load something that nobody clicked for. */
+  lose,
   /** Puts the choices of a page into the address, where they outlive the visit. */
   remember(query) {
     history.replaceState(null, '', addressOf(readAddress(location.hash, Object.keys(pages)).name, query));

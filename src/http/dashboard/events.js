@@ -1,7 +1,6 @@
 import { element, setText } from '../../../comfyui/web/elements.js';
 import { counted } from '../../../comfyui/web/words.js';
 import { ask } from './api.js';
-import { tell } from './dialogs.js';
 import { showKeyed } from './keyed.js';
 
 export const title = 'Events';
@@ -12,7 +11,7 @@ const soonMs = 300;
 const always = ['All events', 'Troubles'];
 
 /** The events, the newest first. */
-export function show(main) {
+export function show(main, app) {
   let told = [];
   let timer = null;
   const kind = element('select', { attributes: { id: 'kind', 'aria-label': 'Kind of events' }, on: { change: draw } });
@@ -39,7 +38,7 @@ export function show(main) {
       told = events;
       draw();
     } catch (error) {
-      tell(error.message);
+      app.lose(error);
     }
   }
 

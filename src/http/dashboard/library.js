@@ -41,7 +41,7 @@ export function show(main, app) {
   const table = windowedTable({
     head,
     load,
-    onTrouble: (error) => tell(error.message),
+    onTrouble: app.lose,
     ...libraryRow({ selected, pick, explain }),
   });
   const tools = selectionTools({ selected, latest, app, onDone: () => void refresh() });

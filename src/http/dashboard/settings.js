@@ -3,7 +3,7 @@ import { modeTerms } from '../../../comfyui/web/vocabulary.js';
 import { costText, resultCostText } from '../../../comfyui/web/words.js';
 import { ask } from './api.js';
 import { browsers } from './browsers.js';
-import { attempt, confirmed, tell } from './dialogs.js';
+import { attempt, confirmed } from './dialogs.js';
 import { section } from './section.js';
 import { fixedRow, grouped, liveRow, prefix } from './setting-rows.js';
 
@@ -60,7 +60,7 @@ export function show(main, app) {
       notices.replaceChildren(...told.map((text) => element('li', { class: 'notice path', text })));
       await signedIn.refresh();
     } catch (error) {
-      tell(error.message);
+      app.lose(error);
     }
   }
 
