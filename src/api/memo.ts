@@ -18,6 +18,7 @@ export type MemoRefusal =
   | 'NO_SPACE'
   | 'TOO_LARGE'
   | 'READ_ONLY'
+  | 'BUSY'
   | 'OFF'
   | 'DISAGREES'
   | 'NEGATIVE'

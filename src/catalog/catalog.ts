@@ -4,8 +4,9 @@ import { tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Entry } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { isDamage } from '../sqlite/damage.ts';
-import { Database, isBusy } from '../sqlite/database.ts';
+import { askAgainMs, Database } from '../sqlite/database.ts';
 import type { Schema } from '../sqlite/schema.ts';
+import { isBusy } from '../sqlite/trouble.ts';
 import { Bases } from './bases.ts';
 import { ChangedPlacements } from './changed-placements.ts';
 import { Contents } from './contents.ts';
@@ -48,7 +49,6 @@ const schema: Schema = {
 /** Number of sources whose rows are kept in memory between two writes. */
 const keepFound = 10_000;
 
-const askAgainMs = 50;
 const longestWaitMs = 30_000;
 
 /** The one writer of the catalog: entries, copies, usage and settings over one SQLite file. All methods are synchronous. */
@@ -173,13 +173,8 @@ export class Catalog implements Disposable {
   }
 
   /** Resolves when no other program holds the write lock. @throws CacheError BUSY when one does for more than 30 s */
-  async writable(): Promise<void> {
-    for (let waited = 0; !this.#db.isWritable(); waited += askAgainMs) {
-      if (waited >= longestWaitMs) {
-        throw new CacheError('BUSY', 'another program holds the catalog locked', { hint: 'Which one has catalog.db open?' });
-      }
-      await sleep(askAgainMs);
-    }
+  writable(): Promise<void> {
+    return this.#db.writable(longestWaitMs);
   }
 
   /**

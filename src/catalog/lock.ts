@@ -6,6 +6,7 @@ import { holderOfRemoved, lockHolder, lockName, noteHolder } from '../runtime/lo
 import { setAside, setAsideUnless } from '../runtime/set-aside.ts';
 import { isDamage } from '../sqlite/damage.ts';
 import { isFull } from '../sqlite/reserve.ts';
+import { isBusy } from '../sqlite/trouble.ts';
 
 /** Two files: removing the first one as a leftover does not admit another daemon. */
 const lockNames = [lockName, '.autocached.lock'] as const;
@@ -120,8 +121,4 @@ function lockFile(file: string, onSetAside: LockOptions['onSetAside']): Sqlite.D
     onSetAside?.(setAside(file));
     return lockFile(file, onSetAside);
   }
-}
-
-function isBusy(error: unknown): boolean {
-  return error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY');
 }

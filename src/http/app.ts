@@ -23,7 +23,7 @@ import { lookupRoutes } from './routes/lookup.ts';
 import { memoRoutes } from './routes/memo.ts';
 import { memoBlobRoutes } from './routes/memo-blobs.ts';
 import { memoComfyuiRoutes } from './routes/memo-comfyui.ts';
-import { MemoPlane } from './routes/memo-plane.ts';
+import { isAboutMemo, MemoPlane } from './routes/memo-plane.ts';
 import { metricsRoutes } from './routes/metrics.ts';
 import { pinRoutes } from './routes/pins.ts';
 import { presetRoutes } from './routes/presets.ts';
@@ -43,6 +43,8 @@ import { spreadOverTurns } from './turns.ts';
 
 /** Routes that write into the catalog before they answer; lookups never do. */
 const writing = /^\/api\/(?:cache|roots|variants)\b/;
+/** Those of them that leave the catalog alone when they are about results. */
+const ofEither = /^\/api\/cache\/(?:clear|warm)$/;
 
 /** The HTTP interface without a port: tests inject requests, the daemon listens. */
 export function createApp(services: Services, options: GuardOptions): FastifyInstance {
@@ -71,7 +73,10 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
   proofs.serve(app);
   app.addHook('onRoute', (route) => {
     route.bodyLimit ??= bodyLimitOf(route.url);
-    if (route.method !== 'GET' && writing.test(route.url)) route.preHandler = () => services.catalog.writable();
+    if (route.method === 'GET' || !writing.test(route.url)) return;
+    route.preHandler = async ({ body }) => {
+      if (!ofEither.test(route.url) || !isAboutMemo(body)) await services.catalog.writable();
+    };
   });
   app.setErrorHandler((thrown: FastifyError, request, reply) => {
     // A request without a route fails for that reason alone, whatever its body.

@@ -28,11 +28,13 @@ export class Manage {
     this.#deps = deps;
   }
 
-  /** Removes results; those that are being computed are not stored either. */
+  /** Removes results; those that are being computed are not stored either. @throws CacheError BUSY while the file is locked */
   async invalidate(filter: Filter, { dryRun }: { dryRun: boolean }): Promise<MemoRemoval> {
     const arriving = this.#deps.arriving();
-    // Without any, an invalidation holds at once.
+    // Without any, and while no other program holds the file, an invalidation holds at once.
     if (arriving) await arriving;
+    const unlocked = dryRun ? null : this.#deps.opened.unlocked();
+    if (unlocked) await unlocked;
     const { existing: store } = this.#deps.opened;
     if (!store) return { removed: 0, bytes: 0 };
     const { ns, keys } = filter;
@@ -79,8 +81,9 @@ export class Manage {
     });
   }
 
-  /** Changes a namespace; results beyond its new limits leave. Null while the store is away. */
+  /** Changes a namespace; results beyond its new limits leave. Null while the store is away. @throws CacheError BUSY */
   async change(name: string, change: (before: Namespace) => Namespace): Promise<MemoNamespaceView | null> {
+    await this.#deps.opened.unlocked();
     const { store } = this.#deps.opened;
     if (!store) return null;
     store.namespaces.save(change(store.namespaces.of(name)));

@@ -2,8 +2,6 @@ import { setImmediate } from 'node:timers/promises';
 import type { EventMap } from '../api/event-map.ts';
 import type { MemoMode, MemoNamespaceSettings, MemoPutAnswer, MemoRefusal, MemoSimilarAnswer } from '../api/memo.ts';
 import { CacheError } from '../core/errors.ts';
-import { meaningOf } from '../runtime/errnos.ts';
-import { isFull } from '../sqlite/reserve.ts';
 import { leaseText, missText, type Result, resultFields } from './answers.ts';
 import { Arriving } from './arriving.ts';
 import type { Asker, Presence } from './asker.ts';
@@ -16,7 +14,7 @@ import { LateRefusals } from './late-refusals.ts';
 import { Manage } from './manage.ts';
 import { NodeOutputs } from './node-outputs.ts';
 import { Opened, type OpenedDeps } from './opened.ts';
-import { draft, type PutDeps, type PutRequest, refusal, resultOf, storeValue } from './put.ts';
+import { draft, type PutDeps, type PutRequest, refusal, refusalFor, resultOf, storeValue } from './put.ts';
 import { Served } from './served.ts';
 import { SharedLayer, type SharedLayerDeps } from './shared-layer/shared-layer.ts';
 import type { SimilarDeps } from './similar/similar.ts';
@@ -255,9 +253,9 @@ export class Memo implements AsyncDisposable {
 
   /** Why a result was not stored; waiters get it in any case. @throws CacheError */
   #refused(error: unknown): MemoRefusal {
-    if (error instanceof CacheError) throw error;
+    const reason = refusalFor(error);
     this.#opened.trouble(error);
-    return isFull(error) || meaningOf(error) === 'full' ? 'NO_SPACE' : 'READ_ONLY';
+    return reason;
   }
 
   #lease({ ns, key }: Question, asker: Asker): Lease | null {

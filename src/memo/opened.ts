@@ -20,6 +20,8 @@ export interface OpenedDeps extends Omit<StoreDeps, 'onTrouble' | 'onDamaged' | 
 
 const flushMs = 500;
 const tidyMs = 60_000;
+/** Maximum wait of a user's change for another program that holds the file locked, ms. */
+const longestWaitMs = 10_000;
 /** Retry interval after a failure, ms. */
 const againMs = 30_000;
 
@@ -71,6 +73,15 @@ export class Opened implements AsyncDisposable {
     return this.#store;
   }
 
+  /**
+   * Resolves when no other program holds the file locked; null when none does.
+   * @throws CacheError BUSY when one does for more than 10 s: less than clients wait for an answer
+   */
+  unlocked(): Promise<void> | null {
+    const lock = this.existing?.lock;
+    return !lock || lock.isWritable() ? null : lock.writable(longestWaitMs);
+  }
+
   /** Files that programs fill for the store, if it is open. */
   get staging(): Staging | null {
     return this.#staging;
@@ -115,8 +126,9 @@ export class Opened implements AsyncDisposable {
         log.warn({ sha256, removed }, 'a blob is missing or damaged; the results that had it are gone');
         events.emit('memo-damaged', { sha256, removed });
       };
-      const onTrouble = (error: unknown) => this.trouble(error);
-      const store = new Store({ ...this.#deps, isOwedLost: this.#isOwedLost, onTrouble, onDamaged });
+      // Of the file that is open: a later one must not leave for the damage of an earlier one.
+      const onTrouble = (error: unknown) => this.#store === store && this.trouble(error);
+      const store: Store = new Store({ ...this.#deps, isOwedLost: this.#isOwedLost, onTrouble, onDamaged });
       this.#isOwedLost = false;
       if (store.damaged)
         log.error({ why: store.damaged }, 'the file of results was damaged; it is set aside, and begins empty');

@@ -1,6 +1,10 @@
 import type { MemoNamespaceSettings, MemoRefusal } from '../api/memo.ts';
+import { CacheError } from '../core/errors.ts';
 import { isWorthKeeping } from '../policy/results.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { meaningOf } from '../runtime/errnos.ts';
+import { isFull } from '../sqlite/reserve.ts';
+import { isBusy, isOfDatabase } from '../sqlite/trouble.ts';
 import type { Result } from './answers.ts';
 import type { Blob } from './blobs.ts';
 import { storeInRoom } from './namespace-room.ts';
@@ -58,6 +62,13 @@ export function refusal(deps: PutDeps, value: Draft, request: PutRequest, times:
   return isWanted || costMs === null || isWorthKeeping({ costMs, bytes: value.bytes, speed: deps.speed() })
     ? null
     : 'NOT_WORTH';
+}
+
+/** Why a value is not stored after an error of the disk or of the file of results. @throws any other error */
+export function refusalFor(error: unknown): MemoRefusal {
+  if (error instanceof CacheError && !isOfDatabase(error)) throw error;
+  if (isBusy(error)) return 'BUSY';
+  return isFull(error) || meaningOf(error) === 'full' ? 'NO_SPACE' : 'READ_ONLY';
 }
 
 /**

@@ -28,7 +28,7 @@ export interface StoreDeps extends Pick<RoomDeps, 'bound' | 'free'> {
   sharedWith: SharedWith | null;
   /** Whether the owed changes of an earlier file of results were lost. */
   isOwedLost: boolean;
-  /** Work after an answer failed. */
+  /** Work after an answer failed, or the file was found to be damaged. */
   onTrouble(error: unknown): void;
   /** A blob is missing or does not match its name; `removed` results that used it are gone. Called once for each blob. */
   onDamaged(sha256: string, removed: number): void;
@@ -72,14 +72,17 @@ export class Store implements Disposable {
   /** Blobs whose results are still to come. */
   readonly uploads: InUse;
   readonly publisher: Publisher;
+  /** The lock of the file of results, which another program may hold. */
+  readonly lock: Pick<Database, 'isWritable' | 'writable'>;
   /** Why the file of results was set aside, or null. */
   readonly damaged: string | null;
 
   /** @throws CacheError BAD_CONFIG when a newer version has written the file */
   constructor(deps: StoreDeps) {
-    const { database, damaged } = Database.open(join(deps.dir, 'memo.db'), memoSchema);
+    const { database, damaged } = Database.open(join(deps.dir, 'memo.db'), memoSchema, deps.onTrouble);
     this.#deps = deps;
     this.#db = database;
+    this.lock = database;
     this.damaged = damaged;
     this.blobs = new Blobs(database);
     this.entries = new Entries(database, this.blobs);

@@ -1,7 +1,9 @@
 import Sqlite from 'better-sqlite3';
+import { CacheError } from '../core/errors.ts';
 
-/** True for errors that mean the file itself is broken; SQLITE_ERROR then means an unknown format or schema. */
+/** True for errors that mean the file itself is broken, also in the form of a `CacheError`; SQLITE_ERROR then means an unknown format or schema. */
 export function isDamage(error: unknown): boolean {
+  if (error instanceof CacheError) return isDamage(error.cause);
   return error instanceof Sqlite.SqliteError && /^SQLITE_(CORRUPT|NOTADB|ERROR)/.test(error.code);
 }
 

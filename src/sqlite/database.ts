@@ -1,5 +1,6 @@
 import { existsSync, renameSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
 import { CacheError, messageOf } from '../core/errors.ts';
 import { packageModule } from '../runtime/package.ts';
@@ -8,12 +9,16 @@ import { setAsideUnless } from '../runtime/set-aside.ts';
 import { assertSound, type DamageWorker, damage, isDamage } from './damage.ts';
 import { isFull, Reserve } from './reserve.ts';
 import { assertKnown, migrate, type Schema, versionOf } from './schema.ts';
+import { isBusy, lockedBy, troubleWith } from './trouble.ts';
 
 /** Maximum size of a file that is checked for damage when it is opened, bytes; a larger one is checked while it is in use. */
 const checkedAtOnce = 8 * 1024 * 1024;
 
 /** Page cache, KiB; the system caches the rest. Without it SQLite would take 16 MiB in a daemon with many copies. */
 const cacheKibibytes = 4096;
+
+/** Interval between two attempts while another program holds the lock, ms. */
+export const askAgainMs = 50;
 
 /** Maximum wait for a lock, ms (law 4: lookups are answered in the thread that writes). */
 const longestWaitMs = 5;
@@ -23,6 +28,7 @@ export class Database {
   #db: Sqlite.Database;
   readonly #schema: Schema;
   readonly #reserve: Reserve;
+  #onDamage: ((error: unknown) => void) | null = null;
   #statements = new Map<string, Sqlite.Statement>();
   #inTransaction: Sqlite.Transaction<(work: () => unknown) => unknown>;
   readonly #onOpened: ((db: Sqlite.Database) => void)[] = [];
@@ -31,15 +37,19 @@ export class Database {
   version = 0;
 
   /**
-   * Opens `file`, creating or migrating it. `damaged` is the reason why an existing file was set aside, or null.
+   * Opens `file`, creating or migrating it. `onDamage` is told of damage found later. `damaged` is the reason why an existing file was set aside, or null.
    * @throws CacheError BAD_CONFIG when the file was written by a newer version or cannot be written, NO_SPACE when its disk is full, BUSY
    *   when another program holds it locked.
    */
-  static open(file: string, schema: Schema): { database: Database; damaged: string | null } {
+  static open(
+    file: string,
+    schema: Schema,
+    onDamage?: (error: unknown) => void,
+  ): { database: Database; damaged: string | null } {
     const wrong = ['-wal', '-shm', ''].map((suffix) => setAsideUnless(file + suffix, 'file')).at(-1);
     const reserve = new Reserve(join(dirname(file), 'reserve'));
     reserve.giveUpIfFull();
-    const open = () => new Database(file, schema, reserve);
+    const open = () => new Database(file, schema, { reserve, onDamage });
     try {
       return { database: open(), damaged: wrong ? `it was no file, and is ${wrong} now` : null };
     } catch (error) {
@@ -49,11 +59,16 @@ export class Database {
     }
   }
 
-  private constructor(file: string, schema: Schema, reserve: Reserve) {
+  private constructor(
+    file: string,
+    schema: Schema,
+    { reserve, onDamage = null }: { reserve: Reserve; onDamage?: ((error: unknown) => void) | null | undefined },
+  ) {
     this.file = file;
     this.#schema = schema;
     this.#reserve = reserve;
     this.#db = this.#inRoom(() => openChecked(file, schema));
+    this.#onDamage = onDamage;
     this.#inTransaction = transactionOf(this.#db);
   }
 
@@ -103,11 +118,11 @@ export class Database {
   }
 
   get<Row>(sql: string, ...values: unknown[]): Row | undefined {
-    return this.#statement(sql).get(...values) as Row | undefined;
+    return this.#reading(() => this.#statement(sql).get(...values) as Row | undefined);
   }
 
   all<Row>(sql: string, ...values: unknown[]): Row[] {
-    return this.#statement(sql).all(...values) as Row[];
+    return this.#reading(() => this.#statement(sql).all(...values) as Row[]);
   }
 
   /** For `INSERT … RETURNING`. */
@@ -145,10 +160,23 @@ export class Database {
 
   /** Repeats a write in the reserved space when the disk is full. @throws CacheError NO_SPACE when that is used up, too */
   #inRoom<T>(write: () => T): T {
+    return this.#reading(() => withRoom(this.#reserve, write));
+  }
+
+  /** @throws CacheError as `troubleWith` says; CORRUPT for damage that has someone to mend it */
+  #reading<T>(read: () => T): T {
     try {
-      return withRoom(this.#reserve, write);
+      return read();
     } catch (error) {
-      throw isFull(error) ? noSpace(this.file, this.#schema, error) : error;
+      // A transaction is repeated as a whole, by the reason of its failure.
+      if (this.#db?.inTransaction) throw error;
+      if (!this.#onDamage || !isDamage(error)) throw troubleWith(this.file, this.#schema, error);
+      const mend = this.#onDamage;
+      setImmediate(() => mend(error));
+      throw new CacheError('CORRUPT', `${this.#schema.name} is damaged, and begins anew: ${messageOf(error)}`, {
+        hint: 'Try again.',
+        cause: error,
+      });
     }
   }
 
@@ -161,11 +189,19 @@ export class Database {
   isWritable(): boolean {
     if (this.#db.inTransaction) return true;
     try {
-      this.#db.exec('BEGIN IMMEDIATE; ROLLBACK');
+      this.#reading(() => this.#db.exec('BEGIN IMMEDIATE; ROLLBACK'));
       return true;
     } catch (error) {
       if (isBusy(error)) return false;
       throw error;
+    }
+  }
+
+  /** Resolves when no other program holds the write lock. @throws CacheError BUSY when one does for more than `mostMs` */
+  async writable(mostMs: number): Promise<void> {
+    for (let waited = 0; !this.isWritable(); waited += askAgainMs) {
+      if (waited >= mostMs) throw lockedBy(this.file, this.#schema.name);
+      await sleep(askAgainMs);
     }
   }
 
@@ -186,18 +222,6 @@ export class Database {
 /** Made once, because each transaction function prepares its own statements. */
 function transactionOf(db: Sqlite.Database): Sqlite.Transaction<(work: () => unknown) => unknown> {
   return db.transaction((work: () => unknown) => work());
-}
-
-/** True when another program holds the lock that a write needs. */
-export function isBusy(error: unknown): boolean {
-  return error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY');
-}
-
-function noSpace(file: string, { name }: Schema, cause: unknown): CacheError {
-  return new CacheError('NO_SPACE', `${name} cannot be written: the disk of ${file} is full`, {
-    hint: 'free some MiB on it; autocached purge works on a full disk, too, and so does deleting copies by hand',
-    cause,
-  });
 }
 
 function withRoom<T>(reserve: Reserve, write: () => T): T {
@@ -228,11 +252,7 @@ function openChecked(file: string, schema: Schema): Sqlite.Database {
     // On a read-only disk SQLite reports only that it cannot open the file.
     if (error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_CANTOPEN'))
       throw cannotBeWritten(file, schema, error);
-    if (!isBusy(error)) throw error;
-    throw new CacheError('BUSY', `another program holds ${schema.name} locked: ${file}`, {
-      hint: 'close the program that has it open, such as a viewer of SQLite files or a backup, and start again',
-      cause: error,
-    });
+    throw isBusy(error) ? lockedBy(file, schema.name, error) : error;
   }
 }
 

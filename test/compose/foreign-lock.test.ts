@@ -1,32 +1,11 @@
-import { once } from 'node:events';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { KnownSources } from '../../src/roots/known-sources.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { endlessLocks } from '../helpers/endless-locks.ts';
+import { lockDatabase } from '../helpers/locked-database.ts';
 import { createRig } from '../helpers/rig.ts';
-
-const sqlite = createRequire(import.meta.url).resolve('better-sqlite3');
-
-/** Another program that holds the write lock of the catalog until it is told to let go. */
-async function lockCatalog(file: string) {
-  const program = `
-    const { parentPort } = require('node:worker_threads');
-    const db = new (require(${JSON.stringify(sqlite)}))(${JSON.stringify(file)}, { timeout: 10_000 });
-    db.exec('BEGIN IMMEDIATE');
-    parentPort.postMessage('locked');
-    parentPort.once('message', () => { db.exec('ROLLBACK'); db.close(); parentPort.postMessage('free'); });`;
-  const worker = new Worker(program, { eval: true });
-  onTestFinished(async () => void (await worker.terminate()));
-  await once(worker, 'message');
-  return async () => {
-    worker.postMessage('let go');
-    await once(worker, 'message');
-  };
-}
 
 test('another program that holds the catalog locked delays no lookup; what has to be written waits for it', {
   tags: 'slow',
@@ -39,7 +18,7 @@ test('another program that holds the catalog locked delays no lookup; what has t
   const lookup = (path: string) => rig.client.lookup({ path, purpose: 'load', waitMs: 0, client: { app: 'test' } });
   await lookup(a);
 
-  const letGo = await lockCatalog(join(rig.stateDir, 'catalog.db'));
+  const letGo = await lockDatabase(join(rig.stateDir, 'catalog.db'));
   const tried = vi.spyOn(Catalog.prototype, 'isWritable');
   let pinned = false;
   const pin = rig.client.pin({ paths: [a] }).then(() => {
@@ -65,7 +44,7 @@ describe('what is found out while another program holds the catalog locked is wr
     const rig = createRig({ workers: 'inline' });
     const { path } = rig.source('loras/a.safetensors', 1000);
     await rig.copy(path);
-    const letGo = await lockCatalog(join(rig.dir, 'catalog.db'));
+    const letGo = await lockDatabase(join(rig.dir, 'catalog.db'));
     rig.catalog.answerFirst();
     return { rig, path, letGo };
   }

@@ -21,7 +21,7 @@ export const subjects: Readonly<Record<string, readonly Operation[]>> = {
 };
 
 /** Errors that every request can end with. */
-const always: readonly ErrorCode[] = ['BAD_REQUEST', 'FORBIDDEN', 'HEADERS_TOO_LARGE', 'INTERNAL'];
+const always: readonly ErrorCode[] = ['BAD_REQUEST', 'FORBIDDEN', 'HEADERS_TOO_LARGE', 'INTERNAL', 'CACHE_IO', 'CORRUPT'];
 /** Errors of a request with a body. */
 const ofBodies: readonly ErrorCode[] = ['BODY_TOO_LARGE', 'NOT_JSON', 'BUSY'];
 

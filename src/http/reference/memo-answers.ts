@@ -39,6 +39,7 @@ const refusals = [
   'NO_SPACE',
   'TOO_LARGE',
   'READ_ONLY',
+  'BUSY',
   'OFF',
   'DISAGREES',
   'NEGATIVE',
