@@ -118,7 +118,8 @@ async function compose(
   if (ram) opened.defer(() => emptyRam(catalog, ram.tier, (path) => leases.isLeased(path)));
 
   const farmLink = openFarmLink(config, catalog, context);
-  const traffic = farmLink && (await openTraffic(farmLink, loaded, { ...context, catalog, tier, settings }));
+  const traffic =
+    farmLink && (await openTraffic(farmLink, loaded, { ...context, catalog, tier, settings, speedOf: speeds.measured }));
   const sharedStore = openShared(loaded, { ...context, ...rules, catalog, tiers, speeds, farm: farmLink });
 
   const onTrouble = (error: unknown) => accounts.afterTrouble(error);

@@ -51,7 +51,11 @@ export function openFarmLink(config: Config, catalog: Pick<Catalog, 'settings'>,
 export async function openTraffic(
   { name: farm, host, counts, urlOf }: FarmLink,
   { config, environment }: LoadedConfig,
-  { opened, settings, ...parts }: Context & Pick<TrafficParts, 'catalog' | 'tier'> & { settings: { readonly current: Config } },
+  {
+    opened,
+    settings,
+    ...parts
+  }: Context & Pick<TrafficParts, 'catalog' | 'tier' | 'speedOf'> & { settings: { readonly current: Config } },
 ): Promise<Traffic> {
   const { farm: servers, farmListen: listen, farmOriginReads: slots, farmTrust: trust, farmSmall } = config;
   if (servers === null) throw new Error('there is no farm');

@@ -10,6 +10,8 @@ export interface FarmOrder {
   place: FarmPlace;
   /** Runs that the whole farm reads at once from one origin. */
   slots: number;
+  /** Bytes per second at which this host has read the source's root; null = not measured, or each read of it may cost money. */
+  originSpeed: number | null;
   /** The hosts whose statements about a content are believed. */
   trust: FarmTrust;
   /** Priority of the copy at its beginning, and while no program waits for it. */

@@ -55,14 +55,15 @@ class ContentFetch {
   readonly #fetched: Fetched = { originBytes: 0, peers: {} };
 
   constructor(parts: FetchParts) {
-    const { content, hashes, origin, times } = parts;
+    const { content, hashes, origin, originSpeed, host, times } = parts;
     this.#parts = parts;
     this.#times = { ...usualTimes, ...times };
     this.#taken = new Set(hashes.keys());
     this.#proven = new Map(hashes);
     const has = new ChunkSet(content.chunks);
     for (const chunk of hashes.keys()) has.add(chunk);
-    this.#swarm = new Swarm(content.chunks, { now: now(), random: Math.random, has, host: parts.host });
+    const originChunkTime = originSpeed === null ? undefined : (chunkSize / originSpeed) * 1000;
+    this.#swarm = new Swarm(content.chunks, { now: now(), random: Math.random, has, host, originChunkTime });
     this.#talk = new SwarmTalk({ ...parts, swarm: this.#swarm, proven: this.#proven });
     this.#originLost = origin
       ? null
@@ -150,6 +151,7 @@ class ContentFetch {
         hashOf: (chunk) => this.#talk.said.get(chunk) ?? null,
         onChunk: (chunk, bytes, sha256) => this.#received({ request, peer, chunk }, bytes, sha256),
         onBytes: (bytes) => {
+          this.#parts.onBytes?.();
           this.#heardAt = now();
           this.#swarm.heard(this.#heardAt, request, bytes / chunkSize);
         },
@@ -224,6 +226,7 @@ class ContentFetch {
   async #eachChunk(origin: Origin, run: Run, claim: Claim | null, reads: OriginReads): Promise<void> {
     const { signal } = this.#end;
     const onBytes = () => {
+      this.#parts.onBytes?.();
       reads.heard();
       this.#swarm.heard(now());
     };

@@ -36,8 +36,12 @@ export interface FetchParts {
   hashes: ReadonlyMap<number, string>;
   /** Null = it is away. */
   origin: Origin | null;
+  /** Bytes per second at which this host has read the origin in former copies; null = not known. */
+  originSpeed: number | null;
   /** Keeps a chunk, and gives it to others from then on. Called once for each; the caller owns its memory. */
   keep(chunk: number, bytes: Buffer, sha256: string): Promise<void>;
+  /** Called as bytes arrive, from the origin or from others, long before a chunk of a slow one is whole. */
+  onBytes?(): void;
   /** Resolves when this number of bytes may come from there. */
   turn(bytes: number, from: 'source' | 'peer'): Promise<void>;
   /** Priority of the copy at this moment: a busy host serves programs that wait first. */

@@ -5,14 +5,20 @@ export const longestClaim = 8;
 const claimTime = 2000;
 /** Number of times by which the origin must be faster than all peers together to be read beside them. */
 const clearly = 3;
-/** Time per chunk that is assumed of an origin not read yet, ms: peers that bring less than half a chunk a second have it tried. */
+/** Time per chunk that is assumed of an unknown origin, ms: peers that bring less than half a chunk a second have it tried. */
 const assumed = 2000 / clearly;
 
-/** How fast this host reads the origin: from the last run. */
+/** How fast this host reads the origin: from the last run, before that from former copies. */
 export class OriginPace {
   /** ms per chunk. */
   #chunkTime = Number.POSITIVE_INFINITY;
+  readonly #formerChunkTime: number;
   #runStarted = 0;
+
+  /** @param formerChunkTime ms per chunk in former copies; Infinity = unknown */
+  constructor(formerChunkTime = Number.POSITIVE_INFINITY) {
+    this.#formerChunkTime = formerChunkTime;
+  }
 
   begin(now: number): void {
     this.#runStarted = now;
@@ -40,7 +46,9 @@ export class OriginPace {
    * @param fetching number of these: they share an origin that they read
    */
   least(crowd: number, fetching: number): number {
-    const chunkTime = Number.isFinite(this.#chunkTime) ? this.#chunkTime * fetching : assumed;
+    // An origin that was slow may have been busy then.
+    const untried = Math.min(assumed, this.#formerChunkTime * fetching);
+    const chunkTime = Number.isFinite(this.#chunkTime) ? this.#chunkTime * fetching : untried;
     return 1 / (clearly * crowd * chunkTime);
   }
 }

@@ -3,6 +3,8 @@ import type { FileHandle } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errnoOf } from '../runtime/errnos.ts';
 import type { Log } from '../runtime/log.ts';
 import { pageAligned, pageBytes } from '../runtime/uncached.ts';
 import type { ChunkSet } from './chunk-set.ts';
@@ -51,8 +53,11 @@ const mostOfAddress = 32;
 /** Timeouts of a connection for its handshake, and for a request or the taking of an answer, ms. */
 const handshakeMs = 3000;
 const idleMs = 30_000;
+/** Time for which a taken address is tried again, and the pause between two tries, ms: the daemon before this one may be ending. */
+const takenMs = 5000;
+const takenAgainMs = 100;
 /** Bytes of a read and a write. */
-const pieceSize = 256 * 1024;
+const pieceSize = 512 * 1024;
 
 const contentPath = /^\/peer\/v1\/files\/([\da-f]{64})$/;
 const chunksPath = /^\/peer\/v1\/files\/([\da-f]{64})\/chunks\/(\d{1,7})-(\d{1,7})$/;
@@ -97,10 +102,19 @@ export class PeerServer implements AsyncDisposable {
 
   /** @throws the system's error when the address cannot be had */
   static async listen(options: PeerServerOptions): Promise<PeerServer> {
+    const { host, port } = options.listen;
     const server = new PeerServer(options);
-    server.#server.listen(options.listen.port, options.listen.host);
-    await once(server.#server, 'listening');
-    return server;
+    const since = performance.now();
+    for (;;) {
+      server.#server.listen(port, host);
+      try {
+        await once(server.#server, 'listening');
+        return server;
+      } catch (error) {
+        if (errnoOf(error) !== 'EADDRINUSE' || performance.now() - since > takenMs) throw error;
+        await sleep(takenAgainMs);
+      }
+    }
   }
 
   get port(): number {

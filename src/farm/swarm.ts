@@ -29,6 +29,17 @@ export type Action =
 
 type Request = PeerRequest & { run: Run };
 
+interface SwarmStart {
+  now: number;
+  /** A number from 0 to 1, as from `Math.random`. */
+  random(): number;
+  has?: ChunkSet;
+  /** This host, as the others know it. */
+  host?: string;
+  /** Time in which the origin gave this host a chunk in former copies, ms. */
+  originChunkTime?: number | undefined;
+}
+
 /**
  * Plans how one host gets a content: the rarest chunk first, from the less loaded of two peers; chunks that no peer has, from the origin
  * under a claim. Pure: the caller performs the actions, and reports their outcome. Times are ms of a monotonic clock.
@@ -43,7 +54,7 @@ export class Swarm {
   readonly #coming: Uint8Array;
   readonly #requests = new Map<number, Request>();
   readonly #pace = new PeerPace();
-  readonly #origin = new OriginPace();
+  readonly #origin: OriginPace;
   #lastRequest = 0;
   /** Runs being read from the origin here, in order. */
   #runs: Run[] = [];
@@ -52,21 +63,12 @@ export class Swarm {
   #directoryAway = false;
   /** Whether no peer has delivered since it starved: further chunks are claimed without waiting for that again. */
   #isDeserted = false;
-  /** This host, as the others know it. */
   readonly #host: string;
   #progressAt: number;
 
-  /** @param random a number from 0 to 1, as from `Math.random` @param host this host, as the others know it */
-  constructor(
-    chunks: number,
-    {
-      now,
-      random,
-      has = new ChunkSet(chunks),
-      host = '',
-    }: { now: number; random: () => number; has?: ChunkSet; host?: string },
-  ) {
+  constructor(chunks: number, { now, random, has = new ChunkSet(chunks), host = '', originChunkTime }: SwarmStart) {
     this.#host = host;
+    this.#origin = new OriginPace(originChunkTime);
     this.has = has;
     this.#random = random;
     this.#peers = new Peers(chunks);

@@ -30,6 +30,8 @@ export interface TrafficParts {
   urlOf(port: number): Promise<string>;
   /** Maximum bytes per second to other hosts; null = no limit. */
   upload(): number | null;
+  /** Bytes per second at which this host reads from a root; null = not measured. */
+  speedOf(root: string): number | null;
   /** Copies of a content that the farm keeps while others can leave. */
   keep(): number;
   /** Environment of the process that gives; undefined = this one's. */
@@ -135,10 +137,11 @@ export class Traffic implements FarmTraffic, Disposable {
   }
 
   /** The farm's part in a copy of this source; null = none. */
-  orderFor({ fingerprint }: SourceFile, medium: Medium): FarmOrder | null {
-    const { place, slots, trust, small } = this.#parts;
+  orderFor({ fingerprint, root }: SourceFile, medium: Medium): FarmOrder | null {
+    const { place, slots, trust, small, speedOf } = this.#parts;
     if (!this.#isShared(fingerprint)) return null;
-    return { place, slots: slots[medium], trust, small, priority: 'background', away: null };
+    const originSpeed = medium === 's3' ? null : speedOf(root);
+    return { place, slots: slots[medium], trust, small, originSpeed, priority: 'background', away: null };
   }
 
   /** Whether other hosts are alive now. */
@@ -166,11 +169,8 @@ export class Traffic implements FarmTraffic, Disposable {
     const live = this.hosts();
     if (own === undefined || live.length < 2) return false;
     const having = [place.host, ...(this.#others.get(own.content.id) ?? [])];
-    const kept = rendezvous(
-      own.content.id,
-      live.map(({ host, weight }) => ({ id: host, weight })).filter(({ id }) => having.includes(id)),
-    );
-    return kept.slice(0, keep()).includes(place.host);
+    const holders = live.map(({ host, weight }) => ({ id: host, weight })).filter(({ id }) => having.includes(id));
+    return rendezvous(own.content.id, holders).slice(0, keep()).includes(place.host);
   }
 
   /** Resolves when others can read the content of the note. */

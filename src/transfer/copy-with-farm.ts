@@ -12,7 +12,7 @@ import type { Origin } from '../farm/fetch-parts.ts';
 import { leastShared } from '../farm/least-shared.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { throttle } from '../runtime/throttle.ts';
-import type { OpenSource, SourceDriver } from '../sources/driver.ts';
+import type { OpenSource, Proof, SourceDriver } from '../sources/driver.ts';
 import { reading } from '../sources/io-errors.ts';
 import { dropPartial } from '../tiers/partial.ts';
 import { copySmall } from './copy-small.ts';
@@ -20,7 +20,7 @@ import { assertWanted, type CopyHooks } from './each-block.ts';
 import type { CopyOrder, FarmCopied } from './messages.ts';
 import { areSpotsSame } from './same-spots.ts';
 import { ScatteredFile } from './scattered-file.ts';
-import { CrcOfChunks, SumsInOrder } from './scattered-sums.ts';
+import { CrcOfChunks, type ScatteredSums, SumsInOrder } from './scattered-sums.ts';
 import { sourceReader } from './source-reader.ts';
 
 /** Number of spots compared with the own source before a copy with the help of others is published. */
@@ -99,21 +99,21 @@ async function copied(
   const { source, temp, farm } = order;
   const { size } = source.fingerprint;
   const hashes = new Map<number, string>();
-  const proof = open?.proof ?? null;
-  const crc = proof?.kind === 'crc64nvme' && !published ? new CrcOfChunks(proof) : null;
+  let done = 0;
+  // A slow giver may take a minute for a chunk, and a large file many to be taken over.
+  const alive = throttle(signOfLifeMs, systemClock, () => hooks.progress(done));
+  const sums = await sumsFor({ published, proof: open?.proof ?? null }, alive);
   const onChunk = (chunk: number, bytes: Buffer) => {
     hashes.set(chunk, createHash('sha256').update(bytes).digest('hex'));
-    crc?.took(chunk, bytes);
+    sums?.took(chunk, bytes);
+    done += bytes.length;
+    alive();
     assertWanted(hooks.signal);
   };
   const file = await ScatteredFile.open(temp, source, { open, onChunk });
   const resumedFrom = file.bytes;
-  // A source may take a minute for a chunk.
-  const alive = throttle(signOfLifeMs, systemClock, () => hooks.progress(file.bytes));
-  const origin = open && new SourceRuns(open, order, alive);
-  const inOrder = crc === null && (proof !== null || published !== null);
+  const origin = open && new SourceRuns(open, order);
   try {
-    const sums = inOrder ? await SumsInOrder.of(file, { identity: published !== null, proof }) : crc;
     if (resumedFrom > 0) hooks.resuming(resumedFrom);
     await hooks.farm?.({ is: 'begun', content, temp, size, hashes });
     const fetched = await fetchContent({
@@ -124,14 +124,17 @@ async function copied(
       peers,
       hashes,
       origin,
+      originSpeed: farm.originSpeed,
       async keep(chunk, bytes, sha256) {
         // Like any copy, an awaited one is left in the page cache.
         const cached = hooks.urgent();
         await file.write(chunk, bytes, cached);
-        sums?.took(chunk, bytes);
+        sums?.took(chunk, bytes, file);
         await hooks.farm?.({ is: 'gained', chunk, sha256, cached: cached || !file.writesUncached });
-        hooks.progress(file.bytes);
+        done = file.bytes;
+        hooks.progress(done);
       },
+      onBytes: alive,
       turn: async (bytes, from) => {
         if (hooks.paced()) await hooks.ask(bytes, from);
       },
@@ -140,7 +143,7 @@ async function copied(
       signal: hooks.signal,
     });
     const { hash, chunks } = await file.digest();
-    const sha256 = sums?.digest() ?? null;
+    const sha256 = (await sums?.digest()) ?? null;
     const helped = resumedFrom + bytesOf(fetched.peers) > 0;
     if (helped && published && sha256 !== published)
       throw new CacheError('CONFLICT', 'what other hosts gave is not what was published');
@@ -153,20 +156,28 @@ async function copied(
     await file.interrupted().catch(() => {});
     throw error;
   } finally {
+    await sums?.end();
     await file.close();
   }
+}
+
+/** The sums of a copy that has something to be compared with; null for others. */
+async function sumsFor(
+  { published, proof }: { published: string | null; proof: Proof | null },
+  onChunk: () => void,
+): Promise<ScatteredSums | null> {
+  if (proof?.kind === 'crc64nvme' && !published) return new CrcOfChunks(proof);
+  return proof || published ? SumsInOrder.of({ identity: published !== null, proof, onChunk }) : null;
 }
 
 /** Reads runs of the source in the way of a plain copy. */
 class SourceRuns implements Origin {
   readonly #open: OpenSource;
   readonly #how: { shared: boolean; spare: Uint8Array[] };
-  readonly #onBytes: () => void;
   /** Time spent reading, ms. */
   readMs = 0;
 
-  constructor(open: OpenSource, how: { shared: boolean }, onBytes: () => void) {
-    this.#onBytes = onBytes;
+  constructor(open: OpenSource, how: { shared: boolean }) {
     // Two runs may be read at once, and ending one must not end the reads of the other.
     const { endReads: _, ...source } = open;
     this.#open = source;
@@ -176,11 +187,7 @@ class SourceRuns implements Origin {
   async *read({ from, to }: Parameters<Origin['read']>[0], { onBytes, signal }: Parameters<Origin['read']>[1]) {
     const { size } = this.#open.fingerprint;
     const end = Math.min(size, to * chunkSize);
-    const heard = () => {
-      onBytes();
-      this.#onBytes();
-    };
-    const reader = sourceReader({ file: this.#open, from: from * chunkSize, end, onBytes: heard }, this.#how);
+    const reader = sourceReader({ file: this.#open, from: from * chunkSize, end, onBytes }, this.#how);
     try {
       let memory: Buffer | null = null;
       for (let chunk = from; chunk < to; chunk++) {

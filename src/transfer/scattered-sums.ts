@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { Crc64, combineCrc64 } from '../codec/crc64.ts';
 import type { Proof } from '../sources/driver.ts';
 import { assertProven, CopyHashes } from './copy-hashes.ts';
@@ -5,42 +6,78 @@ import type { ScatteredFile } from './scattered-file.ts';
 
 /** Sums over a whole file whose chunks come in any order. */
 export interface ScatteredSums {
-  /** Takes a chunk that was written to the file. */
-  took(chunk: number, bytes: Uint8Array): void;
+  /**
+   * Takes a chunk.
+   * @param file has it and those before; absent while an interrupted copy is taken over, whose chunks come in order
+   */
+  took(chunk: number, bytes: Uint8Array, file?: Chunks): void;
   /** The SHA-256, if it was computed; else null. @throws CacheError HASH_MISMATCH when the bytes do not match a binding proof */
-  digest(): string | null;
+  digest(): Promise<string | null>;
+  /** Resolves when it reads nothing any more. */
+  end(): Promise<void>;
 }
 
-/** Sums that need their bytes in order: they follow up to the first gap of the file, and read again chunks that came too early. */
+type Chunks = Pick<ScatteredFile, 'has' | 'read'>;
+
+interface SumsInOrderOptions {
+  /** Whether to compute SHA-256. */
+  identity: boolean;
+  proof: Proof | null;
+  /** Called with each chunk. */
+  onChunk(): void;
+}
+
+/**
+ * Sums that need their bytes in order: they follow up to the first gap of the file, and read again chunks that came too early. When a
+ * gap closes there may be gigabytes of these, so they are read beside the copy: other hosts take one that is silent for dead.
+ */
 export class SumsInOrder implements ScatteredSums {
-  readonly #file: ScatteredFile;
   readonly #hashes: CopyHashes;
+  readonly #onChunk: () => void;
   #next = 0;
+  #catchingUp: Promise<void> | null = null;
+  #isEnded = false;
 
-  private constructor(file: ScatteredFile, hashes: CopyHashes) {
-    this.#file = file;
+  private constructor(hashes: CopyHashes, onChunk: () => void) {
     this.#hashes = hashes;
-    this.#goOn();
+    this.#onChunk = onChunk;
   }
 
-  /** @param identity whether to compute SHA-256 */
-  static async of(file: ScatteredFile, { identity, proof }: { identity: boolean; proof: Proof | null }): Promise<SumsInOrder> {
-    return new SumsInOrder(file, await CopyHashes.create(identity, proof));
+  static async of({ identity, proof, onChunk }: SumsInOrderOptions): Promise<SumsInOrder> {
+    return new SumsInOrder(await CopyHashes.create(identity, proof), onChunk);
   }
 
-  took(chunk: number, bytes: Uint8Array): void {
-    if (chunk !== this.#next) return;
-    this.#hashes.update(bytes);
-    this.#next += 1;
-    this.#goOn();
+  took(chunk: number, bytes: Uint8Array, file?: Chunks): void {
+    if (this.#catchingUp || chunk !== this.#next) return;
+    this.#add(bytes);
+    if (!file?.has(this.#next)) return;
+    this.#catchingUp = this.#catchUp(file);
+    // Reported by `digest`.
+    this.#catchingUp.catch(() => {});
   }
 
-  digest(): string | null {
+  async digest(): Promise<string | null> {
+    await this.#catchingUp;
     return this.#hashes.digest().sha256;
   }
 
-  #goOn(): void {
-    while (this.#file.has(this.#next)) this.#hashes.update(this.#file.read(this.#next++));
+  async end(): Promise<void> {
+    this.#isEnded = true;
+    await this.#catchingUp?.catch(() => {});
+  }
+
+  async #catchUp(file: Chunks): Promise<void> {
+    while (file.has(this.#next) && !this.#isEnded) {
+      this.#add(file.read(this.#next));
+      await turn();
+    }
+    this.#catchingUp = null;
+  }
+
+  #add(bytes: Uint8Array): void {
+    this.#hashes.update(bytes);
+    this.#next += 1;
+    this.#onChunk();
   }
 }
 
@@ -59,7 +96,7 @@ export class CrcOfChunks implements ScatteredSums {
     this.#crcs.set(chunk, { crc: crc.digest(), length: bytes.length });
   }
 
-  digest(): null {
+  async digest(): Promise<null> {
     let whole = new Crc64().digest();
     for (let chunk = 0; chunk < this.#crcs.size; chunk += 1) {
       const part = this.#crcs.get(chunk);
@@ -69,4 +106,6 @@ export class CrcOfChunks implements ScatteredSums {
     assertProven(this.#proof, whole);
     return null;
   }
+
+  async end(): Promise<void> {}
 }

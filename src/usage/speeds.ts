@@ -43,6 +43,9 @@ export class Speeds {
     return this.#of(root).sequential ?? assumed[medium];
   }
 
+  /** The same of a root or a tier; null = not measured. */
+  readonly measured = (place: string): number | null => this.#of(place).sequential;
+
   /** The same of a tier. */
   ofTier(tier: TierName): number {
     return this.#of(tier).sequential ?? tierTraits[tier].usualSpeed;

@@ -123,9 +123,15 @@ describe.skipIf(noRedis !== null)(`a farm in trouble${leftOut}`, { timeout: pati
     turns.rate = 640 * 1024;
     const [full, host] = [await start({ turn: (bytes) => turns.turn(bytes, false) }), await start()];
     const { hash } = await full.copy(nas);
-    const { farm } = await host.copy(nas, { away: { content: await idOf(nas), hash } });
+    let signsOfLife = 0;
+    const progress = (done: number) => {
+      if (done === 0) signsOfLife++;
+    };
+    const { farm } = await host.copy(nas, { away: { content: await idOf(nas), hash }, progress });
     expect(farm).toMatchObject({ originBytes: 0, peers: { [full.name]: nas.size } });
     expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
+    // The first chunk takes 12 s: a copy without a sign of life for a minute is given up.
+    expect(signsOfLife).toBeGreaterThan(5);
   });
 
   test('6: wrong bytes of a host are noticed, and it is asked no more', async () => {

@@ -135,8 +135,10 @@ export function farmOn(redis: RedisServer) {
         source = nas.source(),
         trust = 'members',
         small = 0,
+        originSpeed = null,
         priority = 'background',
         urgent = () => false,
+        progress = () => {},
       }: CopyOptions = {},
     ): Promise<CopyReport> => {
       const target = tier.placeOf(nas.root, source.rel);
@@ -146,7 +148,7 @@ export function farmOn(redis: RedisServer) {
         temp: partialPath(tier.partialDir, source.path),
         ...target,
         network: true,
-        farm: { place, slots: 4, trust, small, priority, away },
+        farm: { place, slots: 4, originSpeed, trust, small, priority, away },
       });
       let id = '';
       const farm = async (note: FarmNote) => {
@@ -158,7 +160,7 @@ export function farmOn(redis: RedisServer) {
         if (note.is === 'gained') files.of(id)?.gain(note);
         for (const hears of heard) hears(note);
       };
-      const hooks = { ...quiet(), farm, urgent, ...(signal && { signal }), ...(ask && { ask, paced: () => true }) };
+      const hooks = { ...quiet(), farm, urgent, progress, ...(signal && { signal }), ...(ask && { ask, paced: () => true }) };
       return runCopyJob(order, hooks, driver && (() => driver));
     };
     return {
@@ -184,9 +186,11 @@ export interface CopyOptions {
   source?: SourceFile;
   trust?: FarmTrust;
   small?: number;
+  originSpeed?: number | null;
   priority?: Priority;
   /** Whether a program waits for it. */
   urgent?: CopyHooks['urgent'];
+  progress?: CopyHooks['progress'];
   /** Asked before each step. */
   ask?: CopyHooks['ask'];
 }

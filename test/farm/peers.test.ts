@@ -66,6 +66,17 @@ describe('a host that asks another for chunks', () => {
     for (let round = 0; round < 5; round++) expect((await ask(copy, { run: { from: 2, to: 3 } }, one)).end.is).toBe('served');
   });
 
+  test('is heard on an address that a former process of that host gives up late', async () => {
+    const former = createServer().listen(0, '127.0.0.1');
+    await once(former, 'listening');
+    const { port } = former.address() as { port: number };
+    const sharing = shareCopy({ listen: { host: '127.0.0.1', port } });
+    // Its first try is refused meanwhile.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    former.close();
+    expect((await ask(await sharing, { run: { from: 2, to: 3 } })).end.is).toBe('served');
+  });
+
   test('knows who it is, and what it has', async () => {
     const copy = await shareCopy();
     expect(await client().hello(copy.url)).toEqual({ version: 1, lowest: 1, host: 'h1', farm: 'home' });

@@ -149,7 +149,15 @@ test('a host whose farm key was taken away reads the source as if there were no 
   const place = { servers, farm: 'home', host: 'a', keyFile: join(tempDir(), 'farm.key') };
   const source = nas.source();
   const target = tier.placeOf(nas.root, source.rel);
-  const farm = { place, slots: 1, trust: 'members' as const, small: 0, priority: 'background' as const, away: null };
+  const farm = {
+    place,
+    slots: 1,
+    trust: 'members' as const,
+    small: 0,
+    originSpeed: null,
+    priority: 'background' as const,
+    away: null,
+  };
   const temp = partialPath(tier.partialDir, source.path);
   const report = await runCopyJob(copyOrder({ id: 1, source, temp, ...target, network: true, farm }), quiet());
   expect(report.farm).toBeUndefined();

@@ -19,6 +19,8 @@ export interface HostPlan {
   joinsAt: number;
   /** ms that a chunk takes over its link. */
   chunkTime: number;
+  /** ms that it takes a chunk of the origin to take, from former copies. */
+  knownChunkTime?: number | undefined;
   diesAt?: number | undefined;
   hangs?: { at: number; for: number } | undefined;
   /** Every byte that it gives to others is wrong. */

@@ -69,7 +69,8 @@ export class Simulation {
   async #join(id: string, plan: HostPlan): Promise<void> {
     const { chunks, slots } = this.schedule;
     const content: SwarmContent = { id: 'content', chunks, origin: 'nas', slots };
-    const swarm = new Swarm(chunks, { now: this.now, random: this.#random, host: id });
+    const originChunkTime = plan.knownChunkTime;
+    const swarm = new Swarm(chunks, { now: this.now, random: this.#random, host: id, originChunkTime });
     const host = new SimulatedHost(id, plan, swarm, counting(this.#directory.join(content, id), this.questions));
     this.hosts.push(host);
     this.#byName.set(id, host);

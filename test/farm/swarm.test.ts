@@ -144,6 +144,31 @@ describe('a farm that fetches a content', () => {
       expect(reads / chunks).toBeLessThanOrEqual(1.05);
     });
 
+    describe('or less than the origin was in former copies', () => {
+      const quick = { joinsAt: 0, chunkTime: 800 };
+      const later = async (originChunkTime: number, knownChunkTime?: number) => {
+        const joinsAt = 1.1 * chunks * Math.max(800, originChunkTime);
+        const hosts = [quick, { joinsAt, chunkTime: 40, knownChunkTime }];
+        const farm = await simulate(farmOf(0, { chunks, originChunkTime, hosts }));
+        return { reads: farm.originReads - chunks, time: (farm.hosts[1]?.finishedAt ?? never) - joinsAt };
+      };
+
+      test('it reads the origin beside it', async () => {
+        const unknown = await later(80);
+        expect(unknown.reads).toBe(0);
+        expect(unknown.time).toBeGreaterThan(0.9 * chunks * 800);
+        const known = await later(80, 80);
+        expect(known.time).toBeLessThan(1.5 * chunks * 80 + 7000);
+        expect(known.reads).toBeLessThanOrEqual(chunks);
+      });
+
+      test('it tries an origin once that is slower than it was', async () => {
+        const { reads, time } = await later(4000, 80);
+        expect(reads).toBe(1);
+        expect(time).toBeLessThan(1.1 * chunks * 800);
+      });
+    });
+
     test('a host tries an origin once that is as slow', async () => {
       const { reads, slowest } = await late(1, 8000);
       expect(reads).toBeLessThanOrEqual(1);
