@@ -42,6 +42,17 @@ describe('autocached kv', () => {
     expect(await json('restore', 'manual')).toMatchObject({ restored: 200, reused: 0, isReused: false });
   });
 
+  test('a model that cannot go back in what is restored reuses it for requests that go on from there', async () => {
+    const { kv, json, world, restart } = await rig();
+    world.goesBack = false;
+    await kv('save', 'manual', '--prompt', 'prompt.txt');
+    restart();
+    const restored = await kv('restore', 'manual');
+    expect(restored).toMatchObject({ code: 0, out: expect.stringContaining('ends reused 200 of 201 tokens') });
+    expect(restored.out).toContain('this model cannot go back');
+    expect(await json('restore', 'manual')).toMatchObject({ reused: 200, isReused: true, onlyContinued: true });
+  });
+
   test('counts what older servers have computed', async () => {
     const { kv, json, world, restart } = await rig();
     world.tells = false;
@@ -98,6 +109,42 @@ describe('autocached kv', () => {
     expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('--slot-save-path') });
     const away = await runCli(['kv', 'restore', 'manual', '--server', 'http://127.0.0.1:1'], { cwd, stateDir });
     expect(away).toMatchObject({ code: 1, err: expect.stringContaining('is not running') });
+  });
+
+  test.each([
+    [503, 'Loading model', 'when it has loaded its model'],
+    [401, 'Invalid API Key', 'It wants a key'],
+    [501, 'This feature is not supported by multimodal', 'without --mmproj'],
+    [400, 'the request exceeds the available context size, try increasing it', 'longer context'],
+  ])('a refusal (%i %s) says what to do', async (status, message, hint) => {
+    const { kv, world } = await rig();
+    world.refusal = { status, message };
+    expect(await kv('save', 'manual', '--prompt', 'prompt.txt')).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(new RegExp(`${message}[^]*${hint}`)),
+    });
+  });
+
+  test('a file that the server has lost is to be saved again', async () => {
+    const { kv, json, files } = await rig();
+    const { file } = await json('save', 'manual', '--prompt', 'prompt.txt');
+    files.delete(file);
+    expect(await kv('restore', 'manual')).toMatchObject({ code: 1, err: expect.stringContaining('save the prompt again') });
+  });
+
+  test('a slot that the server does not have is not asked for: it would be accepted', async () => {
+    const { kv } = await rig();
+    const saved = await kv('save', 'manual', '--prompt', 'prompt.txt', '--slot', '4');
+    expect(saved).toMatchObject({ code: 2, err: expect.stringContaining('Its only slot is 0') });
+  });
+
+  test('an empty prompt is wrong use', async () => {
+    const { kv, cwd } = await rig();
+    writeFileSync(join(cwd, 'prompt.txt'), '');
+    expect(await kv('save', 'manual', '--prompt', 'prompt.txt')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('prompt.txt is empty'),
+    });
   });
 
   test.each([

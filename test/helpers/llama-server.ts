@@ -13,6 +13,10 @@ export async function llamaServer() {
     saves: true,
     /** What is restored is reused, as it should be. */
     reuses: true,
+    /** Its model cannot go back in what is restored, as hybrid ones. */
+    goesBack: true,
+    /** A refusal of any request to compute or to act on a slot. */
+    refusal: null as { status: number; message: string } | null,
     /** It says how many tokens it has reused. */
     tells: true,
     /** Bytes of each file. */
@@ -20,6 +24,10 @@ export async function llamaServer() {
   };
   /** Words of the slot that can be reused, and those in files. */
   let slot: string[] = [];
+  /** The slot was restored, and nothing was computed in it since. */
+  let isRestored = false;
+  const vocabulary: string[] = [];
+  const tokenOf = (word: string) => (vocabulary.includes(word) ? vocabulary.indexOf(word) : vocabulary.push(word) - 1);
   const files = new Map<string, string[]>();
   const { state, url } = await openAiServer((got, response) => {
     const [path = '', action] = got.url.split('?action=');
@@ -30,6 +38,9 @@ export async function llamaServer() {
         model_path: '/models/tiny.gguf',
         build_info: world.build,
       });
+    if (world.refusal && path !== '/v1/models')
+      return sendJson(response, world.refusal.status, { error: { message: world.refusal.message } });
+    if (path === '/tokenize') return sendJson(response, 200, { tokens: got.body.content.split(' ').map(tokenOf) });
     if (path === '/completion') return sendJson(response, 200, compute(got));
     if (path === '/apply-template')
       return sendJson(response, 200, {
@@ -48,14 +59,21 @@ export async function llamaServer() {
     else if (action !== 'restore') return sendJson(response, 400, { error: { message: 'Invalid action' } });
     else if (!known) return sendJson(response, 400, { error: { message: 'Unable to restore slot' } });
     else if (world.reuses) slot = known;
+    isRestored = action === 'restore';
     return sendJson(response, 200, { n_restored: known?.length ?? 0 });
   });
 
   function compute({ body }: Got) {
-    const words: string[] = body.prompt.split(' ');
+    const words: string[] =
+      typeof body.prompt === 'string'
+        ? body.prompt.split(' ')
+        : body.prompt.map((part: number | string) => (typeof part === 'number' ? vocabulary[part] : part));
     const same = words.findIndex((word, index) => word !== slot[index]);
     // The last one is always computed.
-    const reused = Math.min(same < 0 ? words.length : same, words.length - 1);
+    const alike = Math.min(same < 0 ? words.length : same, words.length - 1);
+    const mustGoBack = isRestored && alike < slot.length;
+    const reused = mustGoBack && !world.goesBack ? 0 : alike;
+    isRestored = false;
     slot = words;
     const timings = { prompt_n: words.length - reused, prompt_ms: 3, ...(world.tells && { cache_n: reused }) };
     return { tokens_evaluated: words.length, timings };

@@ -96,6 +96,7 @@ async function promptIn({ cwd }: Session, server: LlamaServer, { prompt, message
   if (file === undefined || (prompt !== undefined && messages !== undefined))
     throw new CacheError('BAD_REQUEST', 'give either --prompt or --messages');
   const text = await namedFile(resolve(cwd, file), mostPrompt);
+  if (text === '') throw new CacheError('BAD_REQUEST', `${file} is empty`);
   return messages === undefined ? text : server.promptOf(listIn(text, file));
 }
 

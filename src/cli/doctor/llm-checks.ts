@@ -10,13 +10,16 @@ export function llmFindings(url: string, server: LlmServer): Finding[] {
   if (server.is === 'vllm') return [ofVllm(server)];
   if (server.is === 'sglang') return [ofSglang(server)];
   if (server.is === 'silent') return [warn('llm', `no server answers at ${url}`, 'start it, or correct AUTOCACHE_LLM_URL')];
+  if (server.is === 'loading')
+    return [warn('llm', `the server at ${url} is not ready (503)`, 'look again when it has loaded its model')];
   if (server.is === 'locked') return [ok('llm', `the server at ${url} wants a key: what it reuses was not looked at`)];
   return [ok('llm', `the server at ${url} is neither llama.cpp, vLLM nor SGLang: what it reuses is not known`)];
 }
 
 function ofLlamaCpp({ build, model, slots, savesSlots }: Of<'llama.cpp'>): Finding[] {
   const says = `llama.cpp ${build} with ${model}: each of ${slots} slots reuses the beginning of its last prompt`;
-  const kept = '--cache-ram MIB keeps prompts that left their slot, --cache-reuse 256 also reuses parts that have moved';
+  const kept =
+    '--cache-ram MIB (8192 by default) keeps prompts that left their slot, --cache-reuse 256 also reuses parts that have moved';
   const found = [ok('llm', `${says}; ${kept}`)];
   const todo = 'start it with --slot-save-path DIR: autocached kv save keeps prompts over restarts';
   return savesSlots ? found : [...found, warn('llm', 'what it has computed of prompts is lost when it ends', todo)];

@@ -9,6 +9,7 @@ export type LlmServer =
   | { is: 'sglang'; version: string; prefixCaching: boolean | null; hierarchical: boolean }
   | { is: 'other' }
   | { is: 'locked' }
+  | { is: 'loading' }
   | { is: 'silent' };
 
 /**
@@ -19,6 +20,8 @@ export async function askLlm(base: string): Promise<LlmServer> {
   const root = serverOf(base);
   const models = await get(base, 'models');
   if (models.status === 0) return { is: 'silent' };
+  // llama.cpp refuses all pages while it loads its model.
+  if (models.status === 503) return { is: 'loading' };
   const found = (await llamaCpp(root)) ?? (await sglang(root)) ?? (await vllm(root));
   return found ?? { is: models.status === 401 || models.status === 403 ? 'locked' : 'other' };
 }

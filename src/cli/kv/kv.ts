@@ -10,6 +10,9 @@ export { LlamaServer, SavedSlots };
 /** Minimum share of the restored tokens that counts as reused; a server computes the last ones again. */
 const leastShare = 0.9;
 
+/** Text after a restored prompt, as a question after a manual. */
+const continuation = '\n\n1';
+
 export interface Saved {
   name: string;
   file: string;
@@ -32,6 +35,8 @@ export interface Restored {
   reused: number | null;
   tokens: number;
   isReused: boolean;
+  /** Only by a request that goes on where the saved prompt ends: this model cannot go back in what was restored. */
+  onlyContinued: boolean;
 }
 
 interface SaveOptions {
@@ -50,7 +55,7 @@ export async function save(
   slots: SavedSlots,
   { name, prompt, slot, bound, now }: SaveOptions,
 ): Promise<Saved> {
-  const identity = await server.identity();
+  const identity = await server.identity(slot);
   const file = slots.fileOf(name, identity, prompt);
   const { ms: computeMs } = await server.compute(prompt, slot);
   const { tokens, bytes } = await server.save(slot, file);
@@ -70,20 +75,30 @@ export async function save(
   return { name, file, model, build, tokens, bytes, computeMs, removed };
 }
 
-/** Restores a saved prompt, and requests one token after it: the tokens that the server then computes are the proof. @throws CacheError */
+/**
+ * Restores a saved prompt, and requests one token after it: the tokens that the server then computes are the proof. The first request
+ * goes on where the prompt ends, the second one has the prompt alone, for which the server goes back by a token: hybrid models and those
+ * with a sliding window cannot (llama.cpp #28194). @throws CacheError
+ */
 export async function restore(
   server: LlamaServer,
   slots: SavedSlots,
   { name, slot }: { name: string; slot: number },
 ): Promise<Restored> {
-  const identity: Identity = await server.identity();
+  const identity: Identity = await server.identity(slot);
   const { file, prompt } = slots.find(name, identity);
-  // The slot's own contents must not count as restored.
-  await server.erase(slot);
-  const restored = await server.restore(slot, file);
-  const { tokens, reused } = await server.compute(prompt, slot);
-  const isReused = restored > 0 && reused !== null && reused >= leastShare * Math.min(restored, tokens);
-  return { name, file, restored, reused, tokens, isReused };
+  const proofOf = async (question: string | (number | string)[]) => {
+    // The slot's own contents must not count as restored.
+    await server.erase(slot);
+    const restored = await server.restore(slot, file);
+    const { tokens, reused } = await server.compute(question, slot);
+    const isReused = restored > 0 && reused !== null && reused >= leastShare * Math.min(restored, tokens);
+    return { name, file, restored, reused, tokens, isReused };
+  };
+  const continued = await proofOf([...(await server.tokensOf(prompt)), continuation]);
+  if (!continued.isReused) return { ...continued, onlyContinued: false };
+  const again = await proofOf(prompt);
+  return again.isReused ? { ...again, onlyContinued: false } : { ...continued, onlyContinued: true };
 }
 
 /** Removes our oldest files until the others are within the limit. The newest stays. */

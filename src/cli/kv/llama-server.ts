@@ -23,6 +23,12 @@ export interface Computed {
   ms: number;
 }
 
+interface Props {
+  build_info?: unknown;
+  model_path?: unknown;
+  total_slots?: unknown;
+}
+
 interface Timings {
   cache_n?: number;
   prompt_n?: number;
@@ -41,16 +47,17 @@ export class LlamaServer implements Disposable {
     this.#upstream = llmServer(this.url, null);
   }
 
-  /** @throws CacheError BAD_REQUEST when it is another server */
-  async identity(): Promise<Identity> {
-    const { build_info: build, model_path: path } = await this.#ask<{ build_info?: unknown; model_path?: unknown }>(
-      'GET',
-      'props',
-    );
+  /** @throws CacheError BAD_REQUEST when it is another server, or has no such slot: it would accept any number */
+  async identity(slot: number): Promise<Identity> {
+    const { build_info: build, model_path: path, total_slots: slots } = await this.#ask<Props>('GET', 'props');
     const { data } = await this.#ask<{ data?: { meta?: Record<string, unknown> }[] }>('GET', 'v1/models');
     if (typeof build !== 'string' || typeof path !== 'string')
       throw new CacheError('BAD_REQUEST', `the server at ${this.url} is not llama.cpp`, {
         hint: 'Only its slots can be saved.',
+      });
+    if (typeof slots === 'number' && slot >= slots)
+      throw new CacheError('BAD_REQUEST', `the server has no slot ${slot}`, {
+        hint: slots === 1 ? 'Its only slot is 0.' : `Its slots are 0 to ${slots - 1}.`,
       });
     // The length of its context depends on its start, not on the model.
     const { n_ctx: _, ...shape } = data?.[0]?.meta ?? {};
@@ -62,8 +69,14 @@ export class LlamaServer implements Disposable {
     return (await this.#ask<{ prompt: string }>('POST', 'apply-template', { messages })).prompt;
   }
 
-  /** Computes a prompt in a slot, and one token after it. */
-  async compute(prompt: string, slot: number): Promise<Computed> {
+  /** The tokens of a prompt, as `compute` has them. */
+  async tokensOf(prompt: string): Promise<number[]> {
+    const question = { content: prompt, add_special: true, parse_special: true };
+    return (await this.#ask<{ tokens: number[] }>('POST', 'tokenize', question)).tokens;
+  }
+
+  /** Computes a prompt in a slot, and one token after it. @param prompt a text, or tokens and texts one after the other */
+  async compute(prompt: string | (number | string)[], slot: number): Promise<Computed> {
     const question = { prompt, id_slot: slot, n_predict: 1, cache_prompt: true, temperature: 0 };
     const answer = await this.#ask<{ timings?: Timings; tokens_evaluated?: number }>('POST', 'completion', question);
     const { cache_n: reused = null, prompt_n: computed, prompt_ms: ms = 0 } = answer.timings ?? {};
@@ -115,13 +128,21 @@ export class LlamaServer implements Disposable {
   #read<T>(path: string, status: number, written: string): T {
     const json = jsonOf(written) as { error?: { message?: string } } | null | undefined;
     if (status === 200 && typeof json === 'object' && json !== null) return json as T;
-    const hint =
-      status === 501
-        ? 'Start it with --slot-save-path DIR.'
-        : status === 401
-          ? 'It wants a key: start it without one on this machine.'
-          : 'Is it a llama.cpp server of one model (no router)?';
     const why = json?.error?.message ?? 'it says no more';
-    throw new CacheError('CONFLICT', `the server refuses ${path.split('?', 1)[0]} (${status}): ${why}`, { hint });
+    throw new CacheError('CONFLICT', `the server refuses ${path.split('?', 1)[0]} (${status}): ${why}`, {
+      hint: hintFor(path, status, why),
+    });
   }
+}
+
+/** The remedy for a refusal; llama.cpp's words are those of its `server-context.cpp`. */
+function hintFor(path: string, status: number, why: string): string {
+  if (/multimodal/i.test(why)) return 'Start it without --mmproj: this version saves no slots of a model with images.';
+  if (status === 501) return 'Start it with --slot-save-path DIR.';
+  if (status === 401) return 'It wants a key: start it without one on this machine.';
+  if (status === 503) return 'Try again when it has loaded its model.';
+  if (/context size|context length/i.test(why)) return 'Start it with a longer context (-c), or give a shorter prompt.';
+  if (path.endsWith('?action=restore'))
+    return 'Its file is gone, or another context was set (-c, --cache-type-k): save the prompt again.';
+  return 'Is it a llama.cpp server of one model (no router)?';
 }

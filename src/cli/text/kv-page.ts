@@ -10,10 +10,17 @@ export function savedPage({ name, tokens, bytes, computeMs, removed, model, buil
 }
 
 /** The page of `kv restore`. */
-export function restoredPage({ name, restored, reused, tokens, isReused }: Restored): string {
+export function restoredPage({ name, restored, reused, tokens, isReused, onlyContinued }: Restored): string {
   const said = plain(`restored ${name}: the server has read ${counted(restored, 'token')}`);
   if (reused === null) return `${said}\nit does not say how many the next request reused: nothing is proven`;
   const share = `${formatCount(reused)} of ${counted(tokens, 'token')}`;
+  if (onlyContinued) {
+    return [
+      said,
+      `proven: a request that goes on where the saved prompt ends reused ${share}`,
+      'any other one computes all of it anew: this model cannot go back in what was restored',
+    ].join('\n');
+  }
   if (isReused) return `${said}\nproven: the next request reused ${share}`;
   return `${said}\nthis server does not reuse what it restores: the next request reused ${share}`;
 }

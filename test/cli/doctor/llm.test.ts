@@ -62,6 +62,12 @@ describe('doctor recognises', () => {
     expect((await findings(url))[1]).toMatchObject({ verdict: 'warn', todo: expect.stringContaining('--slot-save-path') });
   });
 
+  test('a server that still loads its model', async () => {
+    const { url, state } = await serverWith({});
+    state.pages.set('/v1/models', (_got, response) => sendJson(response, 503, { error: { message: 'Loading model' } }));
+    expect(await findings(url)).toMatchObject([{ verdict: 'warn', todo: expect.stringContaining('has loaded its model') }]);
+  });
+
   test('others, one that wants a key, and none', async () => {
     const other = await serverWith({});
     expect(await findings(other.url)).toMatchObject([{ verdict: 'ok', says: expect.stringContaining('neither llama.cpp') }]);
