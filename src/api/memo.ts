@@ -6,6 +6,12 @@ import type { MemoComparisons } from './memo-comfyui.ts';
 /** Kind of a result: a JSON value, bytes, named files, or a JSON value with blobs in it. */
 export type MemoKind = 'json' | 'bytes' | 'files' | 'doc';
 
+/** The name of a namespace, which is part of addresses and of labels of metrics. */
+export const namespaceForm = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$/;
+/** The same in words. */
+export const namespaceWords =
+  '1 to 100 letters, digits, dots, colons, hyphens or underscores, the first one a letter or a digit';
+
 export const memoSorts = ['bytes', 'age', 'hits', 'used', 'cost'] as const;
 export type MemoSort = (typeof memoSorts)[number];
 

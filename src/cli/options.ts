@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { namespaceForm, namespaceWords } from '../api/memo.ts';
 import { messageOf } from '../core/errors.ts';
 import { parseDuration, parseSize } from '../core/units.ts';
 
@@ -9,6 +10,11 @@ export const duration = withCommander(parseDuration);
 /** A duration, or `none` for without end; as it was written. */
 export const lifetime = withCommander((text: string) => {
   if (text !== 'none') parseDuration(text);
+  return text;
+});
+
+export const namespace = withCommander((text: string) => {
+  if (!namespaceForm.test(text)) throw new Error(`expected ${namespaceWords}, got "${text}"`);
   return text;
 });
 

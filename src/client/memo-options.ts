@@ -1,11 +1,11 @@
 import type { MemoWireOptions } from './memo-wire.ts';
 
 export interface MemoOptions extends MemoWireOptions {
-  /** 1 to 100 letters, digits, dots, colons, hyphens or underscores. */
+  /** 1 to 100 letters, digits, dots, colons, hyphens or underscores, the first one a letter or a digit. */
   namespace: string;
   /** Part of every key: another version finds none of the results of this one. Default: that of the namespace. */
   version?: string;
-  /** Called once with the reason why results are not kept. Default: a warning of the process. */
+  /** Called once for each reason why a result is not kept. Default: a warning of the process. */
   onWarning?: (message: string) => void;
 }
 

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { MemoRemoval } from '../api/memo.ts';
+import { type MemoRemoval, namespaceForm, namespaceWords } from '../api/memo.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import { within } from '../runtime/deadline.ts';
 import { InFlight } from '../runtime/in-flight.ts';
@@ -20,6 +20,9 @@ const leaseMs = 30_000;
 /** Maximum wait of a caller until its result is stored, ms; after that, storing continues in the background. */
 const storeWaitMs = 2_000;
 
+/** Bounds the memory of a program that runs for months. */
+const mostWarnings = 100;
+
 interface Computed<T> {
   result: T;
   options: KeepOptions<T>;
@@ -35,9 +38,11 @@ export class Memo {
   readonly #behind = new Set<Promise<unknown>>();
   readonly #memoized = new Map<string, string>();
   readonly #onWarning: (message: string) => void;
-  #warned = false;
+  readonly #warned = new Set<string>();
 
+  /** @throws TypeError for a namespace that the daemon would refuse */
   constructor({ namespace, version, onWarning = emitWarning, ...options }: MemoOptions) {
+    if (!namespaceForm.test(namespace)) throw new TypeError(`a namespace has ${namespaceWords}: ${namespace}`);
     this.#wire = new MemoWire(options);
     this.#onWarning = onWarning;
     this.#ns = namespace;
@@ -178,9 +183,10 @@ export class Memo {
     this.#memoized.set(name, text);
   }
 
+  /** Once for each reason. */
   #warn(message: string): void {
-    if (this.#warned) return;
-    this.#warned = true;
+    if (this.#warned.has(message) || this.#warned.size >= mostWarnings) return;
+    this.#warned.add(message);
     this.#onWarning(`${this.#ns}: ${message}`);
   }
 }

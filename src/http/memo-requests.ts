@@ -1,18 +1,17 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
+import { namespaceForm, namespaceWords } from '../api/memo.ts';
 import { CacheError } from '../core/errors.ts';
 import { parseDuration } from '../core/units.ts';
 import type { Question } from '../memo/find.ts';
 import { fieldTexts } from '../memo/json-text.ts';
-import { keyOf, namespaceForm, sha256Form } from '../memo/keys.ts';
+import { keyOf, sha256Form } from '../memo/keys.ts';
 import type { PutRequest } from '../memo/put.ts';
 import type { AskedText } from '../memo/similar/asked-text.ts';
 import type { Given } from '../memo/values.ts';
 import { milliseconds, type Present, parse } from './parse.ts';
 
-export const namespace = z
-  .string()
-  .regex(namespaceForm, 'must be 1 to 100 letters, digits, dots, colons, hyphens or underscores');
+export const namespace = z.string().regex(namespaceForm, `must be ${namespaceWords}`);
 export const sha256 = z.string().regex(sha256Form, 'must be 64 hexadecimal digits in lower case');
 export const tags = z.array(z.string().min(1).max(200)).max(100);
 export const deps = z

@@ -5,9 +5,6 @@ import { parseExact } from './json-text.ts';
 /** A key, or the name of a blob: SHA-256 in hexadecimal. */
 export const sha256Form = /^[0-9a-f]{64}$/;
 
-/** The name of a namespace, which is part of addresses and of labels of metrics. */
-export const namespaceForm = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$/;
-
 /**
  * The key of a computation: everything that can change its result is in it.
  * @param parts a JSON text

@@ -160,19 +160,23 @@ describe('a command is run', () => {
 
   test('not at all when an input cannot be read', async () => {
     const { dir, exec, runs } = await createShell();
-    const { code, err } = await exec(['--file', 'missing']);
-    expect([code, err]).toEqual([2, expect.stringContaining(join(dir, 'missing'))]);
+    for (const [name, path] of [
+      ['missing', join(dir, 'missing')],
+      ['.', dir],
+    ] as const) {
+      const { code, err } = await exec(['--file', name]);
+      expect([code, err]).toEqual([2, expect.stringContaining(`${path}: `)]);
+    }
     expect(runs()).toBe(0);
   });
 
-  test('not at all with a time that is none; a namespace that is none is said in a line', async () => {
+  test.each([
+    ['--ttl', '1x'],
+    ['--ns', 'a b'],
+  ])('not at all with a %s that is none', async (...option) => {
     const { exec, runs } = await createShell();
-    expect(await exec(['--ttl', '1x'])).toMatchObject({ code: 2, err: expect.stringContaining('memo exec --help') });
+    expect(await exec(option)).toMatchObject({ code: 2, err: expect.stringContaining('memo exec --help') });
     expect(runs()).toBe(0);
-    expect(await exec(['--ns', 'a b'])).toMatchObject({
-      code: 0,
-      err: expect.stringContaining('autocached: a b: nothing is kept: ns: must be'),
-    });
   });
 
   test('with all that comes after the dashes as its own', async () => {

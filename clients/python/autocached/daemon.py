@@ -126,7 +126,8 @@ def _object_in(answer: Answer) -> dict:
         found = None
     error = found.get("error") if isinstance(found, dict) else None
     if isinstance(error, dict) and answer.status in _REFUSALS:
-        raise Refused(str(error.get("code")), str(error.get("message"))[:500])
+        told = [str(error[name])[:500] for name in ("message", "hint") if error.get(name)]
+        raise Refused(str(error.get("code")), ". ".join(told))
     if not 200 <= answer.status < 300 or not isinstance(found, dict):
         raise Trouble("status %d" % answer.status)
     return found

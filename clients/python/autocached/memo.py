@@ -17,7 +17,7 @@ from .per_process import PerProcess
 from .results import Question, Results, lifetime, local_name
 
 
-_NAMESPACE = re.compile(r"[A-Za-z0-9.:_-]{1,100}")
+_NAMESPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,99}")
 
 
 class Memo:
@@ -29,7 +29,8 @@ class Memo:
 
     def __init__(self, namespace: str, version: str | None = None, *, state: str | None = None, wait_seconds: float = 600):
         if not _NAMESPACE.fullmatch(namespace):
-            raise ValueError("a namespace has 1 to 100 letters, digits, dots, colons, hyphens or underscores: %r" % namespace)
+            form = "1 to 100 letters, digits, dots, colons, hyphens or underscores, the first one a letter or a digit"
+            raise ValueError("a namespace has %s: %r" % (form, namespace))
         self._namespace = namespace
         self._version = version
         self._wait_seconds = wait_seconds

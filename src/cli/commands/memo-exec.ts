@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type ExecOptions, execOnce } from '../exec/exec.ts';
-import { collect, lifetime } from '../options.ts';
+import { collect, lifetime, namespace } from '../options.ts';
 import type { Answer } from '../print.ts';
 import type { Run } from '../session.ts';
 
@@ -28,7 +28,7 @@ export function addMemoExec(memo: Command, run: Run): void {
     .option('--stdin', 'its input (stdin) is part of the key: it is read to its end before the command starts')
     .option('--ttl <duration>', 'how long the result is fresh, such as 1h; none = without end', lifetime)
     .option('--tag <tag>', 'a tag of the result, for memo invalidate; may be given several times', collect)
-    .option('--ns <name>', 'its namespace', 'exec')
+    .option('--ns <name>', 'its namespace', namespace, 'exec')
     .addHelpText('after', more)
     .action(
       run(async (session, argv: string[], options: ExecOptions): Promise<Answer> => {

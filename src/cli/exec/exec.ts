@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { CoalescedError, createMemo } from '../../client/memo.ts';
 import { hashFile } from '../../client/memo-values.ts';
 import { environmentVariable } from '../../config/environment-variable.ts';
-import { CacheError, sentenceOf } from '../../core/errors.ts';
+import { CacheError, sentenceOf, troubleOf } from '../../core/errors.ts';
 import { plain } from '../../core/printable.ts';
 import { type Session, stateDirOf } from '../session.ts';
 import { runCommand } from './command.ts';
@@ -100,7 +100,7 @@ async function partsOf(
   input: string | undefined,
 ): Promise<object> {
   const { key, file = [], env = [], output = [], anywhere } = options;
-  const files = file.map(async (name) => [name, await hashFile(resolve(session.cwd, name)).catch(unreadable)]);
+  const files = file.map(async (name) => [name, await hashOf(resolve(session.cwd, name))]);
   return {
     exec: key ?? argv,
     ...(key === undefined && anywhere !== true && { cwd: session.cwd }),
@@ -111,6 +111,10 @@ async function partsOf(
   };
 }
 
-function unreadable(error: unknown): never {
-  throw new CacheError('BAD_REQUEST', `an input cannot be read: ${sentenceOf(error)}`, { cause: error });
+/** @throws CacheError BAD_REQUEST */
+function hashOf(path: string): Promise<string> {
+  return hashFile(path).catch((error) => {
+    // Reading a directory fails without its name.
+    throw new CacheError('BAD_REQUEST', `an input cannot be read: ${path}: ${troubleOf(error)}`, { cause: error });
+  });
 }

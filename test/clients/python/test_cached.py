@@ -209,8 +209,9 @@ class Cached(rig.DaemonTest):
             self.memo.cached(lambda: (yield 1))
         with self.assertRaisesRegex(TypeError, "below @classmethod"):
             self.memo.cached(classmethod(plain))
-        with self.assertRaisesRegex(ValueError, "namespace"):
-            Memo("no spaces")
+        for refused in ("no spaces", "_private"):
+            with self.assertRaisesRegex(ValueError, "namespace"):
+                Memo(refused)
 
     def test_errors_are_never_stored(self):
         computed = rig.Counter()
