@@ -103,11 +103,11 @@ export class Flights<Result> implements Disposable {
     });
   }
 
-  /** The results of these keys, when they come, are not stored; null = of all keys of the namespace. */
-  voidResults(ns: string, keys: readonly string[] | null): void {
+  /** The results of these keys, when they come, are not stored; null = of all namespaces, of all keys. */
+  voidResults(ns: string | null, keys: readonly string[] | null): void {
     const names = keys && new Set(keys);
     for (const { lease } of this.#flights.values())
-      if (lease.ns === ns && (names === null || names.has(lease.key))) lease.isVoid = true;
+      if ((ns === null || lease.ns === ns) && (names === null || names.has(lease.key))) lease.isVoid = true;
   }
 
   /** The lease by its id, and whether it is still held. @throws CacheError LEASE_LOST for an unknown one */

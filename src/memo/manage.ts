@@ -35,16 +35,18 @@ export class Manage {
     if (arriving) await arriving;
     const unlocked = dryRun ? null : this.#deps.opened.unlocked();
     if (unlocked) await unlocked;
-    const { existing: store } = this.#deps.opened;
-    if (!store) return { removed: 0, bytes: 0 };
     const { ns, keys } = filter;
     const isWhole = Object.keys(filter).every((name) => name === 'ns');
+    if (!dryRun && (isWhole || keys)) this.#deps.flights.voidResults(ns ?? null, isWhole ? null : (keys ?? null));
+    const { opened, shared } = this.#deps;
+    // What Redis is to be told is written down here, also when nothing is stored here.
+    const store = shared && !dryRun ? opened.store : opened.existing;
+    if (!store) return { removed: 0, bytes: 0 };
     const { items: removed, bytes } = store.entries.sum(filter);
     if (dryRun) return { removed, bytes };
     store.owed.invalidated(filter);
-    const named = ns === undefined ? store.entries.byNamespace().map((one) => one.ns) : [ns];
-    if (isWhole || keys) for (const one of named) this.#deps.flights.voidResults(one, isWhole ? null : (keys ?? null));
     if (isWhole) {
+      const named = ns === undefined ? store.entries.byNamespace().map((one) => one.ns) : [ns];
       // From here on no earlier result is served; the rows are removed page by page.
       for (const one of named) store.namespaces.beginEpoch(one);
       await sweepLeftBehind(store);
@@ -73,12 +75,10 @@ export class Manage {
     if (!store) return [];
     const totals = store.usage.byNamespace();
     const held = new Map(store.entries.byNamespace().map((one) => [one.ns, one]));
-    const names = new Set([...held.keys(), ...store.namespaces.all().map(({ name }) => name)]);
-    return [...names].sort().map((name) => {
-      const { version, epoch, settings } = store.namespaces.of(name);
-      const { items = 0, bytes = 0 } = held.get(name) ?? {};
-      return { name, version, epoch, items, bytes, settings, totals: totals.get(name) ?? noTotals() };
-    });
+    // One that was only cleared, perhaps by a mistyped name, is of no interest.
+    const used = store.namespaces.all().filter((one) => totals.has(one.name) || isSet(one));
+    const names = new Set([...held.keys(), ...used.map(({ name }) => name)]);
+    return [...names].sort().map((name) => viewOfNamespace(store.namespaces.of(name), held.get(name), totals.get(name)));
   }
 
   /** Changes a namespace; results beyond its new limits leave. Null while the store is away. @throws CacheError BUSY */
@@ -88,7 +88,8 @@ export class Manage {
     if (!store) return null;
     store.namespaces.save(change(store.namespaces.of(name)));
     await trimNamespace(store, name);
-    return this.namespaces().find((one) => one.name === name) ?? null;
+    const totals = store.usage.byNamespace().get(name);
+    return viewOfNamespace(store.namespaces.of(name), store.entries.sum({ ns: name }), totals);
   }
 
   stats(): MemoStats {
@@ -139,4 +140,17 @@ export class Manage {
   begin(): void {
     void this.#deps.opened.existing;
   }
+}
+
+/** Whether it has a version or settings of its own. */
+function isSet({ version, settings }: Namespace): boolean {
+  return version !== '' || Object.keys(settings).length > 0;
+}
+
+function viewOfNamespace(
+  { name, version, epoch, settings }: Namespace,
+  { items, bytes }: { items: number; bytes: number } = { items: 0, bytes: 0 },
+  totals: MemoTotals = noTotals(),
+): MemoNamespaceView {
+  return { name, version, epoch, items, bytes, settings, totals };
 }

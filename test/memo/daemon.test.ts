@@ -142,6 +142,15 @@ describe('autocached memo', () => {
     expect((await cli(daemon, ['clear', '--yes'])).out).toBe('removed 2 results, 58.6 KiB\n');
   });
 
+  test('clear asks nothing when nothing is kept, and holds for what is being computed', async () => {
+    const daemon = await daemonWithResults();
+    const { lease } = (await daemon.post('/api/memo/take', { ns: 'new', key: keyOf(7) })) as { lease: string };
+    expect(await cli(daemon, ['clear', '--ns', 'new'])).toMatchObject({ code: 0, out: 'nothing to remove\n' });
+    expect(await daemon.post('/api/memo/put', { ns: 'new', key: keyOf(7), lease, value: 1 })).toMatchObject({
+      reason: 'INVALIDATED',
+    });
+  });
+
   test('prints the digits of a value as they are', async () => {
     const daemon = await daemonWithResults();
     const file = join(daemon.dir, 'items.json');

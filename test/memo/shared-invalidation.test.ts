@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Memo } from '../../src/memo/memo.ts';
 import { eventually, leftOut, noRedis, startRedis } from '../helpers/redis.ts';
@@ -31,6 +33,17 @@ describe.skipIf(noRedis !== null)(`an invalidation${leftOut}`, () => {
     await here.put(keyOf(1), 'after', { tags: ['t'], deps });
     await here.told();
     expect(await there.get(keyOf(1))).toMatchObject({ state: 'hit', value: 'after' });
+  });
+
+  test('on a machine that has stored nothing yet counts, too', async () => {
+    const server = await startRedis();
+    const { here, there } = await twoMachines(server);
+    await here.put(keyOf(1), 'before', { tags: ['t'] });
+    await here.told();
+    expect(existsSync(join(there.dir, 'memo.db'))).toBe(false);
+    await there.memo.manage.invalidate({ tags: ['t'] }, { dryRun: false });
+    await there.told();
+    expect(await there.get(keyOf(1))).toMatchObject({ state: 'miss' });
   });
 
   test('while Redis is away counts when it is back, over a restart', async () => {

@@ -100,14 +100,26 @@ describe('invalidation', () => {
     expect((await get(keyOf(1))).value).toBe('again');
   });
 
-  test('holds for what is being computed, too', async () => {
-    const { put, get, memo } = createMemo();
-    const question = { ns: 'n', key: keyOf(1), as: 'value' as const };
-    const { lease } = JSON.parse(await memo.take(question, nobody, 0));
-    await memo.manage.invalidate({ ns: 'n' }, { dryRun: false });
-    expect(await put(keyOf(1), 'of before', { lease })).toMatchObject({ stored: false, reason: 'INVALIDATED' });
-    expect((await get(keyOf(1))).state).toBe('miss');
-  });
+  test.each([{ ns: 'n' }, {}, { keys: [keyOf(1)] }])(
+    'holds for what is being computed, too, also when nothing of its namespace is stored: %j',
+    async (filter) => {
+      const { put, get, memo } = createMemo();
+      const question = { ns: 'n', key: keyOf(1), as: 'value' as const };
+      const { lease } = JSON.parse(await memo.take(question, nobody, 0));
+      await memo.manage.invalidate(filter, { dryRun: false });
+      expect(await put(keyOf(1), 'of before', { lease })).toMatchObject({ stored: false, reason: 'INVALIDATED' });
+      expect((await get(keyOf(1))).state).toBe('miss');
+    },
+  );
+});
+
+test('a namespace that was only cleared, as by a mistyped name, is not listed', async () => {
+  const { memo } = createMemo();
+  await memo.manage.invalidate({ ns: 'shp' }, { dryRun: false });
+  expect(memo.manage.namespaces()).toEqual([]);
+  expect(await memo.manage.change('m', (before) => ({ ...before, settings: {} }))).toMatchObject({ name: 'm', items: 0 });
+  await memo.manage.change('m', (before) => ({ ...before, version: '2' }));
+  expect(memo.manage.namespaces()).toMatchObject([{ name: 'm', version: '2' }]);
 });
 
 describe('results that came from files', () => {

@@ -180,8 +180,10 @@ async function remove(
   const request = await named(client, asked);
   if (dryRun || !yes) {
     const [{ current_items: of }, plan] = await Promise.all([client.stats(), client.invalidate({ ...request, dryRun: true })]);
-    if (dryRun || plan.removed === 0) return { data: plan, page: () => memoRemovalPage(plan, of) };
-    if (!(await ask(session, resultCostText({ results: plan.removed, of, bytes: plan.bytes }), 'Delete them?')))
+    if (dryRun) return { data: plan, page: () => memoRemovalPage(plan, of) };
+    // Nobody is asked when nothing is kept here; results that are being computed, or that other machines share, are removed all the same.
+    const cost = resultCostText({ results: plan.removed, of, bytes: plan.bytes });
+    if (plan.removed > 0 && !(await ask(session, cost, 'Delete them?')))
       return { data: plan, page: () => 'nothing removed', exitCode: exitCodes.failed };
   }
   const data = await client.invalidate(request);
