@@ -45,11 +45,15 @@ export function printError(thrown: unknown, to: Output): number {
   return exitCodeOf(error);
 }
 
-/** A page with the person's name for this program. A line that this makes too wide continues below its last column. */
+/**
+ * A page with the person's name for this program. A line that this makes too wide continues below its last column; a command on a line of
+ * its own that is too wide under any name stays whole, to be copied.
+ */
 function namedPage(page: string, named: Output['named'], width: number | null): string {
   const lines = page.split('\n').map((line) => {
     const own = named(line);
-    if (width === null || own === line || widthOf(own) <= width) return own;
+    const isCommand = width !== null && /^ +autocached /.test(line) && widthOf(line) > width;
+    if (width === null || own === line || widthOf(own) <= width || isCommand) return own;
     const columns = /^.{0,40} {2,}(?=\S)/.exec(own)?.[0] ?? '';
     return `${columns}${hanging(own.slice(columns.length), widthOf(columns), width)}`;
   });

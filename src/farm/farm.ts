@@ -101,13 +101,14 @@ export class Farm {
     return { path, content: content.id, size, chunks: content.chunks, has, hosts: await this.#holders(content) };
   }
 
-  /** Other hosts; none while the directory does not answer. */
+  /** Other live hosts; none while the directory does not answer. What a host has announced outlives it there. */
   async #holders(content: SwarmContent): Promise<FarmHolder[]> {
-    const { directory, host } = this.#deps;
+    const { directory, host, membership } = this.#deps;
     if (!this.isDirectoryUp) return [];
     try {
       const { holders } = await directory.join(content, host).holders();
-      return holders.map((one) => ({ host: one.host, has: one.has.size }));
+      const live = holders.filter((one) => membership.hosts.some((known) => known.host === one.host));
+      return live.map((one) => ({ host: one.host, has: one.has.size }));
     } catch {
       return [];
     }

@@ -21,6 +21,9 @@ const usualTimes: FetchTimes = {
   hopeless: 10_000,
 };
 
+/** Pause before a silent host is asked again, ms, where doing without it would leave nobody: a busy one finds its bytes later. */
+const askAgain = 1000;
+
 /** Errors of the origin after which other hosts may still have the missing chunks. */
 const originAway: readonly ErrorCode[] = ['SOURCE_AWAY', 'SOURCE_IO', 'SOURCE_MISSING'];
 
@@ -158,7 +161,11 @@ class ContentFetch {
         signal: this.#end.signal,
       });
     } finally {
-      this.#swarm.ended(request, how, now());
+      this.#swarm.ended(
+        request,
+        this.#originLost && how.is === 'silent' ? { is: 'refused', until: now() + askAgain } : how,
+        now(),
+      );
       if (how.is !== 'served' && !this.#end.signal.aborted) note({ is: 'peer', host: peer, how: how.is });
     }
   }

@@ -87,6 +87,14 @@ test('a line that a longer command makes too wide continues below its last colum
   expect(lines.join(' ').replaceAll(/ +/g, ' ')).toContain('run node some/where/dist/bin/autocached.js init --yes');
 });
 
+test('a command to be copied that is too wide under any name stays on one line', () => {
+  const out = Object.assign(new PassThrough(), { isTTY: true, columns: 80 });
+  const join = `autocached farm join ${'a'.repeat(80)} --redis 'redis://10.0.0.5:6379'`;
+  const named = (text: string) => text.replaceAll('autocached ', 'npx autocached ');
+  printAnswer({ data: {}, page: () => `On each further host:\n  ${join}` }, { out, err: out, json: false, named });
+  expect(String(out.read())).toBe(`On each further host:\n  npx ${join}\n`);
+});
+
 test('every command is known by its first word', async () => {
   const words = allCommands(await allFacts(addCommands)).flatMap(({ path }) => path.split(' ')[0] || []);
   expect([...new Set(words)].sort()).toEqual([...commandNames].sort());
