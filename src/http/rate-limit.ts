@@ -21,10 +21,9 @@ export class RateLimit {
     this.#times = this.#times.filter((time) => now - time < windowMs);
     const [oldest = now] = this.#times;
     if (this.#times.length >= most) {
-      reply.header('retry-after', String(Math.ceil((oldest + windowMs - now) / 1000)));
-      throw new CacheError('RATE_LIMITED', `at most ${most} such requests a minute`, {
-        hint: 'Retry-After says when, in seconds.',
-      });
+      const seconds = Math.ceil((oldest + windowMs - now) / 1000);
+      reply.header('retry-after', String(seconds));
+      throw new CacheError('RATE_LIMITED', `at most ${most} such requests a minute`, { hint: `Try again in ${seconds} s.` });
     }
     this.#times.push(now);
   }

@@ -6,6 +6,7 @@ import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
 import { isDamage } from '../sqlite/damage.ts';
+import { isBusy } from '../sqlite/trouble.ts';
 import { claim } from '../tiers/marker.ts';
 import { Staging } from './staging.ts';
 import { Store, type StoreDeps } from './store.ts';
@@ -22,7 +23,7 @@ const flushMs = 500;
 const tidyMs = 60_000;
 /** Maximum wait of a user's change for another program that holds the file locked, ms. */
 const longestWaitMs = 10_000;
-/** Retry interval after a failure, ms. */
+/** Retry interval after a failure, and between two lines of the log about a locked file, ms. */
 const againMs = 30_000;
 
 /**
@@ -37,6 +38,8 @@ export class Opened implements AsyncDisposable {
   #staging: Staging | null = null;
   /** Earliest time of the next attempt to open it, monotonic ms. */
   #notBefore = 0;
+  /** A locked file is not logged again before, monotonic ms. */
+  #quietUntil = 0;
   #ended = new AbortController();
   /** Whether the file of results was removed for its damage, and owed changes with it. */
   #isOwedLost = false;
@@ -98,6 +101,11 @@ export class Opened implements AsyncDisposable {
     const { log, state, clock } = this.#deps;
     // The store was closed during the failed call.
     if (!this.#store) return;
+    // A program may hold the file locked for minutes, in which thousands of results are refused.
+    if (isBusy(error)) {
+      if (clock.monotonic() < this.#quietUntil) return;
+      this.#quietUntil = clock.monotonic() + againMs;
+    }
     log.error({ err: error }, 'the results are in trouble');
     if (isDamage(error)) {
       this.#close();

@@ -125,9 +125,9 @@ def _object_in(answer: Answer) -> dict:
     except ValueError:
         found = None
     error = found.get("error") if isinstance(found, dict) else None
-    if isinstance(error, dict) and answer.status in _REFUSALS:
-        told = [str(error[name])[:500] for name in ("message", "hint") if error.get(name)]
+    told = [str(error[name])[:500] for name in ("message", "hint") if error.get(name)] if isinstance(error, dict) else []
+    if told and answer.status in _REFUSALS:
         raise Refused(str(error.get("code")), ". ".join(told))
     if not 200 <= answer.status < 300 or not isinstance(found, dict):
-        raise Trouble("status %d" % answer.status)
+        raise Trouble(". ".join(told) or "status %d" % answer.status)
     return found
