@@ -61,7 +61,7 @@ export class Swarm {
   #claiming = false;
   #claimAt = 0;
   #directoryAway = false;
-  /** Whether no peer has delivered since it starved: further chunks are claimed without waiting for that again. */
+  /** Whether no peer has brought a byte since it starved: further chunks are claimed without waiting for that again. */
   #isDeserted = false;
   readonly #host: string;
   #progressAt: number;
@@ -133,13 +133,13 @@ export class Swarm {
   heard(now: number, request = 0, part = 0): void {
     this.#progressAt = now;
     const asked = this.#requests.get(request);
+    this.#isDeserted &&= asked === undefined;
     if (asked) this.#pace.brought(asked, part);
   }
 
   /** Records a chunk from a peer with the right hash. */
   received(request: number, chunk: number, now: number): void {
     this.#requests.get(request)?.peer.delivered();
-    this.#isDeserted = false;
     this.#gained(chunk, now);
   }
 

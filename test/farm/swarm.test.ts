@@ -35,6 +35,13 @@ describe('a farm that fetches a content', () => {
     expect(Math.max(...times(farm)) / Math.min(...times(farm))).toBeLessThan(1.5);
   });
 
+  test.each([1, 2, 3])('over links on which a chunk takes 3 s, each is read little more than once (seed %i)', async (seed) => {
+    const hosts = Array.from({ length: 8 }, () => ({ joinsAt: 0, chunkTime: 3355 }));
+    const farm = await simulate(farmOf(0, { hosts, seed, originChunkTime: 335 }));
+    expect(farm.originReads / 128).toBeLessThanOrEqual(1.05);
+    expect(Math.max(...times(farm)) / (128 * 3355)).toBeLessThan(1.25);
+  });
+
   test('a host alone takes as long as without a farm', async () => {
     const farm = await simulate(farmOf(1));
     expect(farm.originReads).toBe(128);
