@@ -86,7 +86,7 @@ async function restore(from: string, to: string, write: (plan: RestorePlan) => P
 }
 
 async function alone({ from, to }: RestorePlan): Promise<void> {
-  const reader = compressedReader(new CompressedFile(from.fd, from.path));
+  const reader = compressedReader(new CompressedFile(from.fd, from.path, { readAhead: true }));
   const writer = new BlockWriter(to, size);
   const hashes = await CopyHashes.create(false);
   await eachBlock({ reader, hashes, from: 0, end: size, file: writer }, unfollowed, async () => {});

@@ -2,7 +2,7 @@ import type { ChunkMemory } from './chunk-memory.ts';
 import { corrupt } from './corrupt.ts';
 import { crc32 } from './crc32.ts';
 import { addDifference, type Difference, takeDifference, typeOf } from './difference.ts';
-import { packPairs, unpackPairs, worthNibbles } from './exponent-packing.ts';
+import { packPairs, placeEscapes, worthNibbles } from './exponent-packing.ts';
 import {
   allowsPairs,
   type Chunk,
@@ -79,25 +79,30 @@ export function bytesOfBase({ size, as, from }: Pick<Chunk, 'size' | 'as' | 'fro
   return from?.type === undefined ? size : (size / widthOf[as]) * bytesOf[from.type];
 }
 
+export interface ChunkSource {
+  /** The compressed frames, in the memory of the kernels. */
+  frames: Uint8Array[];
+  zstd: Zstd;
+  /** The bytes of a base that it is made of. */
+  base?: Uint8Array | undefined;
+  /** Whether the caller compares a hash of the bytes: then their CRC-32 is not computed. */
+  hashed?: boolean;
+}
+
 /**
- * Decodes a chunk from its compressed frames, in `memory.frames`, and the bytes of a base that it is made of. The result
- * stays in `memory.raw` until the next chunk.
+ * Decodes a chunk. The result stays in `memory.raw` until the next chunk.
  * @throws CacheError CORRUPT unless the result is exactly the encoded chunk
  */
-export async function decodeChunk(
-  memory: ChunkMemory,
-  chunk: Chunk,
-  source: { frames: Uint8Array[]; zstd: Zstd; base?: Uint8Array | undefined },
-): Promise<Uint8Array> {
+export async function decodeChunk(memory: ChunkMemory, chunk: Chunk, source: ChunkSource): Promise<Uint8Array> {
   const planes: Pieces[] = [];
   for (const [k, content] of contentsOf(memory, chunk).entries()) {
     const frame = source.frames[k];
     if (!frame) throw corrupt('a chunk lacks a frame');
     const { contentSize, stored } = inspectFrame(frame);
     if (contentSize !== content.length) throw corrupt('a frame is not as long as the metadata says');
-    // The chunk's CRC-32 covers stored bytes, so they need no check by zstd.
+    // The check of the chunk's bytes covers stored bytes, so they need none by zstd.
     const inPlace = stored?.map(({ begin, end }) => frame.subarray(begin, end));
-    if (inPlace && isPlane(chunk, k)) {
+    if (inPlace && isPlane(chunk, k) && (!chunk.pairs || inPlace.every(({ length }) => length % 2 === 0))) {
       planes.push(inPlace);
       continue;
     }
@@ -108,7 +113,7 @@ export async function decodeChunk(
   if (isDerived(chunk.as)) derive(memory, { ...chunk, as: chunk.as }, source.base);
   else putTogether(memory, chunk, planes);
   const raw = memory.raw.subarray(0, chunk.size);
-  if (crc32(raw) !== chunk.crc32) throw corrupt('a chunk does not match its CRC-32');
+  if (!source.hashed && crc32(raw) !== chunk.crc32) throw corrupt('a chunk does not match its CRC-32');
   return raw;
 }
 
@@ -154,19 +159,19 @@ function takeApart(memory: ChunkMemory, run: Run): Pairs | null {
 }
 
 function putTogether(memory: ChunkMemory, chunk: Chunk, planes: Pieces[]): void {
-  const { kernels, raw } = memory;
-  const exponents = planesOf(memory, chunk).at(-1);
-  if (exponents && chunk.pairs) {
-    unpackPairs(memory, exponents, chunk.pairs);
-    planes[planes.length - 1] = [exponents];
-  }
-  const width = widthOf[chunk.as];
-  for (const { begin, count, addresses } of inStep(planes)) {
+  const { kernels, raw, packed } = memory;
+  const { pairs, as } = chunk;
+  const width = widthOf[as];
+  for (const { begin, count, addresses } of inStep(pairs ? planes.slice(0, -1) : planes)) {
     const to = raw.byteOffset + begin * width;
     const [a = 0, b = 0, c = 0, d = 0] = addresses;
-    if (chunk.as === 'nibbles') kernels.mergeNibbles(to, a, b, count);
-    if (chunk.as === 'planes2') kernels.merge2(to, a, b, count);
-    if (chunk.as === 'planes2r') kernels.merge2R(to, a, b, count);
-    if (chunk.as === 'planes4r') kernels.merge4R(to, a, b, c, d, count);
+    const pairsAt = packed.byteOffset + begin / 2;
+    if (as === 'nibbles') kernels.mergeNibbles(to, a, b, count);
+    if (as === 'planes2') kernels.merge2(to, a, b, count);
+    if (as === 'planes2r' && !pairs) kernels.merge2R(to, a, b, count);
+    if (as === 'planes4r' && !pairs) kernels.merge4R(to, a, b, c, d, count);
+    if (as === 'planes2r' && pairs) kernels.mergePairs2R(to, a, pairsAt, pairs.base, count);
+    if (as === 'planes4r' && pairs) kernels.mergePairs4R(to, a, b, c, pairsAt, pairs.base, count);
   }
+  if (pairs) placeEscapes(memory, raw.subarray(0, chunk.size), { width, escapes: pairs.escapes });
 }

@@ -3,9 +3,9 @@ import { openBase } from './base-path.ts';
 import { bytesOfBase, decodeChunk } from './chunk-codec.ts';
 import { type ChunkMemory, createChunkMemory } from './chunk-memory.ts';
 import { corrupt } from './corrupt.ts';
-import { readAt } from './file-io.ts';
 import { type FramePlace, readTail } from './footer.ts';
 import { type BaseChunk, type Chunk, frameSizes, isDerived, type Metadata } from './format.ts';
+import { areasAhead, type FileRange, FrameReader } from './frame-reader.ts';
 import { bestZstd, compressedBound } from './zstd.ts';
 
 interface PlacedChunk {
@@ -15,12 +15,28 @@ interface PlacedChunk {
   frames: FramePlace[];
 }
 
+export interface CompressedFileOptions {
+  /** Whether the frames of the next chunks may be read while one is decoded; `ChunkOptions.until` says how far. */
+  readAhead?: boolean;
+  /** Bytes of `room`. */
+  room?: number;
+}
+
+export interface ChunkOptions {
+  /** Where to decode it, in `room`, with `slack` bytes behind it; otherwise it is valid until the next one. */
+  into?: Uint8Array | undefined;
+  /** The chunk before which no further ones are read ahead; default: the next one. */
+  until?: number;
+  /** Whether the caller compares a hash of the bytes: then their CRC-32 is not computed. */
+  hashed?: boolean;
+}
+
 /** A compressed file, open for reading. Its footer has been checked; each chunk is checked when it is read. */
 export class CompressedFile implements Disposable {
   readonly metadata: Metadata;
-  readonly #fd: number;
   readonly #chunks: PlacedChunk[];
   readonly #memory: ChunkMemory;
+  readonly #frames: FrameReader;
   readonly #bases: CompressedFile[] = [];
   readonly #opened: number[] = [];
   #joined = new Uint8Array();
@@ -28,18 +44,21 @@ export class CompressedFile implements Disposable {
   #decoded: number | null = null;
 
   /**
-   * Its buffers take at most 42 MiB for any file, and 5 MiB for a file that `encodeFile` wrote; as much again for each of its bases,
-   * and twice the largest chunk where numbers are converted.
+   * Its buffers take at most 42 MiB for any file, and 5 MiB for a file that `encodeFile` wrote, and two chunks more for reading ahead;
+   * as much again for each of its bases, and twice the largest chunk where numbers are converted.
    * @param fd the caller closes it, after this
    * @param path of the file, from which its bases are found; without it, only what it stores itself can be read
    * @throws CacheError CORRUPT when the file is damaged or a base is not what it was, BAD_REQUEST when a later version wrote it
    */
-  constructor(fd: number, path: string | null = null) {
+  constructor(fd: number, path: string | null = null, { readAhead = false, room = 0 }: CompressedFileOptions = {}) {
     const { metadata, frames } = readTail(fd);
-    this.#fd = fd;
     this.metadata = metadata;
     this.#chunks = placeChunks(metadata, frames);
-    this.#memory = createChunkMemory(largest(metadata.chunks.map(({ size }) => size)));
+    this.#memory = createChunkMemory(largest(metadata.chunks.map(({ size }) => size)), {
+      reads: readAhead ? areasAhead : 1,
+      room,
+    });
+    this.#frames = new FrameReader(fd, this.#chunks.map(rangeOf), this.#memory.reads);
     try {
       if (path !== null) this.#openBases(path);
     } catch (error) {
@@ -48,31 +67,28 @@ export class CompressedFile implements Disposable {
     }
   }
 
-  /** The original bytes of one chunk, valid until the next call. Calls must not overlap. */
-  async chunk(index: number): Promise<Uint8Array> {
+  /** Memory for the caller, where chunks can be decoded; it begins at a page, and its bytes are hashed in place. */
+  get room(): Uint8Array {
+    return this.#memory.room;
+  }
+
+  /** The original bytes of one chunk, valid until the next call. Calls must not overlap. @throws CacheError CORRUPT */
+  async chunk(index: number, { into, until = index + 1, hashed = false }: ChunkOptions = {}): Promise<Uint8Array> {
     const placed = this.#chunks[index];
     if (!placed) throw new RangeError(`there is no chunk ${index}`);
     const { chunk, frames } = placed;
     const base = chunk.from && (await this.#bytesOfBase(chunk.from, bytesOfBase(chunk)));
-    this.#decoded = null;
-    await decodeChunk(this.#memory, chunk, { frames: this.#readFrames(frames), zstd: bestZstd, base });
-    this.#decoded = index;
-    return this.#memory.raw.subarray(0, chunk.size);
+    const read = await this.#frames.read(index, until);
+    const memory = into ? { ...this.#memory, raw: into } : this.#memory;
+    if (!into) this.#decoded = null;
+    const bytes = await decodeChunk(memory, chunk, { frames: apart(read, frames), zstd: bestZstd, base, hashed });
+    if (!into) this.#decoded = index;
+    return bytes;
   }
 
-  /** The original bytes from `begin` to before `end`, in pieces, each valid until the next one is asked for. Calls must not overlap. */
-  async *bytes(begin: number, end: number): AsyncGenerator<Uint8Array> {
-    for (let index = this.#chunkAt(begin), at = begin; at < end; index++) {
-      const from = this.#chunks[index]?.begin ?? 0;
-      const piece = (await this.#lastOr(index)).subarray(at - from, end - from);
-      at += piece.length;
-      yield piece;
-    }
-  }
-
-  /** A chunk that was decoded last is not decoded again. */
-  async #lastOr(index: number): Promise<Uint8Array> {
-    if (this.#decoded !== index) return this.chunk(index);
+  /** The same, without decoding it again if it is the last one that was decoded to no other place. */
+  async chunkOrLast(index: number, options: ChunkOptions = {}): Promise<Uint8Array> {
+    if (this.#decoded !== index) return this.chunk(index, options);
     return this.#memory.raw.subarray(0, this.metadata.chunks[index]?.size);
   }
 
@@ -97,11 +113,16 @@ export class CompressedFile implements Disposable {
   async #storedChunk(index: number): Promise<Uint8Array> {
     const chunk = this.metadata.chunks[index];
     if (!chunk || isDerived(chunk.as)) throw corrupt('it is made of a chunk that its base does not have');
-    return this.#lastOr(index);
+    return this.chunkOrLast(index);
+  }
+
+  /** Position of the first byte of a chunk in the original. */
+  beginOf(index: number): number {
+    return this.#chunks[index]?.begin ?? this.metadata.size;
   }
 
   /** The last chunk that begins at or before a position. */
-  #chunkAt(position: number): number {
+  chunkAt(position: number): number {
     let [low, high] = [0, this.#chunks.length];
     while (high - low > 1) {
       const middle = (low + high) >> 1;
@@ -111,8 +132,9 @@ export class CompressedFile implements Disposable {
     return low;
   }
 
-  /** Closes its bases. */
+  /** Ends its reads ahead, and closes its bases. */
   [Symbol.dispose](): void {
+    this.#frames[Symbol.dispose]();
     for (const fd of this.#opened.splice(0)) closeSync(fd);
   }
 
@@ -129,16 +151,17 @@ export class CompressedFile implements Disposable {
     if (!file) throw corrupt('the base that it is made of was not opened');
     return file.stored(chunk, skip, length);
   }
+}
 
-  #readFrames(frames: FramePlace[]): Uint8Array[] {
-    const begin = frames[0]?.position ?? 0;
-    const input = this.#memory.frames.subarray(
-      0,
-      frames.reduce((total, { size }) => total + size, 0),
-    );
-    if (readAt(this.#fd, input, begin) < input.length) throw corrupt('it became shorter while it was read');
-    return frames.map(({ position, size }) => input.subarray(position - begin, position - begin + size));
-  }
+const rangeOf = ({ frames }: PlacedChunk): FileRange => ({
+  position: frames[0]?.position ?? 0,
+  size: frames.reduce((total, { size }) => total + size, 0),
+});
+
+/** The frames of a chunk, from all their bytes. */
+function apart(bytes: Uint8Array, frames: FramePlace[]): Uint8Array[] {
+  const begin = frames[0]?.position ?? 0;
+  return frames.map(({ position, size }) => bytes.subarray(position - begin, position - begin + size));
 }
 
 /** Gives each chunk its frames. The sizes bound all memory that reading takes, so impossible ones are refused. */

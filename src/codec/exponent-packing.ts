@@ -19,7 +19,7 @@ export function packPairs(memory: ChunkMemory, exponents: Uint8Array): Pairs | n
   kernels.pack(exponents.byteOffset, packed.byteOffset, flags.byteOffset, base, exponents.length);
   const escapes = findEscapes(exponents, flags.subarray(0, Math.ceil(exponents.length / 32)), base);
   if (!escapes) return null;
-  const list = listOf(memory, exponents, escapes.length);
+  const list = listOf(packed, exponents.length, escapes.length);
   for (const [k, index] of escapes.entries()) {
     list.setUint32(4 * k, index, true);
     list.setUint8(4 * escapes.length + k, exponents[index] ?? 0);
@@ -27,20 +27,29 @@ export function packPairs(memory: ChunkMemory, exponents: Uint8Array): Pairs | n
   return { base, escapes: escapes.length };
 }
 
-/** The reverse. @throws CacheError CORRUPT when the list names a missing element */
-export function unpackPairs(memory: ChunkMemory, exponents: Uint8Array, pairs: Pairs): void {
-  const { kernels, packed } = memory;
-  kernels.unpack(exponents.byteOffset, packed.byteOffset, pairs.base, exponents.length);
-  const list = listOf(memory, exponents, pairs.escapes);
-  for (let k = 0; k < pairs.escapes; k++) {
+/**
+ * Gives the elements that do not fit their exponents, in the merged elements of a chunk: the eight bits below the sign.
+ * @throws CacheError CORRUPT when the list names a missing element
+ */
+export function placeEscapes(
+  { packed }: ChunkMemory,
+  elements: Uint8Array,
+  { width, escapes }: { width: number; escapes: number },
+): void {
+  const count = elements.length / width;
+  const list = listOf(packed, count, escapes);
+  const view = new DataView(elements.buffer, elements.byteOffset, elements.length);
+  for (let k = 0; k < escapes; k++) {
     const index = list.getUint32(4 * k, true);
-    if (index >= exponents.length) throw corrupt('a chunk lists an element behind its end');
-    exponents[index] = list.getUint8(4 * pairs.escapes + k);
+    if (index >= count) throw corrupt('a chunk lists an element behind its end');
+    const top = index * width + width - 2;
+    view.setUint16(top, (view.getUint16(top, true) & 0x807f) | (list.getUint8(4 * escapes + k) << 7), true);
   }
 }
 
-function listOf({ packed }: ChunkMemory, exponents: Uint8Array, escapes: number): DataView {
-  return new DataView(packed.buffer, packed.byteOffset + exponents.length / 2, escapes * escapeBytes);
+/** The list of escapes behind the pairs of `count` exponents. */
+function listOf(packed: Uint8Array, count: number, escapes: number): DataView {
+  return new DataView(packed.buffer, packed.byteOffset + count / 2, escapes * escapeBytes);
 }
 
 /**

@@ -41,12 +41,11 @@ function kernelsOver(memory: Uint8Array): PlaneKernels {
       }
     },
 
-    unpack(plane, packed, base, count) {
-      for (let i = 0; i < count; i += 2) {
-        const pair = memory[packed + i / 2] ?? 0;
-        memory[plane + i] = base + (pair & 15);
-        memory[plane + i + 1] = base + (pair >> 4);
-      }
+    mergePairs2R(elements, p0, packed, base, count) {
+      mergePairsRotated(memory, elements, { planes: [p0], packed, base, count });
+    },
+    mergePairs4R(elements, p0, p1, p2, packed, base, count) {
+      mergePairsRotated(memory, elements, { planes: [p0, p1, p2], packed, base, count });
     },
   };
 }
@@ -88,4 +87,19 @@ function mergeRotated(memory: Uint8Array, elements: number, { planes, count }: P
       memory[elements + i * width + k] = ((memory[plane + i] ?? 0) >> 1) | ((memory[above + i] ?? 0) << 7);
     }
   });
+}
+
+function mergePairsRotated(
+  memory: Uint8Array,
+  elements: number,
+  { planes, packed, base, count }: Planes & { packed: number; base: number },
+): void {
+  const width = planes.length + 1;
+  for (let i = 0; i < count; i++) {
+    const nibble = ((memory[packed + (i >> 1)] ?? 0) >> (4 * (i & 1))) & 15;
+    const bytes = [...planes.map((plane) => memory[plane + i] ?? 0), (base + nibble) & 0xff];
+    for (let k = 0; k < width; k++) {
+      memory[elements + i * width + k] = ((bytes[k] ?? 0) >> 1) | ((bytes[(k + 1) % width] ?? 0) << 7);
+    }
+  }
 }

@@ -12,7 +12,7 @@
  *
  * `pack` writes two exponents a byte, the first in the low half, each as its distance from `base`, 0 to 14; 15 means every
  * other exponent. It sets a flag byte for every 32 exponents: 1 when there is a 15 among them (the last flag also covers the bytes
- * behind the last exponent). `unpack` is the reverse; it gives base + 15 for every 15.
+ * behind the last exponent). `mergePairs` merges the lower planes with such pairs; a 15 becomes the exponent base + 15.
  */
 export interface PlaneKernels {
   split2(elements: number, plane0: number, plane1: number, count: number): void;
@@ -24,11 +24,20 @@ export interface PlaneKernels {
   merge4R(elements: number, plane0: number, plane1: number, plane2: number, plane3: number, count: number): void;
   mergeNibbles(elements: number, plane0: number, plane1: number, count: number): void;
   pack(plane: number, packed: number, flags: number, base: number, count: number): void;
-  unpack(plane: number, packed: number, base: number, count: number): void;
+  mergePairs2R(elements: number, plane0: number, packed: number, base: number, count: number): void;
+  mergePairs4R(
+    elements: number,
+    plane0: number,
+    plane1: number,
+    plane2: number,
+    packed: number,
+    base: number,
+    count: number,
+  ): void;
 }
 
 /** Bytes behind each area that a kernel may touch. */
-export const slack = 64;
+export const slack = 128;
 
 export interface KernelMemory {
   bytes: Uint8Array<ArrayBuffer>;

@@ -37,7 +37,8 @@ const program = new WasmProgram<PlaneKernels>(() => [
   mergeNibbles(),
   merge4R(),
   pack(),
-  unpack(),
+  mergePairs2R(),
+  mergePairs4R(),
 ]);
 
 /**
@@ -85,11 +86,46 @@ function merge2(name: string, rotate: (x: Code) => Code): WasmFunction {
   return loop({ name, parameters: 4, step: 16 }, (at, [a, b, c]) => [
     ...set(a, load(at(plane0))),
     ...set(b, load(at(plane1))),
-    ...set(c, shuffle(get(a), get(b), interleaveLow)),
-    ...store(at(elements, 2), 0, rotate(get(c))),
-    ...set(c, shuffle(get(a), get(b), interleaveHigh)),
-    ...store(at(elements, 2), 16, rotate(get(c))),
+    ...interleave2({ low: a, high: b, spare: c, to: at(elements, 2), offset: 0 }, rotate),
   ]);
+}
+
+function mergePairs2R(): WasmFunction {
+  const [elements, plane0, packed, base] = [0, 1, 2, 3];
+  return loop({ name: 'mergePairs2R', parameters: 5, step: 32 }, (at, [a, b, c, d], tools) => [
+    ...unpackTo([a, b], c, { packed, base }, tools),
+    ...[a, b].flatMap((exponents, half) => [
+      ...set(c, load(at(plane0), 16 * half)),
+      ...interleave2({ low: c, high: exponents, spare: d, to: at(elements, 2), offset: 32 * half }, (x) => rotateRight(2, x)),
+    ]),
+  ]);
+}
+
+/** Stores 16 elements from a vector of their lower and one of their upper bytes. */
+function interleave2(
+  { low, high, spare, to, offset }: { low: number; high: number; spare: number; to: Code; offset: number },
+  rotate: (x: Code) => Code,
+): Code {
+  return [interleaveLow, interleaveHigh].flatMap((lanes, half) => [
+    ...set(spare, shuffle(get(low), get(high), lanes)),
+    ...store(to, offset + 16 * half, rotate(get(spare))),
+  ]);
+}
+
+/** Sets two locals to the exponents of 32 elements. */
+function unpackTo(
+  [first, second]: [number, number],
+  spare: number,
+  { packed, base }: { packed: number; base: number },
+  { keep, index }: Tools,
+): Code {
+  return [
+    ...set(first, load(add(get(packed), shiftRight(index, 1)))),
+    ...set(spare, shiftLanes.right(1, get(first), 4)),
+    ...set(first, and(get(first), keep(15))),
+    ...set(second, add8(shuffle(get(first), get(spare), interleaveHigh), fill8(get(base)))),
+    ...set(first, add8(shuffle(get(first), get(spare), interleaveLow), fill8(get(base)))),
+  ];
 }
 
 function split4R(): WasmFunction {
@@ -113,20 +149,41 @@ function split4R(): WasmFunction {
 function merge4R(): WasmFunction {
   const [elements, planes] = [0, [1, 2, 3, 4]];
   return loop({ name: 'merge4R', parameters: 6, step: 16 }, (at, [a, b, c, d, e, f, g]) => {
-    const half = (interleave: number[], offset: number) => [
-      ...set(e, shuffle(get(a), get(b), interleave)),
-      ...set(f, shuffle(get(c), get(d), interleave)),
-      ...set(g, shuffle(get(e), get(f), pairsLow)),
-      ...store(at(elements, 4), offset, rotateRight(4, get(g))),
-      ...set(g, shuffle(get(e), get(f), pairsHigh)),
-      ...store(at(elements, 4), offset + 16, rotateRight(4, get(g))),
-    ];
+    const quarters: Quarters = [a, b, c, d];
     return [
-      ...[a, b, c, d].flatMap((local, k) => set(local, load(at(planes[k])))),
-      ...half(interleaveLow, 0),
-      ...half(interleaveHigh, 32),
+      ...quarters.flatMap((local, k) => set(local, load(at(planes[k])))),
+      ...interleave4R(quarters, [e, f, g], { to: at(elements, 4), offset: 0 }),
     ];
   });
+}
+
+function mergePairs4R(): WasmFunction {
+  const [elements, planes, packed, base] = [0, [1, 2, 3], 4, 5];
+  return loop({ name: 'mergePairs4R', parameters: 7, step: 32 }, (at, [a, b, c, d, e, f, g, h], tools) => [
+    ...unpackTo([d, h], e, { packed, base }, tools),
+    ...[d, h].flatMap((exponents, half) => [
+      ...[a, b, c].flatMap((local, k) => set(local, load(at(planes[k]), 16 * half))),
+      ...interleave4R([a, b, c, exponents], [e, f, g], { to: at(elements, 4), offset: 64 * half }),
+    ]),
+  ]);
+}
+
+type Quarters = [number, number, number, number];
+
+/** Stores 16 elements from four vectors of their bytes. */
+function interleave4R(
+  [a, b, c, d]: Quarters,
+  [e, f, g]: [number, number, number],
+  { to, offset }: { to: Code; offset: number },
+): Code {
+  return [interleaveLow, interleaveHigh].flatMap((lanes, half) => [
+    ...set(e, shuffle(get(a), get(b), lanes)),
+    ...set(f, shuffle(get(c), get(d), lanes)),
+    ...set(g, shuffle(get(e), get(f), pairsLow)),
+    ...store(to, offset + 32 * half, rotateRight(4, get(g))),
+    ...set(g, shuffle(get(e), get(f), pairsHigh)),
+    ...store(to, offset + 32 * half + 16, rotateRight(4, get(g))),
+  ]);
 }
 
 /** Bits of each byte, moved up, or down when negative. Shifts act on lanes of two bytes; the mask drops bits of the other byte. */
@@ -177,18 +234,7 @@ function pack(): WasmFunction {
   });
 }
 
-function unpack(): WasmFunction {
-  const [plane, packed, base] = [0, 1, 2];
-  return loop({ name: 'unpack', parameters: 4, step: 32 }, (at, [a, b, c], { keep, index }) => [
-    ...set(a, load(add(get(packed), shiftRight(index, 1)))),
-    ...set(b, and(get(a), keep(15))),
-    ...set(c, shiftLanes.right(1, get(a), 4)),
-    ...store(at(plane), 0, add8(shuffle(get(b), get(c), interleaveLow), fill8(get(base)))),
-    ...store(at(plane), 16, add8(shuffle(get(b), get(c), interleaveHigh), fill8(get(base)))),
-  ]);
-}
-
-type Locals = [a: number, b: number, c: number, d: number, e: number, f: number, g: number];
+type Locals = [a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number];
 
 interface Tools {
   /** The number of elements done. */
@@ -208,7 +254,7 @@ function loop(
   const index = shape.parameters;
   const local = (k: number) => index + 1 + k;
   const at = (pointer = 0, width = 1) => add(get(pointer), width === 1 ? get(index) : multiply(get(index), constant(width)));
-  const locals: Locals = [local(0), local(1), local(2), local(3), local(4), local(5), local(6)];
+  const locals: Locals = [local(0), local(1), local(2), local(3), local(4), local(5), local(6), local(7)];
   const next = set(index, add(get(index), constant(shape.step)));
   const kept = new Map<number, number>();
   const keep = (value: number) => {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { readFromDisks } from '../runtime/page-cache.ts';
 
 /** Reads from a disk since the system's start. */
 export interface DiskReads {
@@ -32,16 +33,6 @@ export function linuxCounters(): ReadCounters | null {
       ]);
     const own = readFromDisks('self');
     return own === null ? null : { disks: new Map(disks), own };
-  } catch {
-    return null;
-  }
-}
-
-/** Bytes read from disks for this process, or for this thread of it, as Linux counts them; null where it does not. */
-export function readFromDisks(who: 'self' | 'thread-self'): number | null {
-  try {
-    const bytes = /^read_bytes: (\d+)$/m.exec(readFileSync(`/proc/${who}/io`, 'utf8'))?.[1];
-    return bytes === undefined ? null : Number(bytes);
   } catch {
     return null;
   }

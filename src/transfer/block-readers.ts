@@ -1,8 +1,8 @@
-import { closeSync, readSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import type { CompressedFile } from '../codec/compressed-file.ts';
 import { giveBack, hashableMemory } from '../codec/xxh3-kernel.ts';
 import { CacheError } from '../core/errors.ts';
-import { readFromDisks } from '../media/disk-counters.ts';
+import { PageCacheProbe } from '../runtime/page-cache.ts';
 import { leastUncached, openUncached } from '../runtime/uncached.ts';
 import type { ReadableFile } from '../sources/driver.ts';
 import { readableFile } from '../sources/drivers/posix/readable-file.ts';
@@ -53,7 +53,10 @@ export function sequentialReader(range: Range): BlockReader {
   return readAhead(range, { blocks: 2, blockBytes, start });
 }
 
-/** The original bytes of a compressed copy, decoded chunk by chunk and checked, while those before are written. */
+/**
+ * The original bytes of a compressed copy, decoded chunk by chunk, while those before are written. The caller compares their hash, as the
+ * chunks' own checks are left out.
+ */
 export function compressedReader(file: CompressedFile): BlockReader {
   const chunks = chunksOf(file);
   const busy = new BusyTime();
@@ -75,7 +78,8 @@ export function compressedReader(file: CompressedFile): BlockReader {
 }
 
 async function* chunksOf(file: CompressedFile): AsyncGenerator<Uint8Array, undefined> {
-  for (const index of file.metadata.chunks.keys()) yield await file.chunk(index);
+  const until = file.metadata.chunks.length;
+  for (const index of file.metadata.chunks.keys()) yield await file.chunk(index, { until, hashed: true });
 }
 
 /** Splits blocks into pieces of at most the asked size; a paced copy takes small steps. */
@@ -94,9 +98,6 @@ export function parallelReader(range: Range, blocks: number): BlockReader {
   return readAhead(range, { blocks, blockBytes, start: (read) => read(range.file) });
 }
 
-/** The page cache is probed for the file once per this many bytes. */
-const lookBytes = 64 * 1024 * 1024;
-
 /**
  * One stream past the page cache, with one or two reads in flight. A large model that only passes through must not displace other
  * programs' data from memory, and filling the cache takes most of the time. Bytes that the page cache holds already, after a load or a
@@ -110,24 +111,9 @@ function uncachedReader(range: Range): BlockReader | null {
   const uncachedFd = openUncached(`/proc/self/fd/${fd}`);
   if (uncachedFd === null) return null;
   const uncached = readableFile(uncachedFd, file.path);
-  let fromMemory = false;
-  let looked = Number.NEGATIVE_INFINITY;
-  const start = (read: Read, at: number) => {
-    if (at - looked >= lookBytes) {
-      looked = at;
-      fromMemory = reading(() => isInMemory(fd, at));
-    }
-    return read(fromMemory ? file : uncached);
-  };
+  const pageCache = new PageCacheProbe(fd);
+  const start = (read: Read, at: number) => read(reading(() => pageCache.holds(at)) ? file : uncached);
   return readAhead(range, { blocks: 3, blockBytes: uncachedBlockBytes, start, end: () => closeSync(uncachedFd) });
-}
-
-/** Whether a page of the file comes without a disk read, by the kernel's counters for this thread; also true without counters. */
-function isInMemory(fd: number, at: number): boolean {
-  const page = Buffer.allocUnsafe(4096);
-  const before = readFromDisks('thread-self');
-  readSync(fd, page, 0, page.length, at);
-  return readFromDisks('thread-self') === before;
 }
 
 /** The reader that suits a file on a local disk that no other program reads. */

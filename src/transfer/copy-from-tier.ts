@@ -96,7 +96,7 @@ async function copyInParts({ from, temp, size }: PartsCopy, hooks: CopyHooks): P
 
 function readerOf(fd: number, path: string, { size, compressed }: { size: number; compressed: Metadata | null }): BlockReader {
   const reader = compressed
-    ? compressedReader(new CompressedFile(fd, path))
+    ? compressedReader(new CompressedFile(fd, path, { readAhead: true }))
     : localReader({ file: readableFile(fd, path), from: 0, end: size });
   // A copy made of several files is also checked by the SHA-256 of the original.
   const whole = compressed?.bases ? createHash('sha256') : null;

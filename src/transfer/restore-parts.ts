@@ -4,12 +4,12 @@ import { CacheError } from '../core/errors.ts';
 import { packageModule } from '../runtime/package.ts';
 import { type Peer, startPeer } from '../runtime/peer.ts';
 import { assertWanted, type CopyHooks, pacedStepBytes } from './each-block.ts';
-import type { RestoreWorker } from './restore-worker.ts';
+import { type RestoreWorker, restoreWorker } from './restoring.ts';
 
 /** Maximum number of threads; more would only wait for the disk. */
 const mostThreads = 3;
-/** Number of consecutive parts per thread, so that an encoded chunk that reaches into the next part is decoded once. */
-const partsInARow = 4;
+/** Most consecutive parts per thread, so that an encoded chunk that reaches into the next part is decoded once. */
+const mostInARow = 4;
 
 export interface RestorePlan {
   /** The compressed file. Both descriptors stay open until the restore has ended. */
@@ -21,9 +21,9 @@ export interface RestorePlan {
 }
 
 /**
- * Restores a large compressed file on separate threads, each of which decodes, hashes and writes parts of it.
- * @param module of a thread
- * @returns the hashes of the original's chunks, in order
+ * Restores a large compressed file on this thread and further ones, each of which decodes, hashes and writes parts of it.
+ * @param module of a further thread
+ * @returns the hashes of the original's chunks, in order, which the caller compares: they are the check of the bytes
  * @throws CacheError CORRUPT, NO_SPACE, CACHE_IO, CANCELLED
  */
 export async function restoreParts(
@@ -33,44 +33,46 @@ export async function restoreParts(
 ): Promise<string[]> {
   const digests = new Array<string>(Math.ceil(size / chunkSize));
   const state = { done: 0, failed: false };
-  const rows = rowsOf(digests.length);
-  const restoreRows = async ({ call }: Peer<RestoreWorker>) => {
+  const number = Math.min(mostThreads, availableParallelism());
+  const rows = rowsOf(digests.length, number);
+  const restoreRows = async (worker: RestoreWorker) => {
     let before: Promise<void> = Promise.resolve();
-    const restore = async (part: number, bytes: number) => {
-      digests[part] = await call.restore(part, hooks.urgent());
+    const restore = async (part: number, end: number, bytes: number) => {
+      digests[part] = await worker.restore(part, end, hooks.urgent());
       state.done += bytes;
       hooks.progress(state.done);
       assertWanted(hooks.signal);
     };
     try {
-      await call.open(from, to);
-      for (const row of rows) {
-        for (const part of row) {
+      await worker.open(from, to);
+      for (const { first, end } of rows) {
+        for (let part = first; part < end; part++) {
           if (state.failed) return;
           const bytes = Math.min(chunkSize, size - part * chunkSize);
           await askFor(bytes, hooks);
           // The thread gets its next part in advance: on a busy machine it would wait long for this one to wake up.
-          const own = restore(part, bytes);
+          const own = restore(part, end, bytes);
           own.catch(() => {});
           await before;
           before = own;
         }
       }
       await before;
-      await call.written();
+      await worker.written();
     } catch (error) {
       state.failed = true;
       throw error;
     }
   };
-  const threads = Array.from({ length: Math.min(mostThreads, availableParallelism()) }, () => startThread(module));
-  const restored = threads.map(restoreRows);
+  const threads = Array.from({ length: number - 1 }, () => startThread(module));
+  const workers = [restoreWorker(), ...threads.map(({ call }) => call)];
+  const restored = workers.map(restoreRows);
   try {
     await Promise.all(restored);
     return digests;
   } finally {
     await Promise.allSettled(restored);
-    await Promise.allSettled(threads.map(({ call }) => call.close()));
+    await Promise.allSettled(workers.map((worker) => worker.close()));
     for (const thread of threads) thread.kill(new CacheError('CANCELLED', 'the restore has ended'));
   }
 }
@@ -84,10 +86,13 @@ function startThread(module: URL): Peer<RestoreWorker> {
   });
 }
 
-/** The rows of parts; each is taken once, by the first thread that asks. */
-function* rowsOf(parts: number): Generator<number[]> {
-  for (let first = 0; first < parts; first += partsInARow)
-    yield Array.from({ length: Math.min(partsInARow, parts - first) }, (_, k) => first + k);
+/** The rows of parts; each is taken once, by the first thread that asks. The last ones are short, so that all threads end together. */
+function* rowsOf(parts: number, threads: number): Generator<{ first: number; end: number }> {
+  for (let first = 0; first < parts; ) {
+    const end = first + Math.min(mostInARow, Math.ceil((parts - first) / (2 * threads)));
+    yield { first, end };
+    first = end;
+  }
 }
 
 async function askFor(bytes: number, hooks: CopyHooks): Promise<void> {

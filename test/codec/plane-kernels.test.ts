@@ -61,9 +61,13 @@ const calls: Record<string, Call> = {
       [e, Math.floor(count / 32)],
     ],
   },
-  unpack: {
-    run: ({ kernels }, count, base) => kernels.unpack(a, b, base, count),
-    writes: (count) => [[a, count]],
+  mergePairs2R: {
+    run: ({ kernels }, count, base) => kernels.mergePairs2R(elements, a, e, base, count),
+    writes: (count) => [[elements, 2 * count]],
+  },
+  mergePairs4R: {
+    run: ({ kernels }, count, base) => kernels.mergePairs4R(elements, a, b, c, e, base, count),
+    writes: (count) => [[elements, 4 * count]],
   },
 };
 
@@ -131,4 +135,20 @@ test('pairs keep every exponent within reach, and mark the others', () => {
   kernels.pack(a, b, e, 100, 4);
   expect([...bytes.subarray(b, b + 2)]).toEqual([14 << 4, 0xff]);
   expect(bytes[e]).toBe(1);
+});
+
+test.each([2, 4])('elements of %s bytes that were packed as pairs come back from them, without those out of reach', (width) => {
+  const { bytes, kernels } = vectors();
+  const packed = e;
+  const numbers = width === 2 ? [0x3d80, 0xbf2a, 0x3c01, 0x8055] : [0x3d80_1234, 0xbf2a_5678, 0x3c01_9abc, 0x8055_def0];
+  const whole = width === 2 ? new Uint16Array(bytes.buffer, elements, 4) : new Uint32Array(bytes.buffer, elements, 4);
+  whole.set(numbers);
+  if (width === 2) kernels.split2R(elements, a, b, 4);
+  else kernels.split4R(elements, a, b, c, d, 4);
+  kernels.pack(width === 2 ? b : d, packed, packed + 8, 0x78, 4);
+  whole.fill(0);
+  if (width === 2) kernels.mergePairs2R(elements, a, packed, 0x78, 4);
+  else kernels.mergePairs4R(elements, a, b, c, packed, 0x78, 4);
+  expect([...whole.subarray(0, 3)]).toEqual(numbers.slice(0, 3));
+  expect(whole[3]).not.toBe(numbers[3]);
 });

@@ -110,7 +110,7 @@ const implementations = [wasmKernels, plainKernels].flatMap((kernels) =>
 test.each(implementations)('a chunk of anything comes back through $name', async ({ kernels, zstd }) => {
   const capacity = 40_000;
   const make = (size: number) => kernels(size) ?? plainKernels(size);
-  const memories = [createChunkMemory(capacity, make), createChunkMemory(capacity, make)] as const;
+  const memories = [createChunkMemory(capacity, { make }), createChunkMemory(capacity, { make })] as const;
   const chunk = fc.record({
     as: fc.constantFrom(...transforms),
     elements: fc.integer({ min: 1, max: capacity / 4 }),

@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'vitest';
 import { forget } from '../../bench/slow-mount.ts';
-import { readFromDisks } from '../../src/media/disk-counters.ts';
+import { readFromDisks } from '../../src/runtime/page-cache.ts';
 import { writeModel } from './files.ts';
 import { onDisk, tempDir } from './temp-dir.ts';
 

@@ -79,6 +79,20 @@ test('a chunk that is damaged ends the restore as damage', { tags: 'slow' }, asy
   await expect(restore(file, testFile().fd)).rejects.toMatchObject({ code: 'CORRUPT' });
 });
 
+test('a bit that is flipped in stored bytes shows in the hash of its part', { tags: 'slow' }, async () => {
+  const { original, file } = await compressed();
+  const { frames } = readTail(file.fd);
+  const bytes = file.bytes();
+  // The lower bytes of numbers are stored as they are, so nothing fails to decode.
+  const frame = frames.findLast(({ size: length, contentSize }) => length > contentSize) ?? { position: 0, size: 0 };
+  const at = frame.position + Math.floor(frame.size / 2);
+  bytes[at] = (bytes[at] ?? 0) ^ 1;
+  file.put(bytes);
+  const { chunks } = await restore(file, testFile().fd);
+  const sound = await hashesOf(original);
+  expect(chunks.filter((digest, part) => digest !== sound[part])).toHaveLength(1);
+});
+
 test.skipIf(!existsSync('/dev/full'))('a full disk ends the restore as such, not as damage', { tags: 'slow' }, async () => {
   const { file } = await compressed();
   const full = openSync('/dev/full', 'w');
