@@ -91,15 +91,16 @@ export class Memo implements AsyncDisposable {
 
   /**
    * The result of `use` on the compiled graphs of presets; null while no store exists, or when it fails.
-   * @param create whether to make the store if none exists
+   * @param create whether to make the store if none exists @param orThrow whether a failure is thrown
    */
-  withGraphs<T>(use: (rows: GraphRows) => T, { create = false } = {}): T | null {
+  withGraphs<T>(use: (rows: GraphRows) => T, { create = false, orThrow = false } = {}): T | null {
     try {
       if (this.#deps.mode() !== 'on' || this.#deps.state() !== 'here') return null;
       const store = create ? this.#opened.store : this.#opened.existing;
       return store && use(store.graphs);
     } catch (error) {
       this.#opened.trouble(error);
+      if (orThrow) throw error;
       return null;
     }
   }

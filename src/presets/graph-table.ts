@@ -6,7 +6,7 @@ import type { Compiled } from './preset.ts';
 
 export interface GraphTableDeps {
   /** The rows, while a store for them exists. */
-  memo: { withGraphs<T>(use: (rows: GraphRows) => T, options?: { create?: boolean }): T | null };
+  memo: { withGraphs<T>(use: (rows: GraphRows) => T, options?: { create?: boolean; orThrow?: boolean }): T | null };
   clock: Pick<Clock, 'now'>;
   /** Maximum number of graphs. */
   size(): number;
@@ -62,9 +62,9 @@ export class GraphTable {
     this.#deps.memo.withGraphs((rows) => rows.trim(most, this.#deps.clock.now()));
   }
 
-  /** @returns the number of removed graphs */
+  /** @returns the number of removed graphs @throws CacheError BUSY while another program holds the file locked */
   clear(): number {
-    return this.#deps.memo.withGraphs((rows) => rows.trim(0, this.#deps.clock.now())) ?? 0;
+    return this.#deps.memo.withGraphs((rows) => rows.trim(0, this.#deps.clock.now()), { orThrow: true }) ?? 0;
   }
 
   figures(): GraphFigures {

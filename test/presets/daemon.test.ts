@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { CompiledAnswer, GraphsAnswer, PresetFilesAnswer, PresetsAnswer } from '../../src/api/presets.ts';
 import { exactInteger } from '../../src/core/json.ts';
 import { runDaemon } from '../helpers/daemon.ts';
+import { lockDatabase } from '../helpers/locked-database.ts';
 import { patience } from '../helpers/patience.ts';
 
 const prompt = 'a lighthouse';
@@ -114,6 +115,9 @@ describe('presets over HTTP', () => {
     expect(await metrics.text()).toMatch(/^autocached_preset_graph_hits_total 1$/m);
     await daemon.client.changeConfig({ preset_graphs: '1' });
     await expect.poll(async () => (await graphs()).items, { timeout: patience(4_000) }).toBe(1);
+    const letGo = await lockDatabase(join(daemon.dir, 'ssd/memo/memo.db'));
+    await expect(daemon.client.ask('DELETE', '/api/presets/graphs')).rejects.toMatchObject({ code: 'BUSY' });
+    await letGo();
     expect(await daemon.client.ask('DELETE', '/api/presets/graphs')).toEqual({ removed: 1 });
     expect(await graphs()).toMatchObject({ items: 0, max: 1 });
   });
