@@ -41,7 +41,10 @@ export class Manage {
     const { opened, shared } = this.#deps;
     // What Redis is to be told is written down here, also when nothing is stored here.
     const store = shared && !dryRun ? opened.store : opened.existing;
-    if (!store) return { removed: 0, bytes: 0 };
+    if (!store) {
+      if (!dryRun) opened.assertEmpty();
+      return { removed: 0, bytes: 0 };
+    }
     const { items: removed, bytes } = store.entries.sum(filter);
     if (dryRun) return { removed, bytes };
     store.owed.invalidated(filter);

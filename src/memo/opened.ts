@@ -1,6 +1,6 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { toCacheError } from '../core/errors.ts';
+import { CacheError, toCacheError } from '../core/errors.ts';
 import type { TierState } from '../core/types.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
@@ -19,6 +19,7 @@ export interface OpenedDeps extends Omit<StoreDeps, 'onTrouble' | 'onDamaged' | 
   events: Events;
 }
 
+const nothingStored = 'nothing is stored';
 const flushMs = 500;
 const tidyMs = 60_000;
 /** Maximum wait of a user's change for another program that holds the file locked, ms. */
@@ -68,7 +69,14 @@ export class Opened implements AsyncDisposable {
   get whyNone(): string {
     const { dir, state } = this.#deps;
     if (state() === 'away') return 'the cache disk is away';
-    return existsSync(join(dir, 'memo.db')) ? "the results cannot be opened; see the daemon's log" : 'nothing is stored';
+    return existsSync(join(dir, 'memo.db')) ? "the results cannot be opened; see the daemon's log" : nothingStored;
+  }
+
+  /** @throws CacheError CACHE_AWAY when there may be results, which cannot be reached now */
+  assertEmpty(): void {
+    const why = this.whyNone;
+    if (why === nothingStored) return;
+    throw new CacheError('CACHE_AWAY', `results cannot be removed now: ${why}`, { hint: 'Try again when they can be used.' });
   }
 
   /** The store, if it is open. */

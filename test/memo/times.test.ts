@@ -113,6 +113,20 @@ describe('invalidation', () => {
   );
 });
 
+test('an invalidation fails while the results cannot be reached: they would be served later', async () => {
+  const { put, get, memo, world, events } = createMemo();
+  await put(keyOf(1), 'of before');
+  world.state = 'away';
+  events.emit('cache-disk', { dir: '/cache', state: 'away' });
+  const clear = (dryRun: boolean) => memo.manage.invalidate({ ns: 'n' }, { dryRun });
+  await expect(clear(false)).rejects.toMatchObject({ code: 'CACHE_AWAY', hint: expect.any(String) });
+  expect(await clear(true)).toMatchObject({ removed: 0 });
+  world.state = 'here';
+  events.emit('cache-disk', { dir: '/cache', state: 'here' });
+  expect(await get(keyOf(1))).toMatchObject({ state: 'hit' });
+  expect(await clear(false)).toMatchObject({ removed: 1 });
+});
+
 test('a namespace that was only cleared, as by a mistyped name, is not listed', async () => {
   const { memo } = createMemo();
   await memo.manage.invalidate({ ns: 'shp' }, { dryRun: false });
