@@ -44,6 +44,7 @@ const schema: Schema = {
   name: 'the catalog',
   migrations,
   withoutIt: 'it is rebuilt from the cache directory',
+  openWaitMs: 2000,
 };
 
 /** Number of sources whose rows are kept in memory between two writes. */

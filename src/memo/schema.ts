@@ -209,4 +209,6 @@ export const memoSchema: Schema = {
   name: 'the file of results',
   migrations,
   withoutIt: 'results are computed again',
+  // A daemon that serves lookups opens it.
+  openWaitMs: 50,
 };

@@ -240,7 +240,7 @@ function openChecked(file: string, schema: Schema): Sqlite.Database {
     db.pragma('synchronous = NORMAL');
     db.pragma('foreign_keys = ON');
     db.pragma(`cache_size = -${cacheKibibytes}`);
-    db.pragma('busy_timeout = 2000');
+    db.pragma(`busy_timeout = ${schema.openWaitMs}`);
     // Only a sound file gets its schema changed.
     if (!isLarge(file) || versionOf(db) < schema.migrations.length) assertSound(db);
     assertKnown(db, file, schema);

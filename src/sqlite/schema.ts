@@ -9,6 +9,8 @@ export interface Schema {
   migrations: readonly string[];
   /** What happens to the file's facts when it is moved away, for messages. */
   withoutIt: string;
+  /** Maximum wait for another program that holds the file locked when it is opened, ms; the thread serves nothing meanwhile. */
+  openWaitMs: number;
 }
 
 /** Number of migrations that have run. */
