@@ -8,22 +8,27 @@ const plainHits = ['HIT', 'HIT_RAM'];
 const absences = { SOURCE_AWAY: 'away', NOT_PERMITTED: 'not permitted' };
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
+/** A figure with its unit, which stay in one line. @param {number | string} figure */
+export function measured(figure, unit) {
+  return `${figure}\u00a0${unit}`;
+}
+
 /** @param {number} bytes */
 export function formatBytes(bytes) {
   let value = bytes;
   let unit = 0;
   for (; value >= 1023.5 && unit < units.length - 1; unit += 1) value /= 1024;
-  return `${unit === 0 ? Math.round(value) : threeDigits(value)} ${units[unit]}`;
+  return measured(unit === 0 ? Math.round(value) : threeDigits(value), units[unit]);
 }
 
 /** @param {number} seconds */
 export function formatSeconds(seconds) {
   const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min`;
+  if (whole < 60) return measured(whole, 's');
+  if (whole < 3600) return measured(Math.floor(whole / 60), 'min');
   const minutes = Math.round(whole / 60);
-  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-  return `${Math.floor(minutes / (24 * 60))} days`;
+  if (minutes < 48 * 60) return `${measured(Math.floor(minutes / 60), 'h')} ${measured(minutes % 60, 'min')}`;
+  return measured(Math.floor(minutes / (24 * 60)), 'days');
 }
 
 /** @param {number} value */

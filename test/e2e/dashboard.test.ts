@@ -43,7 +43,7 @@ describe.skipIf(noBrowser !== null)(
         await page.click('#limit-form button');
       };
       expect(await answerNext(page, false, lower)).toBe(
-        'AUTOCACHE_LIMIT=7MiB frees 3 MiB, removes 1 of 3 copies. Sources are kept.',
+        'AUTOCACHE_LIMIT=7MiB frees 3\u00a0MiB, removes 1 of 3 copies. Sources are kept.',
       );
       expect(await limitOf(client)).toBe(100 * MiB);
       await answerNext(page, true, lower);
@@ -92,7 +92,7 @@ describe.skipIf(noBrowser !== null)(
         all.map(({ children }) => [...children].map((one) => one.textContent)),
       );
       expect(rows.length).toBeGreaterThan(5);
-      expect(rows.filter(([, , now]) => now !== 'none').map(([size]) => size)).toEqual(['100 MiB']);
+      expect(rows.filter(([, , now]) => now !== 'none').map(([size]) => size)).toEqual(['100\u00a0MiB']);
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(await page.evaluate('innerWidth'));
     });
 
@@ -123,12 +123,12 @@ describe.skipIf(noBrowser !== null)(
         await page.locator('#tag-form ::-p-text(Invalidate)').click();
       };
       expect(await answerNext(page, false, invalidate)).toMatch(
-        /^Results with the tag model:sdxl: frees 3 B, removes 1 of 3 results\./,
+        /^Results with the tag model:sdxl: frees 3\u00a0B, removes 1 of 3 results\./,
       );
       await answerNext(page, true, invalidate);
       await count('#entries', 3);
       const clear = () => page.locator('#namespaces ::-p-aria(Clear other)').click();
-      expect(await answerNext(page, true, clear)).toMatch(/^All results of other: frees 3 B, removes 1 of 2 results\./);
+      expect(await answerNext(page, true, clear)).toMatch(/^All results of other: frees 3\u00a0B, removes 1 of 2 results\./);
       await count('#entries', 2);
       expect((await client.stats()).memo.current_items).toBe(1);
       expect(troubles).toEqual([]);
@@ -140,7 +140,7 @@ describe.skipIf(noBrowser !== null)(
       await countIs(page, row, 3);
       await page.click(`${row}:nth-child(1) input`);
       const evict = () => page.locator('::-p-aria(Selected files) ::-p-text(Evict)').click();
-      expect(await answerNext(page, true, evict)).toMatch(/frees 3 MiB, removes 1 of 3 copies\. The source is kept\.$/);
+      expect(await answerNext(page, true, evict)).toMatch(/frees 3\u00a0MiB, removes 1 of 3 copies\. The source is kept\.$/);
       await expect.poll(async () => (await client.stats()).tiers[0]?.files, { timeout: patience(7_000) }).toBe(2);
       expect(models.map((model) => readFileSync(model).length)).toEqual([3 * MiB, 3 * MiB, 3 * MiB]);
       await page.locator('.toast ::-p-text(Copy again)').click();
@@ -155,7 +155,7 @@ describe.skipIf(noBrowser !== null)(
       const preview = () => page.$eval('dialog [role="status"]', (shown) => shown.textContent);
       await expect
         .poll(preview, { timeout: patience(7_000) })
-        .toBe('This frees 6 MiB, removes 2 of 3 copies. 1 copy stays: in use or pinned. Sources are kept.');
+        .toBe('This frees 6\u00a0MiB, removes 2 of 3 copies. 1 copy stays: in use or pinned. Sources are kept.');
       await page.locator('#free-size').fill('1');
       await expect.poll(preview, { timeout: patience(7_000) }).toBe('No copy fits.');
       expect(
@@ -163,7 +163,7 @@ describe.skipIf(noBrowser !== null)(
       ).toBe(true);
       await page.locator('#free-size').fill('0');
       await page.locator('dialog [type="submit"]:not(:disabled)').click();
-      await page.waitForSelector('.toast ::-p-text(2 copies removed, 6 MiB free.)');
+      await page.waitForSelector('.toast ::-p-text(2 copies removed, 6\u00a0MiB free.)');
       expect((await client.stats()).tiers[0]?.files).toBe(1);
     });
 
@@ -178,7 +178,7 @@ describe.skipIf(noBrowser !== null)(
       await client.warm({ paths: [join(more, 'loras', 'x.safetensors')], wait: true });
       const forget = () => page.locator(`::-p-aria(Forget ${more})`).click();
       expect(await answerNext(page, false, forget)).toBe(
-        `${more} is no longer a model folder. Its copies leave too: this frees 1 MiB, removes 1 of 2 copies. Sources are kept.`,
+        `${more} is no longer a model folder. Its copies leave too: this frees 1\u00a0MiB, removes 1 of 2 copies. Sources are kept.`,
       );
       await answerNext(page, true, forget);
       await countIs(page, '#folders > li', 1);
@@ -282,7 +282,7 @@ describe.skipIf(noBrowser !== null)(
       const order = () =>
         page.$$eval('#copies > li', (rows) => rows.map((one) => one.textContent?.match(/[abc]\.safetensors/)?.[0]));
       expect(await order()).toEqual(['a.safetensors', 'b.safetensors', 'c.safetensors']);
-      expect(await page.$eval('#copies', (list) => list.textContent)).toContain('paused, 3 MiB');
+      expect(await page.$eval('#copies', (list) => list.textContent)).toContain('paused, 3\u00a0MiB');
       expect(await page.title()).toBe('0% · autocached');
       const icon = () => page.$eval('#icon', (link) => link.getAttribute('href'));
       const before = await icon();

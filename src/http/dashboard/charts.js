@@ -114,7 +114,9 @@ function optionsOf({ width, x, series, format, most, steps, tell }) {
         ...axis,
         grid: { show: false },
         ...(x.steps && { incrs: x.steps }),
-        size: 28,
+        // The first label stays apart from the zero of the other axis.
+        gap: 9,
+        size: 32,
         space: 60,
         values: (_plot, at) => at.map(x.format),
       },

@@ -1,4 +1,4 @@
-import { counted, formatBytes, formatSeconds } from '../../../comfyui/web/words.js';
+import { counted, formatBytes, formatSeconds, measured } from '../../../comfyui/web/words.js';
 
 /** Figures and times for people, in addition to those of the sidebar. */
 
@@ -14,9 +14,9 @@ export function agoText(iso, now = Date.now()) {
   if (iso === null) return 'never';
   const minutes = Math.max(0, Math.round((now - Date.parse(iso)) / 60_000));
   if (minutes < 1) return 'just now';
-  if (minutes < 60) return `${minutes} min ago`;
-  if (minutes < 48 * 60) return `${Math.round(minutes / 60)} h ago`;
-  return `${Math.round(minutes / 1440)} days ago`;
+  if (minutes < 60) return `${measured(minutes, 'min')} ago`;
+  if (minutes < 48 * 60) return `${measured(Math.round(minutes / 60), 'h')} ago`;
+  return `${measured(Math.round(minutes / 1440), 'days')} ago`;
 }
 
 /** `1 copy`, `3 copies`, `1,204 copies` */

@@ -83,9 +83,9 @@ const leftOut = noBrowser === null ? '' : ` (left out: ${noBrowser})`;
 test.skipIf(noBrowser !== null)(`the sidebar shows what is copied next and why, with the time left${leftOut}`, async () => {
   const page = await openPanel();
   const text = await textOf(page);
-  expect(text).toContain('2 copies, 160 MiB and 2 min left');
-  expect(text).toMatch(/<b>\.safetensors\n40 MiB of 100 MiB, 1 MiB\/s, 1 min left · for a queued prompt/);
-  expect(text).toMatch(/c\.safetensors\nqueued, 100 MiB: waits behind <b>\.safetensors · after a load/);
+  expect(text).toContain('2 copies, 160\u00a0MiB and 2\u00a0min left');
+  expect(text).toMatch(/<b>\.safetensors\n40\u00a0MiB of 100\u00a0MiB, 1\u00a0MiB\/s, 1\u00a0min left · for a queued prompt/);
+  expect(text).toMatch(/c\.safetensors\nqueued, 100\u00a0MiB: waits behind <b>\.safetensors · after a load/);
   await page.evaluate('view.copies = []; panel.update()');
   expect(await textOf(page)).not.toContain('Copies');
 });

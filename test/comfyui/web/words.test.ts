@@ -38,11 +38,11 @@ describe('a model of the workflow', () => {
       tone: 'copying',
       place: '25%',
       percent: 25,
-      detail: '1 MiB of 4 MiB, 1 MiB/s, 3 s left',
+      detail: '1\u00a0MiB of 4\u00a0MiB, 1\u00a0MiB/s, 3\u00a0s left',
       canCopy: false,
     });
     const fresh = { ...running, bytesDone: 0, bytesPerSecond: 0, etaMs: null };
-    expect(describeModel(model({ copy: 3 }), [fresh]).detail).toBe('0 B of 4 MiB');
+    expect(describeModel(model({ copy: 3 }), [fresh]).detail).toBe('0\u00a0B of 4\u00a0MiB');
   });
 
   test.each([
@@ -53,7 +53,12 @@ describe('a model of the workflow', () => {
     const { word } = jobTerms[status];
     const copy = { ...running, status, word, why, bytesPerSecond: 0, etaMs: null };
     const shown = describeModel(model({ copy: 3 }), [copy]);
-    expect(shown).toMatchObject({ tone: 'waiting', place: word, percent: 25, detail: `${word}, 1 MiB of 4 MiB: ${why}` });
+    expect(shown).toMatchObject({
+      tone: 'waiting',
+      place: word,
+      percent: 25,
+      detail: `${word}, 1\u00a0MiB of 4\u00a0MiB: ${why}`,
+    });
     expect(copyText(copy)).not.toMatch(/left|MiB\/s/);
   });
 
@@ -140,7 +145,7 @@ test('numbers and costs are written as the command line writes them', () => {
     [1, 1, 5],
     [3, 2000, 2 ** 31],
   ] as const)
-    expect(costText(copies, of, bytes)).toBe(coreCostText({ copies, of, bytes }));
+    expect(costText(copies, of, bytes)).toBe(inOneLine(coreCostText({ copies, of, bytes })));
 });
 
 test('names are listed once each, and at most twelve of them', () => {
@@ -155,19 +160,24 @@ test('classes that are not kept are named with the reason', () => {
 
 test('bytes are written as everywhere else in autocached', () => {
   const counts = [0, 1, 1023, 1024, 1536, 1048063, 1048064, 10 ** 9, 6_938_040_682, 2 ** 40, 2 ** 50, 3 * 2 ** 60];
-  expect(counts.map(formatBytes)).toEqual(counts.map(coreFormatBytes));
+  expect(counts.map(formatBytes)).toEqual(counts.map(coreFormatBytes).map(inOneLine));
 });
 
 test('times are written for people', () => {
   expect([0, 0.4, 59.4, 59.6, 3599, 3600, 5400, 172_799, 172_800].map(formatSeconds)).toEqual([
-    '0 s',
-    '0 s',
-    '59 s',
-    '1 min',
-    '59 min',
-    '1 h 0 min',
-    '1 h 30 min',
-    '2 days',
-    '2 days',
+    '0\u00a0s',
+    '0\u00a0s',
+    '59\u00a0s',
+    '1\u00a0min',
+    '59\u00a0min',
+    '1\u00a0h 0\u00a0min',
+    '1\u00a0h 30\u00a0min',
+    '2\u00a0days',
+    '2\u00a0days',
   ]);
 });
+
+/** As the pages write it: a figure and its unit are never apart. */
+function inOneLine(text: string): string {
+  return text.replace(/(\d) (?=[KMGTP]?i?B)/g, '$1\u00a0');
+}

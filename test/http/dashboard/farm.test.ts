@@ -15,8 +15,8 @@ test('what the origin was spared is of all hosts', () => {
   const facts = farmFacts({ hosts: [host, host], peerErrors: { silent: 1, gone: 2, lied: 3, refused: 0 } });
   expect(facts).toEqual([
     ['Hosts', '2'],
-    ['Read from origins', '2 GiB'],
-    ['Read from other hosts', '6 GiB'],
+    ['Read from origins', '2\u00a0GiB'],
+    ['Read from other hosts', '6\u00a0GiB'],
     ['Spared the origin', '75%'],
     ['Requests without bytes', '3'],
     ['Wrong bytes refused', '3'],

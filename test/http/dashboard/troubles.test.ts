@@ -40,7 +40,12 @@ test.each([
   ['sources that were never as published', { mismatched: 2 }, true, /^2 sources differ .* with them\.$/],
   ['one of them', { mismatched: 1 }, true, /^1 source differs .* with it\.$/],
   ['a model that stays open on a slow disk', { stuck: [{ app: 'comfyui' }] }, false, /still reads 1 model/],
-  ['files that are no copies', { orphans: [{ bytes: 1024 }] }, false, /^1 file in the cache directory is no copy \(1 KiB\)/],
+  [
+    'files that are no copies',
+    { orphans: [{ bytes: 1024 }] },
+    false,
+    /^1 file in the cache directory is no copy \(1\u00a0KiB\)/,
+  ],
   ['the mode', { mode: 'off' }, false, /^autocached is off/],
   ['no folder at all', { roots: [] }, false, /No model folder/],
   ['accounting', { accounting: { seen: 1200 } }, false, /1,200 so far/],

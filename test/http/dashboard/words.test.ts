@@ -30,10 +30,10 @@ test('times are told as people do', () => {
   const ago = (ms: number) => agoText(new Date(now - ms).toISOString(), now);
   expect([0, 60_000, 59 * 60_000, 3 * 3600_000, 49 * 3600_000].map(ago)).toEqual([
     'just now',
-    '1 min ago',
-    '59 min ago',
-    '3 h ago',
-    '2 days ago',
+    '1\u00a0min ago',
+    '59\u00a0min ago',
+    '3\u00a0h ago',
+    '2\u00a0days ago',
   ]);
   expect(agoText(null, now)).toBe('never');
   // A clock that was set back.
@@ -76,10 +76,10 @@ test('an address names a page and its choices; any other one the first page', ()
 
 test('a check of copies ends with a verdict', () => {
   const nothing = { damaged: [], mismatched: [], skipped: [] };
-  expect(verdictOf({ files: 1, bytes: 30 * 2 ** 20, ...nothing })).toBe('1 copy verified (30 MiB): OK');
+  expect(verdictOf({ files: 1, bytes: 30 * 2 ** 20, ...nothing })).toBe('1 copy verified (30\u00a0MiB): OK');
   const damaged = [{ path: '/m/a', why: 'corrupted on the SSD (chunk 0)', recopied: true }];
   expect(verdictOf({ files: 2, bytes: 1024, ...nothing, damaged })).toBe(
-    '2 copies verified (1 KiB). /m/a: corrupted on the SSD (chunk 0); it is being copied anew',
+    '2 copies verified (1\u00a0KiB). /m/a: corrupted on the SSD (chunk 0); it is being copied anew',
   );
 });
 
@@ -90,18 +90,18 @@ test('what a larger cache would have saved is told in a sentence, and so is that
   const more = { bytes: 200 * GiB, seconds: 41 * 60 };
   const told = { loads: 210, points, limit, more, cold: null };
   expect(missesText(told)).toBe(
-    'In the last 30 days, 210 loads took 1 h 30 min longer than from the cache. With 200 GiB more you would have saved 41 min.',
+    'In the last 30 days, 210 loads took 1\u00a0h 30\u00a0min longer than from the cache. With 200\u00a0GiB more you would have saved 41\u00a0min.',
   );
   expect(missesText({ ...told, loads: 1, more: null })).toBe(
-    'In the last 30 days, 1 load took 1 h 30 min longer than from the cache. A larger cache would have saved little.',
+    'In the last 30 days, 1 load took 1\u00a0h 30\u00a0min longer than from the cache. A larger cache would have saved little.',
   );
   const cold = { saves: 12 * 60, change: 'cold' };
   expect(missesText({ ...told, cold })).toMatch(
-    /41 min\. Compressing copies \(AUTOCACHE_COMPRESS=cold\) would have saved you 12 min\.$/,
+    /41\u00a0min\. Compressing copies \(AUTOCACHE_COMPRESS=cold\) would have saved you 12\u00a0min\.$/,
   );
   expect(missesText({ ...told, cold: { saves: -180, change: 'off' } })).toMatch(
-    /Compressing copies costs you 3 min: AUTOCACHE_COMPRESS=off is better\.$/,
+    /Compressing copies costs you 3\u00a0min: AUTOCACHE_COMPRESS=off is better\.$/,
   );
-  expect(missesText({ ...told, cold: { saves: 20, change: null } })).toMatch(/41 min\.$/);
+  expect(missesText({ ...told, cold: { saves: 20, change: null } })).toMatch(/41\u00a0min\.$/);
   expect(missesText({ loads: 0, points: [], limit, more: null, cold: null })).toMatch(/^No loads are recorded/);
 });
