@@ -10,6 +10,11 @@ const garbagePercent = 25;
  */
 export function boundOldGeneration(): void {
   setFlagsFromString(`--heap-growing-percent=${garbagePercent}`);
+  collectGarbage();
+}
+
+/** Collects the whole heap of this thread: for the end of work that leaves much garbage, before a long time without any. */
+export function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');
   collect();

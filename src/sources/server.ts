@@ -3,6 +3,7 @@ import type { SourceFile } from '../core/types.ts';
 import { type Machine, thisMachine } from '../media/machine.ts';
 import { foreignPart } from '../media/resolve-locally.ts';
 import type { Calls } from '../runtime/calls.ts';
+import { collectGarbage } from '../runtime/heap.ts';
 import type { SourceDriver } from './driver.ts';
 import { driverFor } from './driver-for.ts';
 import { lookError } from './io-errors.ts';
@@ -18,6 +19,8 @@ export interface SourceReaderOptions {
 }
 
 const aliveMs = 1_000;
+/** Minimum files of a listing after which the heap is collected: 100,000 leave 9 MiB of garbage, which a thread keeps for hours. */
+const manyFiles = 10_000;
 
 /** The reader's side of the channel. A thread touches only the volume of the root. */
 export class SourceReader implements Reader {
@@ -92,7 +95,12 @@ export class SourceReader implements Reader {
         },
       }),
     );
-    return listing.finally(() => this.#underWay.delete(id));
+    return listing
+      .then((listed) => {
+        if ('files' in listed && listed.files >= manyFiles) collectGarbage();
+        return listed;
+      })
+      .finally(() => this.#underWay.delete(id));
   }
 
   async watch(id: number, ground: Ground, { skip, settleMs }: { skip: string[]; settleMs: number }) {
