@@ -1,5 +1,6 @@
 /**
- * Speed of restoring a compressed model, beside `cp` of the plain file and `zstd -d`, in one run: to the SSD and to memory.
+ * Speed of restoring a compressed model, beside `cp` of the plain file and `zstd -d`, in one run: to the SSD that it lies on, from memory
+ * to the SSD, as from a disk of its own, and within memory.
  *
  *     npm run bench -- restore [MiB of the model, 2048] [rounds, 3] [directory on the SSD]
  *
@@ -36,21 +37,28 @@ interface Taken {
   cpu: number;
 }
 
-const places = { SSD: process.argv[4] ?? tmpdir(), ...(existsSync('/dev/shm') && { memory: '/dev/shm' }) };
-for (const [name, parent] of Object.entries(places)) {
-  const directory = mkdtempSync(join(parent, 'autocached-bench-restore-'));
+const ssd = process.argv[4] ?? tmpdir();
+const memory = '/dev/shm';
+await measure('SSD', ssd, ssd);
+if (existsSync(memory)) {
+  await measure('SSD, from memory', memory, ssd);
+  await measure('memory', memory, memory);
+}
+
+async function measure(name: string, from: string, to: string): Promise<void> {
+  const directories = [from, to].map((parent) => mkdtempSync(join(parent, 'autocached-bench-restore-')));
+  const [source = '', place = ''] = directories;
   try {
-    await measure(name, (file) => join(directory, file));
+    await compare(name, (file) => join(source, file), join(place, 'target'));
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    for (const directory of directories) rmSync(directory, { recursive: true, force: true });
   }
 }
 
-async function measure(name: string, at: (file: string) => string): Promise<void> {
+async function compare(name: string, at: (file: string) => string, target: string): Promise<void> {
   writeWhole(at('model'), makeModel('BF16', size));
   await withFiles(at('model'), at('model.zst'), encodeFile);
   execFileSync('zstd', ['-q', '-f', '-3', at('model'), '-o', at('3.zst')]);
-  const target = at('target');
   const write = `dd if=/dev/zero of=${target} bs=4M count=${size / MiB / 4} oflag=direct status=none`;
   const read = `dd if=${at('model.zst')} of=/dev/null bs=4M iflag=direct status=none`;
   const tasks: Record<string, () => Promise<Taken> | Taken> = {
@@ -120,13 +128,22 @@ function writeWhole(path: string, bytes: Uint8Array): void {
 function show(name: string, best: ReadonlyMap<string, Taken>): void {
   const of = (task: string) => best.get(task)?.seconds ?? Number.NaN;
   const table = new Table({
-    head: [`to ${name}`, 'seconds', 'GB/s', 'processor s', '× read, write', '× cp', '× zstd -d'],
+    head: [`to ${name}`, 'seconds', 'GB/s', 'processor s', '× write', '× read, write', '× cp', '× zstd -d'],
     style: { head: [], border: [], compact: true },
   });
   for (const [task, { seconds, cpu }] of best) {
     const times = (other: string) => (of(other) / seconds).toFixed(2);
     const speed = (size / 1e9 / seconds).toFixed(2);
-    table.push([task, seconds.toFixed(2), speed, cpu.toFixed(2), times('read, write'), times('cp'), times('zstd -d')]);
+    table.push([
+      task,
+      seconds.toFixed(2),
+      speed,
+      cpu.toFixed(2),
+      times('write'),
+      times('read, write'),
+      times('cp'),
+      times('zstd -d'),
+    ]);
   }
   console.log(`${table.toString()}\n`);
 }

@@ -13,8 +13,9 @@ const spareShare = 0.15;
 const fastestIdentified = 320e6;
 /** Bytes measured before each decision: the first may come from a cache, and one wait proves nothing. */
 const judgedBytes = 32 * 1024 * 1024;
-/** The same for the first decision about a source twice as fast as that: no hard disk is, and each MiB more costs processor time. */
+/** The same for the first decision about a source clearly faster than that: no hard disk is, and each MiB more costs processor time. */
 const glancedBytes = 8 * 1024 * 1024;
+const clearly = 1.25;
 
 /** The time spent waiting for a block, and that spent hashing and writing it. */
 interface BlockTimes {
@@ -74,7 +75,7 @@ export class CopyHashes {
     if (this.#proof?.kind === 'sha256') return;
     const ms = sum.waitedMs + sum.workedMs;
     const timesTooFast = sum.bytes / ms / (fastestIdentified / 1000);
-    const enough = !this.#hasJudged && timesTooFast > 2 ? glancedBytes : judgedBytes;
+    const enough = !this.#hasJudged && timesTooFast > clearly ? glancedBytes : judgedBytes;
     if (sum.bytes < enough) return;
     if (sum.waitedMs < spareShare * ms || timesTooFast > 1) this.#identity = null;
     this.#hasJudged = true;

@@ -34,8 +34,8 @@ test.each([
 });
 
 test.each([
-  [1000, true],
-  [400, false],
+  [450, true],
+  [320, false],
 ])('from a source of %i MiB/s SHA-256 is given up within 16 MiB: %s', async (speed, givenUp) => {
   expect((await sha256From(speed, 0.3, 16)) === null).toBe(givenUp);
 });
