@@ -5,6 +5,7 @@ import { Database } from '../../src/sqlite/database.ts';
 import { isOfDatabase, troubleWith } from '../../src/sqlite/trouble.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { lockDatabase } from '../helpers/locked-database.ts';
+import { soon } from '../helpers/patience.ts';
 
 /** Its text is long enough for a blob, which `verify` reads. */
 const put = (n: number) => ({ body: { ns: 'shop', parts: n, value: 'v'.repeat(20_000), tags: ['t'] } });
@@ -44,7 +45,10 @@ describe('while another program holds the file of results locked', () => {
     const asked = client.ask(method, path, { body }).finally(() => {
       isAnswered = true;
     });
-    await vi.waitFor(() => expect(looked.mock.results.filter(({ value }) => value === false).length).toBeGreaterThan(2));
+    await vi.waitFor(
+      () => expect(looked.mock.results.filter(({ value }) => value === false).length).toBeGreaterThan(2),
+      soon(),
+    );
     expect(isAnswered).toBe(false);
     await letGo();
     expect(await asked).toMatchObject(answer);
