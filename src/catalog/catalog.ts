@@ -45,12 +45,11 @@ const schema: Schema = {
   migrations,
   withoutIt: 'it is rebuilt from the cache directory',
   openWaitMs: 2000,
+  changeWaitMs: 30_000,
 };
 
 /** Number of sources whose rows are kept in memory between two writes. */
 const keepFound = 10_000;
-
-const longestWaitMs = 30_000;
 
 /** The one writer of the catalog: entries, copies, usage and settings over one SQLite file. All methods are synchronous. */
 export class Catalog implements Disposable {
@@ -175,7 +174,7 @@ export class Catalog implements Disposable {
 
   /** Resolves when no other program holds the write lock. @throws CacheError BUSY when one does for more than 30 s */
   writable(): Promise<void> {
-    return this.#db.writable(longestWaitMs);
+    return this.#db.writable();
   }
 
   /**

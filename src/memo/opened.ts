@@ -22,8 +22,6 @@ export interface OpenedDeps extends Omit<StoreDeps, 'onTrouble' | 'onDamaged' | 
 const nothingStored = 'nothing is stored';
 const flushMs = 500;
 const tidyMs = 60_000;
-/** Maximum wait of a user's change for another program that holds the file locked, ms. */
-const longestWaitMs = 10_000;
 /** Retry interval after a failure, and between two lines of the log about a locked file, ms. */
 const againMs = 30_000;
 
@@ -86,11 +84,11 @@ export class Opened implements AsyncDisposable {
 
   /**
    * Resolves when no other program holds the file locked; null when none does.
-   * @throws CacheError BUSY when one does for more than 10 s: less than clients wait for an answer
+   * @throws CacheError BUSY when one does for more than 10 s
    */
   unlocked(): Promise<void> | null {
     const lock = this.existing?.lock;
-    return !lock || lock.isWritable() ? null : lock.writable(longestWaitMs);
+    return !lock || lock.isWritable() ? null : lock.writable();
   }
 
   /** Files that programs fill for the store, if it is open. */

@@ -3,9 +3,6 @@ import type { Clock } from '../runtime/clock.ts';
 import { VerifyThread } from '../transfer/verify-thread.ts';
 import type { Store } from './store.ts';
 
-/** Maximum wait for another program that holds the file of results locked, ms. */
-const longestWaitMs = 10_000;
-
 /** Reads every blob, in a thread, and compares it with its name; one that differs leaves, with the results that have it. @throws CacheError BUSY */
 export async function verify(store: Store | null, clock: Clock, signal: AbortSignal): Promise<MemoVerifyAnswer> {
   const answer: MemoVerifyAnswer = { checked: 0, bytes: 0, damaged: [], removed: 0 };
@@ -19,7 +16,7 @@ export async function verify(store: Store | null, clock: Clock, signal: AbortSig
       const found = await thread.sha256(store.files.pathOf(sha256));
       // The blob has left while it was read.
       if (!store.blobs.find(sha256)) continue;
-      await store.lock.writable(longestWaitMs);
+      await store.lock.writable();
       answer.checked += 1;
       answer.bytes += seal.size;
       if (found === sha256) {

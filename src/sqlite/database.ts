@@ -180,7 +180,7 @@ export class Database {
     }
   }
 
-  /** From here on a write blocked by another program fails after `longestWaitMs`; before, it waits for 2 s. */
+  /** From here on a write blocked by another program fails after `longestWaitMs`; before, it waits as long as at opening. */
   answerFirst(): void {
     this.#db.pragma(`busy_timeout = ${longestWaitMs}`);
   }
@@ -197,10 +197,10 @@ export class Database {
     }
   }
 
-  /** Resolves when no other program holds the write lock. @throws CacheError BUSY when one does for more than `mostMs` */
-  async writable(mostMs: number): Promise<void> {
+  /** Resolves when no other program holds the write lock. @throws CacheError BUSY when one does for longer than the schema says */
+  async writable(): Promise<void> {
     for (let waited = 0; !this.isWritable(); waited += askAgainMs) {
-      if (waited >= mostMs) throw lockedBy(this.file, this.#schema.name);
+      if (waited >= this.#schema.changeWaitMs) throw lockedBy(this.file, this.#schema.name);
       await sleep(askAgainMs);
     }
   }
