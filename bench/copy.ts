@@ -13,17 +13,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { CopyWorkers } from '../src/jobs/workers.ts';
 import { systemClock } from '../src/runtime/clock.ts';
+import { tuneMalloc } from '../src/runtime/huge-pages.ts';
 import { openPosixTier } from '../src/tiers/posix-tier.ts';
 import { median } from './figures.ts';
 import { forget, SlowMount, writeRandom } from './slow-mount.ts';
 
+tuneMalloc();
 const MiB = 2 ** 20;
 const wanted = process.argv.slice(2);
 
 if (process.platform !== 'linux' || process.getuid?.() !== 0) throw new Error('this benchmark needs Linux and root');
 const dir = mkdtempSync(join(tmpdir(), 'autocached-bench-copy-'));
 const cleanUp: (() => void)[] = [];
-const ssd = disk(1000);
+const ssd = disk(1200);
 const tier = openPosixTier('ssd', join(ssd.path, 'cache'));
 const workers = new CopyWorkers(systemClock, { ...process.env });
 let lastId = 0;
@@ -50,14 +52,14 @@ const contenders: Record<string, Contender> = {
 };
 
 try {
-  const source = disk(640);
+  const source = disk(1100);
   for (const speed of [150, 400]) {
     if (!chosen(String(speed))) continue;
     source.limit({ bytesPerSecond: speed * MiB });
     await compare({ name: `disk, ${speed} MiB/s`, path: only(source.path, speed * 1.5), network: false, rounds: 9 });
   }
   source.limit({});
-  if (chosen('disk')) await compare({ name: 'disk, unthrottled', path: only(source.path, 600), network: false, rounds: 9 });
+  if (chosen('disk')) await compare({ name: 'disk, unthrottled', path: only(source.path, 1024), network: false, rounds: 9 });
   const mount = chosen('mount') ? await slowMount(10, 96) : undefined;
   if (mount) await compare({ name: 'mount, 10 ms a request', path: mount, network: true, rounds: 3 });
 } finally {

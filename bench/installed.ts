@@ -41,7 +41,6 @@ export class Installed implements AsyncDisposable {
     this.env = {
       PATH: process.env['PATH'] ?? '',
       NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
-      ...(process.env['MALLOC_ARENA_MAX'] && { MALLOC_ARENA_MAX: process.env['MALLOC_ARENA_MAX'] }),
       HOME: this.dir,
       AUTOCACHE_DIR: join(this.dir, 'ssd'),
       AUTOCACHE_STATE: this.stateDir,

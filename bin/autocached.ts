@@ -4,12 +4,6 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
-// Only a daemon stays; other commands return their memory within a second.
-if (process.argv.includes('start')) {
-  shareArenas();
-  fixYoungGeneration();
-}
-
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 // The reader of the output may leave early (`autocached list | head`).
 for (const stream of [process.stdout, process.stderr]) {
@@ -23,6 +17,12 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 if (major > 22 || (major === 22 && minor >= 22)) {
+  // Only a daemon stays; other commands return their memory within a second.
+  if (process.argv.includes('start')) {
+    const { tuneMalloc } = await import('../src/runtime/huge-pages.ts');
+    tuneMalloc();
+    fixYoungGeneration();
+  }
   // Imported only now: its imports do not load in an older Node.
   const { runProgram } = await import('../src/cli/program.ts');
   process.exitCode = await runProgram(process.argv.slice(2), {
@@ -49,16 +49,6 @@ if (major > 22 || (major === 22 && minor >= 22)) {
       process.exitCode = code ?? 1;
     });
   }
-}
-
-/**
- * Lets the threads of the daemon reuse memory that one of them has freed: some 10 MiB less with glibc. It reads the variable before
- * Node runs, so this very process executes the program again. A service's unit and the Docker image set it from the start.
- */
-function shareArenas(): void {
-  const { argv, env, execArgv, execPath, platform } = process;
-  if (platform !== 'linux' || env['MALLOC_ARENA_MAX'] !== undefined || process.execve === undefined) return;
-  process.execve(execPath, [execPath, ...execArgv, ...argv.slice(1)], { ...env, MALLOC_ARENA_MAX: '2' });
 }
 
 /**

@@ -13,8 +13,6 @@ import { poll } from './poll.ts';
 
 const longestMs = 60_000;
 const logLines = 15;
-/** Lets the daemon's threads reuse memory that one of them has freed: several MiB less with glibc. */
-const fewArenas = { MALLOC_ARENA_MAX: '2' };
 
 interface Detached {
   /** The command line that runs this program. */
@@ -36,8 +34,7 @@ export async function startDetached({ self, flags, cwd }: Detached): Promise<{ c
   const log = await open(logPath, O_APPEND | O_CREAT | O_WRONLY | O_NOFOLLOW, 0o600);
   const { size: logStart } = await log.stat();
   try {
-    const env = { ...fewArenas, ...environment };
-    const child = await spawned([...self, 'start', ...asArguments(flags)], { cwd, output: log.fd, env });
+    const child = await spawned([...self, 'start', ...asArguments(flags)], { cwd, output: log.fd, env: environment });
     const client = await poll(longestMs, async () => (hasEnded(child) ? 'ended' : await answering(stateDir, child)));
     if (client instanceof Client) return { client, log: logPath };
     const what = client === 'ended' ? 'the daemon did not start' : `the daemon (pid ${child.pid}) does not answer yet`;

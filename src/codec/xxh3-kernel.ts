@@ -1,3 +1,4 @@
+import { hugeMemory } from '../runtime/huge-pages.ts';
 import { pageAligned, pageBytes } from '../runtime/uncached.ts';
 import {
   add,
@@ -134,24 +135,29 @@ export class Xxh3Memory {
 
 const memories = new WeakMap<ArrayBufferLike, Xxh3Memory>();
 
+/** By its buffer, all memory that may be given back. */
+const returnable = new WeakMap<ArrayBufferLike, Uint8Array>();
 /** The memory that was given back last, until garbage is collected. */
-let spare: WeakRef<Xxh3Memory> | undefined;
+let spare: WeakRef<Uint8Array> | undefined;
 
 /**
- * A buffer for reads past the page cache, with any contents. It is hashed in place where the runtime can, otherwise by way of a copy.
- * Memory that was given back is used again: the kernel would clear and map new memory page by page.
+ * A buffer for reads and writes past the page cache, with any contents. In huge pages, where there are any, for that saves more than
+ * hashing in place. Memory that was given back is used again: the kernel would clear and map new memory page by page.
  */
 export function hashableMemory(size: number): Uint8Array {
   const kept = spare?.deref();
-  const isEnough = kept && kept.bytes.length >= size;
-  if (isEnough) spare = undefined;
-  const memory = isEnough ? kept : Xxh3Memory.create(size);
-  return memory ? memory.bytes.subarray(0, size) : pageAligned(size);
+  if (kept && kept.length >= size) {
+    spare = undefined;
+    return kept.subarray(0, size);
+  }
+  const memory = hugeMemory(size) ?? Xxh3Memory.create(size)?.bytes ?? pageAligned(size);
+  returnable.set(memory.buffer, memory);
+  return memory.subarray(0, size);
 }
 
 /** Takes back, once, a buffer from `hashableMemory` that nothing reads or writes any more. */
 export function giveBack(bytes: Uint8Array): void {
-  const memory = memoryOf(bytes);
+  const memory = returnable.get(bytes.buffer);
   if (memory) spare = new WeakRef(memory);
 }
 

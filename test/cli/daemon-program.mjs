@@ -7,7 +7,6 @@ import { join } from 'node:path';
 
 const args = process.argv.slice(2);
 console.log('a line of the log');
-console.log(`arenas: ${process.env.MALLOC_ARENA_MAX}`);
 if (args.includes('--fail')) {
   console.error('the cache directory is on a floppy disk');
   process.exit(1);

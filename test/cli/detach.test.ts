@@ -2,7 +2,7 @@ import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { DaemonFile } from '../../src/api/daemon-file.ts';
 import { Client } from '../../src/cli/client.ts';
 import { stopDaemon } from '../../src/cli/stop-daemon.ts';
@@ -48,16 +48,6 @@ describe('start --detach', () => {
     expect(out).toContain('next: name your model folders: AUTOCACHE_ROOTS=/path/to/models in .env');
     expect(isAlive(pid)).toBe(true);
     expect(await readFile(join(stateDir, 'daemon.log'), 'utf8')).toContain('a line of the log');
-  });
-
-  test.each([
-    ['two', undefined, 2],
-    ['as many as the environment says', '5', 5],
-  ])('its threads share arenas of memory: %s', async (_what, set, arenas) => {
-    vi.stubEnv('MALLOC_ARENA_MAX', set);
-    onTestFinished(() => void vi.unstubAllEnvs());
-    expect((await runCli(['start', '--detach'], { stateDir, cwd, self })).code).toBe(0);
-    expect(await readFile(join(stateDir, 'daemon.log'), 'utf8')).toContain(`arenas: ${arenas}\n`);
   });
 
   test('hands all options on', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { Client } from '../../src/cli/client.ts';
+import { mallocTunables } from '../../src/runtime/huge-pages.ts';
 import { isBuilt } from './built.ts';
 import { tempDir } from './temp-dir.ts';
 
@@ -40,7 +41,7 @@ export async function startDaemonProcess(options: StartOptions): Promise<DaemonP
     env: {
       PATH: process.env['PATH'] ?? '',
       NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
-      MALLOC_ARENA_MAX: '2',
+      GLIBC_TUNABLES: mallocTunables,
       HOME: dir,
       AUTOCACHE_DIR: cacheDir,
       AUTOCACHE_STATE: stateDir,

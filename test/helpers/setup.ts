@@ -21,8 +21,6 @@ delete process.env['FORCE_COLOR'];
 Object.assign(process.env, {
   NODE_COMPILE_CACHE: join(compiled, 'node'),
   PYTHONPYCACHEPREFIX: join(compiled, 'python'),
-  // A daemon that finds it need not execute itself again.
-  MALLOC_ARENA_MAX: '2',
   // Pages are compared as text, whatever the terminal of the test run can show.
   NO_COLOR: '1',
 });

@@ -8,6 +8,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import type { JobView } from '../../src/api/api.ts';
 import { Client } from '../../src/cli/client.ts';
 import { ChunkHash } from '../../src/codec/chunk-hash.ts';
+import { mallocTunables } from '../../src/runtime/huge-pages.ts';
 import { parseManifest } from '../../src/tiers/manifest.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
 import { program } from '../helpers/daemon-process.ts';
@@ -61,7 +62,7 @@ test.each(['hdd', 'nas'])(
     const env = {
       PATH: process.env['PATH'] ?? '',
       NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
-      MALLOC_ARENA_MAX: '2',
+      GLIBC_TUNABLES: mallocTunables,
       HOME: dir,
       AUTOCACHE_DIR: tier.dir,
       AUTOCACHE_STATE: stateDir,

@@ -76,7 +76,6 @@ describe('systemd', () => {
       expect(text).toMatch(/^NoNewPrivileges=yes$/m);
       expect(text).toMatch(/^Restart=on-failure$/m);
       expect(text).toMatch(/^RestartPreventExitStatus=2$/m);
-      expect(text).toMatch(/^Environment=MALLOC_ARENA_MAX=2$/m);
     }
   });
 

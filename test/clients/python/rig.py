@@ -40,7 +40,6 @@ class RealDaemon:
         env = {
             "PATH": os.environ.get("PATH", ""),
             "NODE_COMPILE_CACHE": os.environ.get("NODE_COMPILE_CACHE", ""),
-            "MALLOC_ARENA_MAX": "2",
             "HOME": self.dir,
             "AUTOCACHE_DIR": os.path.join(self.dir, "cache"),
             "AUTOCACHE_STATE": self.state,
