@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LookupAnswer, LookupRequest } from '../api/api.ts';
 import type { Priority, SourceState } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { within } from '../runtime/deadline.ts';
 import type { Log } from '../runtime/log.ts';
 import type {
   AskedBy,
@@ -18,7 +20,7 @@ import { decide } from './decide.ts';
 import type { LoadUsage } from './load-usage.ts';
 import { type Answered, whyNoPath } from './no-path.ts';
 import type { LookupStats } from './stats.ts';
-import { waitMsFor } from './wait.ts';
+import { isUndecided, waitMsFor } from './wait.ts';
 
 export interface LookupDeps {
   sources: Sources;
@@ -33,6 +35,9 @@ export interface LookupDeps {
   /** Receives the error of every failed lookup. */
   onTrouble(error: unknown): void;
 }
+
+/** Pause before a source that is still slow is asked again, ms. */
+const lookAgainMs = 250;
 
 interface Found {
   located: Located;
@@ -84,18 +89,40 @@ export class Lookup {
     return found && this.#examine(request, found);
   }
 
-  async #answer(request: LookupRequest, found: Found, time: { waited: number }): Promise<Answered> {
+  async #answer(request: LookupRequest, found: Found, time: { start: number; waited: number }): Promise<Answered> {
+    const { clock } = this.#deps;
     const isFirst = request.waitMs > 0 && (request.waitedMs ?? 0) === 0;
-    const examination = this.#examine(request, found, isFirst);
+    const sliceMs = request.sliceMs ?? Number.POSITIVE_INFINITY;
+    let examination = this.#examine(request, found, isFirst);
     if (found.source.state === 'slow') this.#followLate(request, found);
-    const waitMs = waitMsFor(request, examination, this.#deps);
+    if (isUndecided(examination) && !examination.job) {
+      const spent = clock.monotonic() - time.start;
+      await this.#awaitSource(request, found, Math.min(waitMsFor(request, examination, this.#deps), sliceMs) - spent);
+      time.waited = clock.monotonic() - time.start - spent;
+      examination = this.#examine(request, found, isFirst);
+    }
+    const waitedMs = (request.waitedMs ?? 0) + time.waited;
+    const waitMs = waitMsFor({ ...request, waitedMs }, examination, this.#deps);
     const job = this.#follow(request, examination, waitMs > 0 ? 'wait' : 'background');
     if (!job || waitMs <= 0) return this.#give(request, examination, job);
-    const waitsFrom = this.#deps.clock.monotonic();
-    await job.awaited(Math.min(waitMs, request.sliceMs ?? waitMs));
-    time.waited = this.#deps.clock.monotonic() - waitsFrom;
+    const waitsFrom = clock.monotonic();
+    await job.awaited(Math.max(0, Math.min(waitMs, sliceMs - time.waited)));
+    time.waited += clock.monotonic() - waitsFrom;
     found.located = this.#again(found.located);
     return this.#giveAfterWait(request, this.#examine(request, found), job);
+  }
+
+  /** Waits at most `ms` for the answer of a source that is late, and records it. */
+  async #awaitSource(request: LookupRequest, found: Found, ms: number): Promise<void> {
+    const { clock } = this.#deps;
+    const until = clock.monotonic() + ms;
+    for (let left = ms; left > 0 && found.source.state === 'slow'; left = until - clock.monotonic()) {
+      const late = await within(this.#find(request, 'command'), left, null);
+      if (late === null) return;
+      Object.assign(found, late);
+      // A source that is known to be slow may be refused at once.
+      if (late.source.state === 'slow') await sleep(Math.min(left, lookAgainMs));
+    }
   }
 
   /** The requested source and its state; null below no known root. */

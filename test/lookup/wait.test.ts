@@ -1,10 +1,11 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { JobState } from '../../src/api/api.ts';
 import { CacheError } from '../../src/core/errors.ts';
+import type { SourceState } from '../../src/core/types.ts';
 import type { CopyInProgress } from '../../src/lookup/collaborators.ts';
 import { bounded } from '../../src/runtime/deadline.ts';
 import { fingerprintOf } from '../helpers/files.ts';
-import { createLookupRig, type LookupRig, withCopy } from '../helpers/lookup-rig.ts';
+import { createLookupRig, type LookupRig, type LookupRigOptions, withCopy } from '../helpers/lookup-rig.ts';
 import { soon } from '../helpers/patience.ts';
 
 const MiB = 1024 * 1024;
@@ -116,6 +117,87 @@ describe('an asker that waits', () => {
     end('failed');
     expect(await answer).toMatchObject({ path, reason: 'QUEUED', job: { id: 2, state: 'queued' } });
     expect(rig.planner.request).toHaveBeenCalledTimes(2);
+  });
+});
+
+describe('an asker that waits, beside a source that does not answer,', () => {
+  const slow = { state: 'slow', why: 'no answer within 150 ms' } satisfies SourceState;
+
+  /** A rig with a source whose answer the test gives. */
+  function silent(options: LookupRigOptions = {}) {
+    const rig = createLookupRig(options);
+    const { path } = rig.source('checkpoints/a.safetensors', MiB);
+    const late = Promise.withResolvers<SourceState>();
+    vi.mocked(rig.sources.stat).mockImplementation(async (_, askedBy) => (askedBy === 'loader' ? slow : late.promise));
+    return { rig, path, answer: () => late.resolve({ state: 'present', fingerprint: fingerprintOf(path) }), late };
+  }
+
+  test('waits for its answer, and then for the copy', async () => {
+    const { rig, path, answer } = silent();
+    const asked = rig.ask(path, { waitMs: 30_000 });
+    await vi.waitUntil(() => vi.mocked(rig.sources.stat).mock.calls.length > 1, soon());
+    answer();
+    expect(await asked).toMatchObject({ path: rig.placeOf(path), tier: 'ssd', reason: 'HIT_AFTER_WAIT' });
+  });
+
+  test('waits as long as it said, and counts once', async () => {
+    const { rig, path } = silent();
+    const from = performance.now();
+    expect(await rig.ask(path, { waitMs: 300 })).toMatchObject({ path, reason: 'WAIT_TIMEOUT', job: null });
+    expect(performance.now() - from).toBeGreaterThan(290);
+    expect(rig.stats.decisionsOn(path)).toMatchObject([{ reason: 'WAIT_TIMEOUT' }]);
+  });
+
+  test('waits in slices too, which are short', async () => {
+    const { rig, path, answer } = silent();
+    const ask = (sliceMs: number) => rig.ask(path, { waitMs: 60_000, sliceMs });
+    expect(await ask(20)).toMatchObject({ path, reason: 'WAIT_TIMEOUT' });
+    expect(rig.stats.lookups).toBe(0);
+    const asked = ask(60_000);
+    answer();
+    expect(await asked).toMatchObject({ reason: 'HIT_AFTER_WAIT' });
+    expect(rig.stats.lookups).toBe(1);
+  });
+
+  test('is told to ask again when the answer comes as its slice ends', async () => {
+    const { rig, path, answer } = silent();
+    heldJob(rig);
+    const asked = rig.ask(path, { waitMs: 60_000, sliceMs: 100 });
+    setTimeout(answer, 50);
+    expect(await asked).toMatchObject({ path, reason: 'WAIT_TIMEOUT', job: { state: 'running' } });
+  });
+
+  test('waits for the copy that is under way', async () => {
+    const { rig, path } = silent();
+    const { end } = heldJob(rig);
+    const asked = rig.ask(path, { waitMs: 60_000 });
+    await rig.copy(path);
+    end('done');
+    expect(await asked).toMatchObject({ path: rig.placeOf(path), reason: 'HIT_AFTER_WAIT' });
+  });
+
+  test('asks one that is slow again, and not in a hurry', async () => {
+    const { rig, path, late } = silent();
+    late.resolve(slow);
+    expect(await rig.ask(path, { waitMs: 600 })).toMatchObject({ path, reason: 'WAIT_TIMEOUT' });
+    expect(vi.mocked(rig.sources.stat).mock.calls.length).toBeLessThan(10);
+  });
+
+  test('learns at once that it is away', async () => {
+    const { rig, path, late } = silent();
+    const asked = rig.ask(path, { waitMs: 60_000 });
+    late.resolve({ state: 'away', why: 'no answer within 10000 ms' });
+    expect(await asked).toMatchObject({ path, reason: 'SOURCE_AWAY' });
+  });
+
+  test.each([
+    ['waiting is switched off', { onMiss: 'background' as const }, {}],
+    ['it does not wait', {}, { waitMs: 0 }],
+    ['it reads metadata only', {}, { purpose: 'metadata' as const }],
+  ])('is answered at once when %s', async (_, options, asked) => {
+    const { rig, path } = silent(options);
+    const { reason } = await rig.ask(path, { waitMs: 60_000, ...asked });
+    expect(['WAIT_TIMEOUT', 'BYPASS_SCAN']).toContain(reason);
   });
 });
 
