@@ -166,6 +166,13 @@ export const rootTerms: Readonly<Record<RootHealth, Term>> = {
   missing: { word: 'missing', says: 'there is no such directory, and there never was since it was named' },
 };
 
+/** The state of a root for people. @param why its cause, or the silence of one that was ok */
+export function rootHealthText(health: RootHealth, why: string | null): string {
+  const { word } = rootTerms[health];
+  if (!why) return word;
+  return health === 'ok' ? why : `${word}: ${why}`;
+}
+
 export const modeTerms: Readonly<Record<Mode, Term>> = {
   'read-write': { word: 'On', says: 'copies are used and made' },
   'read-only': { word: 'Read only', says: 'copies are used, none are made' },

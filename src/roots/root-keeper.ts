@@ -13,6 +13,7 @@ import type { Root } from '../sources/root.ts';
 import { missingText } from './missing.ts';
 import { relearnRoot } from './register.ts';
 import { type ScanOptions, scanDirectory, scanRoot } from './scan.ts';
+import { Silences } from './silences.ts';
 
 export interface RootKeeperOptions extends Omit<ScanOptions, 'signal'> {
   log: Log;
@@ -68,6 +69,7 @@ export class RootKeeper implements AsyncDisposable {
   readonly #scans = new InFlight<Root, ScanTotals>();
   readonly #checks = new InFlight<Root, void>();
   readonly #looking: Periodic;
+  readonly #silences = new Silences(() => this.#options.clock.monotonic());
 
   constructor(options: RootKeeperOptions) {
     this.#options = { clock: systemClock, healthMs: 30_000, settleMs: 1_000, ...options };
@@ -116,7 +118,7 @@ export class RootKeeper implements AsyncDisposable {
 
   health(root: Root): Pick<RootView, 'health' | 'why' | 'files'> {
     const { health, why, files } = this.#keep(root);
-    return { health, why, files };
+    return { health, why: why ?? this.#silences.of(root), files };
   }
 
   /** Ends all work under way. The readers belong to the host. */
@@ -186,7 +188,7 @@ export class RootKeeper implements AsyncDisposable {
 
   /** @throws CacheError `SOURCE_AWAY` */
   async #identify(root: Root): Promise<void> {
-    const seen = await this.#options.host.identify(root, this.#waitLimit());
+    const seen = await this.#silences.during(root, () => this.#options.host.identify(root, this.#waitLimit()));
     // The known facts of the root stay.
     if (seen.state === 'slow') throw new CacheError('SOURCE_AWAY', `${root.path}: ${seen.why}`);
     const back = seen.state === 'away' && seen.facts !== null && (await this.#recognises(root));

@@ -7,6 +7,9 @@ import type { Root, RootIndex } from '../sources/root.ts';
 /** Timeouts of a stat, ms: in a lookup whose asker has not sent one, and in a command that plans ahead. */
 const deadlineMs = { loader: 150, command: 10_000 };
 
+/** Silence after which the root is looked at, while a command still waits, ms. */
+const doubtMs = 1000;
+
 interface Deps {
   roots: RootIndex;
   host: Pick<SourceClient, 'stat' | 'isKnownSlow'>;
@@ -31,8 +34,11 @@ export class SourceStats {
 
   async #ask(path: string): Promise<SourceState> {
     const { roots, host, onDoubt } = this.#deps;
-    const state = await host.stat(path, { deadlineMs: deadlineMs.command, patient: true });
     const root = roots.find(path)?.root;
+    const answer = host.stat(path, { deadlineMs: deadlineMs.command, patient: true });
+    const early = await within(answer, doubtMs, null);
+    if (root && early === null) onDoubt(root, true);
+    const state = early ?? (await answer);
     if (root && state.state !== 'slow') onDoubt(root, state.state === 'away');
     return state;
   }

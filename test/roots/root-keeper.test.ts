@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CacheError } from '../../src/core/errors.ts';
+import type { RootState } from '../../src/sources/client.ts';
 import { readerIn } from '../../src/sources/pool.ts';
 import type { OpenReader } from '../../src/sources/rpc.ts';
 import { fingerprintOf } from '../helpers/files.ts';
@@ -201,5 +202,25 @@ describe.runIf(process.platform === 'linux')('a link to another volume', () => {
     await keeper.scan();
     expect(changes).toEqual([]);
     expect(known.size).toBe(3);
+  });
+});
+
+describe('a root that was ok and does not answer', () => {
+  it('is said to be silent from the first second on, until it is away or answers', async () => {
+    let ms = 0;
+    const { keeper, host, add } = keeping({ clock: { now: () => ms, monotonic: () => ms } });
+    const root = add(tempTree({ 'a.ckpt': 'x' }), 'nas');
+    await keeper.check(root);
+    expect(keeper.health(root)).toMatchObject({ health: 'ok', why: null });
+    const answer = Promise.withResolvers<RootState>();
+    vi.spyOn(host, 'identify').mockReturnValue(answer.promise);
+    const checks = [keeper.check(root), keeper.look()];
+    ms += 999;
+    expect(keeper.health(root)).toMatchObject({ health: 'ok', why: null });
+    ms += 2500;
+    expect(keeper.health(root)).toMatchObject({ health: 'ok', why: 'no answer for 3 s' });
+    answer.resolve({ state: 'away', why: 'no answer within 10000 ms', facts: null });
+    await Promise.all(checks);
+    expect(keeper.health(root)).toMatchObject({ health: 'away', why: 'no answer within 10000 ms' });
   });
 });

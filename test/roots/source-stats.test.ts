@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { SourceState } from '../../src/core/types.ts';
 import { Roots } from '../../src/roots/registry.ts';
 import { SourceStats } from '../../src/roots/source-stats.ts';
@@ -22,7 +22,7 @@ function silentRoot(known: { away: boolean; slow: boolean }) {
     isAway: () => known.away,
     onDoubt: (_root, isAway) => doubts.push(isAway),
   });
-  return { asked, doubts, ask: () => stats.ask('/nas/a.safetensors', 'loader') };
+  return { stats, asked, doubts, ask: () => stats.ask('/nas/a.safetensors', 'loader') };
 }
 
 test('the first silence of a source is no outage; it is waited for, and its root is looked at', async () => {
@@ -44,4 +44,15 @@ test('a source that is known to be slow is not looked at each time', async () =>
 test('the silence of a root that is known to be away is its outage', async () => {
   const { ask } = silentRoot({ away: true, slow: false });
   expect(await ask()).toEqual({ state: 'away', why: 'no answer within 150 ms' });
+});
+
+test('while a command waits for a silent source, its root is looked at after a second', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { stats, doubts } = silentRoot({ away: false, slow: false });
+  void stats.ask('/nas/a.safetensors', 'command');
+  await vi.advanceTimersByTimeAsync(999);
+  expect(doubts).toEqual([]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(doubts).toEqual([true]);
 });

@@ -3,7 +3,7 @@ import type { ExplainAnswer, FarmSourceView, PublishedView } from '../../api/exp
 import type { VariantLayer, VariantStory } from '../../api/variants.ts';
 import { counted, formatBytes, formatDuration, percent } from '../../core/format.ts';
 import { plain } from '../../core/printable.ts';
-import { copyTerms, reasonTerm, rootTerms } from '../../core/vocabulary.ts';
+import { copyTerms, reasonTerm, rootHealthText } from '../../core/vocabulary.ts';
 import type { Look } from './look.ts';
 import { monthText } from './remotes-page.ts';
 import { table } from './table.ts';
@@ -81,9 +81,7 @@ function lossText({ name, format }: VariantLayer, sqnr: number): string {
 
 function rootText(root: RootView | null): string {
   if (!root) return 'none: only files inside a configured model folder are cached';
-  const { word } = rootTerms[root.health];
-  const health = root.why ? `${word}: ${plain(root.why)}` : word;
-  return `${plain(root.path)} (${root.kind}, ${root.kindFrom}; ${health})`;
+  return `${plain(root.path)} (${root.kind}, ${root.kindFrom}; ${rootHealthText(root.health, root.why && plain(root.why))})`;
 }
 
 function sharedText({ shared, fromShared }: ExplainAnswer): string {

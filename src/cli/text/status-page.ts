@@ -5,7 +5,7 @@ import type { RemoteView } from '../../api/remotes.ts';
 import type { StatsAnswer, TierStats } from '../../api/stats.ts';
 import { counted, formatBytes, formatCount, formatDuration, percent } from '../../core/format.ts';
 import { plain } from '../../core/printable.ts';
-import { jobTerms, rootTerms } from '../../core/vocabulary.ts';
+import { jobTerms, rootHealthText } from '../../core/vocabulary.ts';
 import { progressBar, usageBar } from './bar.ts';
 import { shorten, shortenAll, widthOf } from './fit.ts';
 import { foldRoots } from './fold-roots.ts';
@@ -203,7 +203,7 @@ function rootLines(roots: RootView[], page: Page): string {
       { title: '  PATH', value: ({ path }) => `  ${path}`, shrinks: 'name' },
       { title: 'KIND', value: ({ kind, kindFrom }) => (kindFrom === 'assumed' ? `${kind}?` : kind) },
       { title: 'FILES', value: ({ files }) => (files === null ? '-' : formatCount(files)), align: 'right' },
-      { title: 'HEALTH', value: ({ health, why }) => rootTerms[health].word + (why ? `: ${shorten(why, 30)}` : '') },
+      { title: 'HEALTH', value: ({ health, why }) => rootHealthText(health, why && shorten(why, 30)) },
     ],
     page,
   );
