@@ -9,6 +9,7 @@ import {
   modeTerms,
   reasonTerm,
   reasonTerms,
+  rootHealthText,
   rootTerms,
   untilAsked,
 } from '../../src/core/vocabulary.ts';
@@ -33,6 +34,12 @@ test('every state has a word and a sentence of its own', () => {
   }
   const words = jobStatuses.map((status) => jobTerms[status].word);
   expect(new Set(words).size).toBe(words.length);
+});
+
+test('a root that was ok and is silent is not called ok', () => {
+  expect(rootHealthText('ok', null)).toBe('ok');
+  expect(rootHealthText('ok', 'no answer for 3 s')).toBe('no answer for 3 s');
+  expect(rootHealthText('away', 'not mounted')).toBe('away: not mounted');
 });
 
 test('nothing is called queued or copying whose copy is neither', () => {

@@ -1,6 +1,6 @@
 import type { RemoteMonth, RemoteView } from '../../api/remotes.ts';
 import { formatBytes, formatCount } from '../../core/format.ts';
-import { rootTerms } from '../../core/vocabulary.ts';
+import { rootHealthText } from '../../core/vocabulary.ts';
 import type { Look } from './look.ts';
 import { table } from './table.ts';
 
@@ -14,7 +14,7 @@ export function remotesPage(remotes: RemoteView[], look: Look): string {
     { title: 'Address', value: ({ url }: RemoteView) => url, shrinks: 'name' as const },
     { title: 'Category', value: ({ category }: RemoteView) => category ?? 'by folder' },
     { title: 'Models', value: ({ files }: RemoteView) => (files === null ? '-' : formatCount(files)), align: 'right' as const },
-    { title: 'State', value: stateOf, shrinks: 'sentence' as const },
+    { title: 'State', value: ({ health, why }: RemoteView) => rootHealthText(health, why), shrinks: 'sentence' as const },
     { title: 'This month', value: ({ months, monthlyLimit }: RemoteView) => monthText(months[0], monthlyLimit) },
   ];
   return table(remotes, columns, look);
@@ -50,9 +50,4 @@ function readText({ bytes }: RemoteMonth, limit: number | null): string {
 
 function moneyText({ cost }: RemoteMonth): string | null {
   return cost && `${cost.amount.toFixed(2)} ${cost.currency}`;
-}
-
-function stateOf({ health, why }: RemoteView): string {
-  const { word } = rootTerms[health];
-  return why === null ? word : `${word}: ${why}`;
 }
