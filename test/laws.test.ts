@@ -18,6 +18,10 @@ const clean: Record<string, string> = {
   'src/lookup/lookup.ts': 'import { name } from "../catalog/catalog.ts";\n\nexport const found = name;\n',
   'src/jobs/copier.ts': 'import { name } from "../catalog/catalog.ts";\n\nexport const copier = name;\n',
   'src/http/routes/lookup.ts': 'import { found } from "../../lookup/lookup.ts";\n\nexport const route = found;\n',
+  'test/waits.test.ts':
+    'import { expect, test, vi } from "vitest";\nimport { patience, soon } from "./helpers/patience.ts";\n\ntest("it", async () => {\n  await expect.poll(() => 1, soon()).toBe(1);\n  await vi.waitFor(() => 1, { ...soon(), interval: 5 });\n  await vi.waitUntil(() => true, { timeout: patience(7000) });\n});\n',
+  'test/helpers/patience.ts':
+    'export const patience = (ms: number) => ms;\n\nexport const soon = () => ({ timeout: patience(5000) });\n',
   'src/compose/daemon.ts':
     'import { home } from "../config/env.ts";\nimport { route } from "../http/routes/lookup.ts";\n\nexport const daemon = home + route;\n',
 };
@@ -25,7 +29,8 @@ const clean: Record<string, string> = {
 /** Lints these files under the project's own laws, as `npm test` does. */
 function lint(files: Record<string, string>): { passed: boolean; said: string } {
   const dir = tempDir();
-  for (const name of ['biome.json', 'package.json', 'tsconfig.json', '.gitignore'])
+  mkdirSync(join(dir, 'test'));
+  for (const name of ['biome.json', 'test/waits.grit', 'package.json', 'tsconfig.json', '.gitignore'])
     copyFileSync(join(project, name), join(dir, name));
   symlinkSync(join(project, 'node_modules'), join(dir, 'node_modules'), 'junction');
   for (const [name, text] of Object.entries({ ...clean, ...files })) {
@@ -86,6 +91,15 @@ describe('the linter', () => {
       { 'src/core/first.ts': 'export const first = (list: string[]): string => list[0]!;\n' },
       ['src/core/first.ts', 'noNonNullAssertion'],
     ],
+    ...['expect.poll(() => 1).toBe(1)', 'vi.waitFor(() => expect(1).toBe(1))', 'vi.waitUntil(() => true, { interval: 5 })'].map(
+      (wait): [string, Record<string, string>, string[]] => [
+        `a test that waits as short as Vitest does: ${wait}`,
+        {
+          'test/wait.test.ts': `import { expect, test, vi } from "vitest";\n\ntest("it", async () => {\n  await ${wait};\n});\n`,
+        },
+        ['test/wait.test.ts', 'soon()'],
+      ],
+    ),
     [
       'a file name that is no kebab-case',
       { 'src/core/fileName.ts': 'export const x = 1;\n' },

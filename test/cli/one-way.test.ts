@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { runDaemon } from '../helpers/daemon.ts';
+import { soon } from '../helpers/patience.ts';
 import { startFakeDaemon } from './fake-daemon.ts';
 import { runCli } from './run-cli.ts';
 
@@ -88,7 +89,7 @@ describe('files are named as people know them', () => {
     const run = (...words: string[]) => runCli(words, { stateDir: daemon.stateDir, cwd: daemon.dir });
     // Until the first walk of the root has ended, what lies on it is not known.
     await expect
-      .poll(async () => (await runCli(['warm', 'loras/*', '--check', '--json'], { stateDir: daemon.stateDir })).code)
+      .poll(async () => (await runCli(['warm', 'loras/*', '--check', '--json'], { stateDir: daemon.stateDir })).code, soon())
       .toBe(4);
     return { daemon, run };
   }
