@@ -24,10 +24,19 @@ async function arrange(settings: Settings = {}, { ram = false } = {}) {
   // It names its folders, and copies lie below those from then on.
   const comfyui = await startComfyui(daemon.root, daemon.stateDir);
   await daemon.client.warm({ paths: [source], wait: true, ram });
-  const path = String(await comfyui.tell('select', 'loras', 'a.safetensors'));
-  expect(path).not.toBe(source);
+  const path = await copySelected(comfyui, source);
   const again = () => comfyui.tell('load_selected', 'loras', 'a.safetensors');
   return { daemon, source, sha256, comfyui, path, again, lapse: () => lapse(daemon.client, source) };
+}
+
+/** The path of the copy that a node selects. On a busy machine the daemon answers late, and the node is given the source. */
+function copySelected(comfyui: Awaited<ReturnType<typeof startComfyui>>, source: string): Promise<string> {
+  const select = async () => {
+    const path = String(await comfyui.tell('select', 'loras', 'a.safetensors'));
+    expect(path).not.toBe(source);
+    return path;
+  };
+  return vi.waitFor(select, { ...soon(), interval: 500 });
 }
 
 const isLink = (path: string) => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
@@ -109,8 +118,7 @@ describe.skipIf(process.platform === 'win32')('a node that keeps the path of a m
     await daemon.client.warm({ paths: [source], wait: true });
     await daemon.end();
     const comfyui = await startComfyui(daemon.root, daemon.stateDir);
-    const path = String(await comfyui.tell('select', 'loras', 'a.safetensors'));
-    expect(path).not.toBe(source);
+    const path = await copySelected(comfyui, source);
     await daemon.restart();
     // It tells the daemon by itself, and its thread ends.
     const isTold = async () => expect(await comfyui.tell('threads')).not.toContain('autocached-given');

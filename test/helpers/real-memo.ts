@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { onTestFinished, vi } from 'vitest';
+import { afterAll, onTestFinished, vi } from 'vitest';
 import { ComfyuiServer } from '../../bench/comfyui-server.ts';
 import { Installed } from '../../bench/installed.ts';
 import { installShim } from '../../src/cli/comfyui-link.ts';
@@ -10,6 +10,7 @@ import { patience } from './patience.ts';
 import { baseOf, checkout, python } from './real-comfyui.ts';
 
 let made: string | undefined;
+afterAll(() => made !== undefined && rmSync(made, { recursive: true, force: true }));
 
 /** The models of bench/memo_models.py and a second text encoder. They are made once for all tests of a file, and each ComfyUI has links to them. */
 function linkModels(dir: string): void {
@@ -23,7 +24,6 @@ function linkModels(dir: string): void {
 
 function makeModels(): string {
   const dir = mkdtempSync(join(tmpdir(), 'autocached-models-'));
-  process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
   const script = join(import.meta.dirname, '..', '..', 'bench', 'memo_models.py');
   execFileSync(python, [script, checkout ?? '', dir], { stdio: 'pipe' });
   const encoder = (name: string) => join(dir, 'text_encoders', `${name}.safetensors`);

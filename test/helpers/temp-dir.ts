@@ -3,11 +3,32 @@ import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
+const present = new Set<string>();
+
 /** A new directory for one test. @param atEnd when it goes; default: at the end of the test */
 export function tempDir(parent = tmpdir(), atEnd: (end: () => void) => void = onTestFinished): string {
   const dir = realpathSync(mkdtempSync(join(parent, 'autocached-test-')));
-  atEnd(() => rmSync(dir, { recursive: true, force: true }));
+  present.add(dir);
+  atEnd(() => remove(dir));
   return dir;
+}
+
+function remove(dir: string): void {
+  rmSync(dir, { recursive: true, force: true });
+  present.delete(dir);
+}
+
+// A run that is ended in the midst of its tests finishes none of them.
+process.on('exit', () => {
+  for (const dir of present) attempt(() => remove(dir));
+});
+
+function attempt(work: () => void): void {
+  try {
+    work();
+  } catch {
+    // A volume may be mounted in it.
+  }
 }
 
 /** For tests of what a disk does: the temporary directory of the machine, where `tmpdir()` lies in memory during tests. */

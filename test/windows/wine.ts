@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 export interface WinePlace {
@@ -57,7 +56,7 @@ export class Wine {
 
   /** Starts a program of Windows. Its output goes to a file: Node for Windows cannot write to a pipe of Wine. */
   start(program: string, args: readonly string[], env: Record<string, string> = {}): { child: ChildProcess; text(): string } {
-    const output = join(mkdtempSync(join(tmpdir(), 'wine-output-')), 'text');
+    const output = join(mkdtempSync(join(dirname(this.place.prefix), 'output-')), 'text');
     const fd = openSync(output, 'a');
     const child = spawn(this.place.loader, [program, ...args], { env: this.#environment(env), stdio: ['ignore', fd, fd] });
     closeSync(fd);
