@@ -1,10 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { CacheError } from '../core/errors.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import type { Copy, Entry } from '../core/types.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { isDamage } from '../sqlite/damage.ts';
-import { askAgainMs, Database } from '../sqlite/database.ts';
+import { Database } from '../sqlite/database.ts';
 import type { Schema } from '../sqlite/schema.ts';
 import { isBusy } from '../sqlite/trouble.ts';
 import { Bases } from './bases.ts';
@@ -45,7 +43,6 @@ const schema: Schema = {
   migrations,
   withoutIt: 'it is rebuilt from the cache directory',
   openWaitMs: 2000,
-  changeWaitMs: 30_000,
 };
 
 /** Number of sources whose rows are kept in memory between two writes. */
@@ -56,7 +53,6 @@ export class Catalog implements Disposable {
   readonly #db: Database;
   #found = new Map<string, Found>();
   #foundAt = -1;
-  #closed = false;
   readonly entries: Entries;
   readonly copies: Copies;
   readonly contents: Contents;
@@ -172,7 +168,7 @@ export class Catalog implements Disposable {
     return this.#db.isWritable();
   }
 
-  /** Resolves when no other program holds the write lock. @throws CacheError BUSY when one does for more than 30 s */
+  /** Resolves when no other program holds the write lock. @throws CacheError BUSY when one does for more than 10 s */
   writable(): Promise<void> {
     return this.#db.writable();
   }
@@ -182,19 +178,16 @@ export class Catalog implements Disposable {
    * @throws CacheError CANCELLED when the catalog is closed meanwhile; errors of `work`
    */
   async write<T>(work: () => T): Promise<T> {
-    for (;;) {
-      if (this.#closed) throw new CacheError('CANCELLED', 'the catalog is closed');
+    for (let isFree = this.isWritable(); ; isFree = await this.#db.nextAttempt()) {
       try {
-        if (this.#db.isWritable()) return work();
+        if (isFree) return work();
       } catch (error) {
         if (!isBusy(error)) throw error;
       }
-      await sleep(askAgainMs);
     }
   }
 
   [Symbol.dispose](): void {
-    this.#closed = true;
     try {
       this.usage.flush();
     } finally {

@@ -75,7 +75,7 @@ export function composeAnswering(parts: AnsweringParts): Answering {
   const learned = new Learned({
     inputs: catalog.settings,
     loads: catalog.learnedLoads,
-    writable: () => catalog.writable(),
+    write: (work) => catalog.write(work),
     log,
   });
   const expected: LoadUsageDeps['queued'] = {

@@ -19,7 +19,7 @@ export interface PromptsParts extends Context {
 
 /** Whole prompts of ComfyUI, run once and kept. */
 export function openPrompts(parts: PromptsParts): Prompts {
-  const { catalog, config, settings, sources, opened } = parts;
+  const { catalog, config, settings, sources, opened, log } = parts;
   const keptAs = (url: string) => `comfyui ${url}`;
   const prompts = new Prompts({
     ...parts,
@@ -30,9 +30,9 @@ export function openPrompts(parts: PromptsParts): Prompts {
     },
     kept: {
       get: (url) => catalog.settings.get(keptAs(url), ''),
-      set: async (url, facts) => {
-        await catalog.writable();
-        catalog.settings.set(keptAs(url), facts, '');
+      set: (url, facts) => {
+        const save = () => catalog.settings.set(keptAs(url), facts, '');
+        catalog.write(save).catch((err) => log.debug({ err, url }, 'the facts of a ComfyUI are not kept'));
       },
     },
     identities: new Identities({

@@ -1,4 +1,5 @@
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { z } from 'zod';
 import { CacheError, sentenceOf } from '../core/errors.ts';
 import type { Log } from '../runtime/log.ts';
 import { bodyLimit, bodyLimitOf, readBodies } from './bodies.ts';
@@ -41,10 +42,11 @@ import type { Services } from './services.ts';
 import { SignIns } from './sign-ins.ts';
 import { spreadOverTurns } from './turns.ts';
 
-/** Routes that write into the catalog before they answer; lookups never do. */
+/** Routes that write into the catalog before they answer, unless the request only tries it; lookups never do. */
 const writing = /^\/api\/(?:cache|roots|variants)\b/;
 /** Those of them that leave the catalog alone when they are about results. */
 const ofEither = /^\/api\/cache\/(?:clear|warm)$/;
+const trial = z.object({ dryRun: z.literal(true) });
 
 /** The HTTP interface without a port: tests inject requests, the daemon listens. */
 export function createApp(services: Services, options: GuardOptions): FastifyInstance {
@@ -75,7 +77,8 @@ export function createApp(services: Services, options: GuardOptions): FastifyIns
     route.bodyLimit ??= bodyLimitOf(route.url);
     if (route.method === 'GET' || !writing.test(route.url)) return;
     route.preHandler = async ({ body }) => {
-      if (!ofEither.test(route.url) || !isAboutMemo(body)) await services.catalog.writable();
+      if (trial.safeParse(body).success || (ofEither.test(route.url) && isAboutMemo(body))) return;
+      await services.catalog.writable();
     };
   });
   app.setErrorHandler((thrown: FastifyError, request, reply) => {

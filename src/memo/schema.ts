@@ -211,6 +211,4 @@ export const memoSchema: Schema = {
   withoutIt: 'results are computed again',
   // A daemon that serves lookups opens it.
   openWaitMs: 50,
-  // Less than clients wait for an answer.
-  changeWaitMs: 10_000,
 };

@@ -16,7 +16,7 @@ export interface ServersDeps {
   /** The directory of the ComfyUI on this machine; null when none, or more than one, is known. */
   comfyuiDir(): string | null;
   /** The last known facts of a server, over restarts. */
-  kept: { get(url: string): string | undefined; set(url: string, facts: string): Promise<void> };
+  kept: { get(url: string): string | undefined; set(url: string, facts: string): void };
 }
 
 /** ComfyUI's default address. */
@@ -107,7 +107,7 @@ export class Servers implements Disposable {
       });
     if (isElsewhere) this.#tellElsewhere(server.url);
     const before = this.#known.get(server.url) ?? this.#fromBefore(server.url);
-    if (JSON.stringify(before?.facts) !== JSON.stringify(facts)) await this.#deps.kept.set(server.url, JSON.stringify(facts));
+    if (JSON.stringify(before?.facts) !== JSON.stringify(facts)) this.#deps.kept.set(server.url, JSON.stringify(facts));
     this.#known.set(server.url, { facts, at: this.#deps.clock.monotonic() });
     return facts;
   }

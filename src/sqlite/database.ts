@@ -18,10 +18,13 @@ const checkedAtOnce = 8 * 1024 * 1024;
 const cacheKibibytes = 4096;
 
 /** Interval between two attempts while another program holds the lock, ms. */
-export const askAgainMs = 50;
+const askAgainMs = 50;
 
 /** Maximum wait for a lock, ms (law 4: lookups are answered in the thread that writes). */
 const longestWaitMs = 5;
+
+/** Maximum wait for a lock before a change that a user waits for, ms: less than clients wait for an answer. Others are served meanwhile. */
+const changeWaitMs = 10_000;
 
 /** One SQLite file: opened, migrated, and replaced when it is damaged. Statements are prepared once. */
 export class Database {
@@ -32,6 +35,8 @@ export class Database {
   #statements = new Map<string, Sqlite.Statement>();
   #inTransaction: Sqlite.Transaction<(work: () => unknown) => unknown>;
   readonly #onOpened: ((db: Sqlite.Database) => void)[] = [];
+  /** The next attempt to take the write lock while another program holds it. */
+  #attempt: Promise<boolean> | null = null;
   readonly file: string;
   /** Grows with every write, so that a cached read is known to be current. */
   version = 0;
@@ -185,9 +190,11 @@ export class Database {
     this.#db.pragma(`busy_timeout = ${longestWaitMs}`);
   }
 
-  /** False while another program holds the write lock of the file. */
+  /** False while another program holds the write lock of the file. @throws CacheError CANCELLED when the file was closed */
   isWritable(): boolean {
+    if (!this.#db.open) throw new CacheError('CANCELLED', `${this.#schema.name} is closed`);
     if (this.#db.inTransaction) return true;
+    if (this.#attempt !== null) return false;
     try {
       this.#reading(() => this.#db.exec('BEGIN IMMEDIATE; ROLLBACK'));
       return true;
@@ -197,11 +204,20 @@ export class Database {
     }
   }
 
-  /** Resolves when no other program holds the write lock. @throws CacheError BUSY when one does for longer than the schema says */
+  /** Whether the lock is free at the next attempt. An attempt holds up the thread, so all that wait share one. @throws as `isWritable` */
+  nextAttempt(): Promise<boolean> {
+    this.#attempt ??= sleep(askAgainMs).then(() => {
+      this.#attempt = null;
+      return this.isWritable();
+    });
+    return this.#attempt;
+  }
+
+  /** Resolves when no other program holds the write lock. @throws CacheError BUSY when one does for more than 10 s; as `isWritable` */
   async writable(): Promise<void> {
-    for (let waited = 0; !this.isWritable(); waited += askAgainMs) {
-      if (waited >= this.#schema.changeWaitMs) throw lockedBy(this.file, this.#schema.name);
-      await sleep(askAgainMs);
+    const until = performance.now() + changeWaitMs;
+    for (let isFree = this.isWritable(); !isFree; isFree = await this.nextAttempt()) {
+      if (performance.now() >= until) throw lockedBy(this.file, this.#schema.name);
     }
   }
 

@@ -11,8 +11,6 @@ export interface Schema {
   withoutIt: string;
   /** Maximum wait for another program that holds the file locked when it is opened, ms; the thread serves nothing meanwhile. */
   openWaitMs: number;
-  /** Maximum wait for such a program before a change that a user waits for, ms; others are served meanwhile. */
-  changeWaitMs: number;
 }
 
 /** Number of migrations that have run. */

@@ -24,8 +24,8 @@ interface LearnedStore {
 export interface LearnedDeps {
   inputs: LearnedStore;
   loads: LoadStore;
-  /** Resolves when a write does not delay a lookup. */
-  writable(): Promise<void>;
+  /** Writes as soon as that delays no lookup. */
+  write(work: () => void): Promise<void>;
   log: Log;
 }
 
@@ -108,8 +108,7 @@ export class Learned {
 
   async #write(save: () => void): Promise<void> {
     try {
-      await this.#deps.writable();
-      save();
+      await this.#deps.write(save);
     } catch (err) {
       this.#deps.log.error({ err }, 'what was learned of a node could not be written');
     }

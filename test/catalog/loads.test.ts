@@ -16,7 +16,7 @@ import { tempDir } from '../helpers/temp-dir.ts';
 const dayMs = 24 * 3600 * 1000;
 /** When a day begins. */
 const start = 20_255 * dayMs;
-const schema = { name: 'the catalog', migrations, withoutIt: 'it is rebuilt', openWaitMs: 2000, changeWaitMs: 30_000 };
+const schema = { name: 'the catalog', migrations, withoutIt: 'it is rebuilt', openWaitMs: 2000 };
 
 function load(part: Partial<Load> = {}): Load {
   return {

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import { describe, expect, test, vi } from 'vitest';
-import { Catalog } from '../../src/catalog/catalog.ts';
+import Sqlite from 'better-sqlite3';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { KnownSources } from '../../src/roots/known-sources.ts';
 import { runDaemon } from '../helpers/daemon.ts';
 import { endlessLocks } from '../helpers/endless-locks.ts';
 import { lockDatabase } from '../helpers/locked-database.ts';
+import { soon } from '../helpers/patience.ts';
 import { createRig } from '../helpers/rig.ts';
 
 test('another program that holds the catalog locked delays no lookup; what has to be written waits for it', {
@@ -19,7 +20,8 @@ test('another program that holds the catalog locked delays no lookup; what has t
   await lookup(a);
 
   const letGo = await lockDatabase(join(rig.stateDir, 'catalog.db'));
-  const tried = vi.spyOn(Catalog.prototype, 'isWritable');
+  const attempts = vi.spyOn(Sqlite.prototype, 'exec');
+  onTestFinished(() => attempts.mockRestore());
   let pinned = false;
   const pin = rig.client.pin({ paths: [a] }).then(() => {
     pinned = true;
@@ -27,10 +29,10 @@ test('another program that holds the catalog locked delays no lookup; what has t
   const copied = rig.client.warm({ paths: [b], wait: true });
   // A write that waited in the thread of the lookups would hold all of them up for minutes.
   let answered = 0;
-  for (const isEnough = () => tried.mock.calls.length > 20 && answered >= 100; !isEnough(); answered += 1) {
+  for (const isEnough = () => attempts.mock.calls.length > 20 && answered >= 100; !isEnough(); answered += 1) {
     expect((await lookup(a)).reason).toBe('HIT');
   }
-  expect(tried.mock.results.every(({ value }) => value === false)).toBe(true);
+  expect(attempts.mock.results.every(({ type }) => type === 'throw')).toBe(true);
   expect(pinned).toBe(false);
   await letGo();
   await pin;
@@ -39,16 +41,19 @@ test('another program that holds the catalog locked delays no lookup; what has t
   expect(entries.find(({ path }) => path === a)).toMatchObject({ pinned: true, uses: answered + 1 });
 });
 
-describe('what is found out while another program holds the catalog locked is written when it has let go', () => {
-  async function locked() {
-    const rig = createRig({ workers: 'inline' });
-    const { path } = rig.source('loras/a.safetensors', 1000);
-    await rig.copy(path);
-    const letGo = await lockDatabase(join(rig.dir, 'catalog.db'));
-    rig.catalog.answerFirst();
-    return { rig, path, letGo };
-  }
+/** A catalog that another program holds locked, and the attempts to write into it. */
+async function locked() {
+  const rig = createRig({ workers: 'inline' });
+  const { path } = rig.source('loras/a.safetensors', 1000);
+  await rig.copy(path);
+  const letGo = await lockDatabase(join(rig.dir, 'catalog.db'));
+  rig.catalog.answerFirst();
+  const attempts = vi.spyOn(Sqlite.prototype, 'exec');
+  onTestFinished(() => attempts.mockRestore());
+  return { rig, path, letGo, attempts };
+}
 
+describe('what is found out while another program holds the catalog locked is written when it has let go', () => {
   test('a source that has changed puts its copy out of service', async () => {
     const { rig, path, letGo } = await locked();
     const stale = new Promise((resolve) => rig.events.subscribe((name, event) => name === 'copy-stale' && resolve(event)));
@@ -83,10 +88,52 @@ describe('what is found out while another program holds the catalog locked is wr
 
   test('a catalog that is closed meanwhile ends the wait', async () => {
     const { rig, letGo } = await locked();
-    const write = rig.catalog.write(() => expect.unreachable());
+    const waiting = [rig.catalog.write(() => expect.unreachable()), rig.catalog.writable()];
     const closed = rig.close();
-    await expect(write).rejects.toMatchObject({ code: 'CANCELLED' });
+    for (const wait of waiting) await expect(wait).rejects.toMatchObject({ code: 'CANCELLED' });
     await letGo();
     await closed;
+  });
+});
+
+describe('requests that wait for a locked catalog', () => {
+  test('try it together, however many they are: each attempt holds up the lookups', async () => {
+    const { rig, letGo, attempts } = await locked();
+    const waiting = Array.from({ length: 100 }, () => rig.catalog.writable());
+    await vi.waitFor(() => expect(attempts.mock.calls.length).toBeGreaterThan(3), soon());
+    expect(attempts.mock.calls.length).toBeLessThan(waiting.length / 2);
+    await letGo();
+    await Promise.all(waiting);
+  });
+
+  test('are refused after 10 s by the clock, before clients give up', async () => {
+    const { rig, letGo, attempts } = await locked();
+    const { now } = performance;
+    let later = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now.call(performance) + later);
+    onTestFinished(() => clock.mockRestore());
+    const refused = vi.fn();
+    const waiting = rig.catalog.writable().catch(refused);
+    for (const ms of [0, 5_000]) {
+      later = ms;
+      attempts.mockClear();
+      await vi.waitFor(() => expect(attempts.mock.calls.length).toBeGreaterThan(1), soon());
+      expect(refused).not.toHaveBeenCalled();
+    }
+    later = 10_000;
+    attempts.mockClear();
+    await waiting;
+    expect(attempts.mock.calls.length).toBeLessThan(20);
+    expect(refused).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ code: 'BUSY' }));
+    await letGo();
+  });
+
+  test('do not include those that only try', async () => {
+    const rig = await runDaemon({ 'loras/a.safetensors': 1000 });
+    await rig.client.warm({ paths: [join(rig.root, 'loras/a.safetensors')], wait: true });
+    const letGo = await lockDatabase(join(rig.stateDir, 'catalog.db'));
+    const clear = { body: { all: true, dryRun: true } };
+    expect(await rig.client.ask('POST', '/api/cache/clear', clear)).toMatchObject({ dryRun: true, files: 1 });
+    await letGo();
   });
 });

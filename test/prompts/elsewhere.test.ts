@@ -14,7 +14,7 @@ async function serversOf(host: string) {
     log: { info } as never,
     configured: url.href,
     comfyuiDir: () => null,
-    kept: { get: () => undefined, set: async () => {} },
+    kept: { get: () => undefined, set: () => {} },
   });
   onTestFinished(() => servers[Symbol.dispose]());
   return { servers, server: servers.of(null), told: () => info.mock.calls.map(([, text]) => text) };
