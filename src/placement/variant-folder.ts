@@ -79,9 +79,9 @@ export class VariantFolder {
     return isPlainFile(path);
   }
 
-  /** Registers the folder with ComfyUI, which also reads it while no daemon runs. */
+  /** Registers the folder with ComfyUI, which also reads it while no daemon runs. Below an empty mount point it is not made. */
   show(): void {
-    mkdirSync(this.directory, { recursive: true, mode: 0o755 });
+    if (this.#deps.tier.state() !== 'away') mkdirSync(this.directory, { recursive: true, mode: 0o755 });
     this.#list([{ name: 'variants', path: this.directory, category: null }]);
     this.#deps.sources.addOwn(this.directory);
   }

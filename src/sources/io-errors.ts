@@ -47,6 +47,7 @@ export function lookError(error: unknown): CacheError {
 
 /** Translates an error from writing to the cache disk. */
 export function writeError(error: unknown): CacheError {
+  if (error instanceof CacheError) return error;
   if (meaningOf(error) === 'full') return new CacheError('NO_SPACE', 'the cache disk is full', { cause: error });
   return new CacheError('CACHE_IO', `writing the copy failed: ${messageOf(error)}`, { cause: error });
 }

@@ -34,13 +34,13 @@ export async function writeDurably(path: string, text: string): Promise<void> {
 /** Maximum number of attempts when the directory is removed meanwhile, as an eviction does with an empty one. */
 const moveTries = 5;
 
-/** Renames a file so that a power cut does not undo it. */
+/** Renames a file so that a power cut does not undo it; makes its folder, unless the volume of both has left. */
 export async function moveDurably(from: string, to: string): Promise<void> {
   const dir = dirname(to);
   for (let tries = 1; ; tries += 1) {
     try {
       assertNoLink(dir);
-      mkdirSync(dir, { recursive: true });
+      if (existsSync(from)) mkdirSync(dir, { recursive: true });
       renameSync(from, to);
       break;
     } catch (error) {

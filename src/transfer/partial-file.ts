@@ -1,13 +1,15 @@
-import { closeSync, constants, ftruncateSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, constants, existsSync, ftruncateSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type ChunkHash, chunkSize } from '../codec/chunk-hash.ts';
 import { readAt } from '../codec/file-io.ts';
+import { CacheError } from '../core/errors.ts';
 import { isSameFingerprint } from '../core/fingerprint.ts';
 import type { SourceFile } from '../core/types.ts';
 import type { OpenSource } from '../sources/driver.ts';
 import { writing } from '../sources/io-errors.ts';
 import { readFully } from '../sources/read-fully.ts';
+import { isClaimed } from '../tiers/marker.ts';
 import { dropPartial, keepPartial, readJournal, writeJournal } from '../tiers/partial.ts';
 import { BlockWriter, watched } from './block-writer.ts';
 import { CopyHashes } from './copy-hashes.ts';
@@ -133,11 +135,18 @@ export class PartialFile {
   }
 }
 
-/** A new file, never the old one emptied: an abandoned worker may still hold that. */
+/**
+ * A new file, never the old one emptied: an abandoned worker may still hold that.
+ * @throws CacheError CACHE_AWAY when the disk has left since the order was checked: its mount point is there, and empty
+ */
 export function createAnew(temp: string): number {
   return writing(() => {
     dropPartial(temp);
-    mkdirSync(dirname(temp), { recursive: true });
+    const dir = dirname(temp);
+    if (!existsSync(dir)) {
+      if (!isClaimed(dirname(dir))) throw new CacheError('CACHE_AWAY', 'the cache disk is away');
+      mkdirSync(dir);
+    }
     return openSync(temp, 'wx+', 0o600);
   });
 }

@@ -1,4 +1,14 @@
-import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { Variants } from '../../src/placement/variants.ts';
@@ -85,6 +95,20 @@ test('one that was ordered waits while the source does not answer, over restarts
   expect((await view(next))?.job).toBeNull();
   next.rootIsBack(rig.root);
   expect(await becomes('ready', next)).toMatchObject({ why: null });
+});
+
+test('one that is ordered while the cache disk is away waits for it, and makes no folder below its mount point', async () => {
+  const { rig, view, becomes, ask } = arrange();
+  const { dir } = rig.tier;
+  renameSync(dir, `${dir}.away`);
+  mkdirSync(dir);
+  await ask();
+  await vi.waitFor(async () => expect(await view()).toMatchObject({ state: 'waiting', why: expect.any(String) }), soon());
+  expect(readdirSync(dir)).toEqual([]);
+  rmdirSync(dir);
+  renameSync(`${dir}.away`, dir);
+  rig.tier.open();
+  expect(await becomes('ready')).toMatchObject({ why: null });
 });
 
 test('it waits for a copy that an outage interrupts', async () => {

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { moveDurably } from '../../src/tiers/durable.ts';
 import { parseManifest } from '../../src/tiers/manifest.ts';
 import { openPosixTier } from '../../src/tiers/posix-tier.ts';
 import { publish } from '../../src/tiers/publish.ts';
@@ -161,6 +162,12 @@ describe('a finished file', () => {
       expect(statSync(publication.source.path).mode & 0o200).toBe(0o200);
     },
   );
+});
+
+test('no folder is made below the mount point of a volume that has left with the file', async () => {
+  const dir = tempDir();
+  await expect(moveDurably(join(dir, 'partial/a.part'), join(dir, 'files/models/a.safetensors'))).rejects.toThrow('ENOENT');
+  expect(readdirSync(dir)).toEqual([]);
 });
 
 test.skipIf(process.platform === 'win32')('no folder is made behind a link', async () => {

@@ -1,9 +1,11 @@
 import {
   appendFileSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   statSync,
   utimesSync,
   writeFileSync,
@@ -11,8 +13,9 @@ import {
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ChunkHash, chunkSize } from '../../src/codec/chunk-hash.ts';
+import type { SourceDriver } from '../../src/sources/driver.ts';
 import { parseManifest } from '../../src/tiers/manifest.ts';
-import { runCopyJob } from '../../src/transfer/run-copy-job.ts';
+import { driverOf, runCopyJob } from '../../src/transfer/run-copy-job.ts';
 import { fingerprintOf, flipBit, writeModel } from '../helpers/files.ts';
 import { quiet } from '../helpers/hooks.ts';
 import { copyOrder, oneModel } from '../helpers/orders.ts';
@@ -156,6 +159,26 @@ describe('nothing is published and no temp file stays', () => {
       code: 'CANCELLED',
     });
     expect([arranged.place.path, arranged.place.manifestPath].map((path) => existsSync(path))).toEqual([false, false]);
+  });
+
+  test('when the cache disk leaves while the source is opened: nothing is made below its mount point', async () => {
+    const { tier, order, place } = arrange(1000);
+    const away = `${tier.dir}.away`;
+    const leaving = (driver: SourceDriver): SourceDriver => {
+      const open: SourceDriver['open'] = (...args) => {
+        renameSync(tier.dir, away);
+        mkdirSync(tier.dir);
+        return driver.open(...args);
+      };
+      return Object.setPrototypeOf({ open }, driver);
+    };
+    const copying = runCopyJob({ ...order, claimed: tier.dir }, quiet(), async (of) => leaving(await driverOf(of)));
+    await expect(copying).rejects.toMatchObject({ code: 'CACHE_AWAY' });
+    expect(readdirSync(tier.dir)).toEqual([]);
+    rmdirSync(tier.dir);
+    renameSync(away, tier.dir);
+    await runCopyJob({ ...order, claimed: tier.dir }, quiet());
+    expect(existsSync(place.path)).toBe(true);
   });
 
   test('when the source is gone', async () => {
