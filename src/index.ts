@@ -3,7 +3,7 @@
  * compute (docs/MEMO.md), and `presets.t2vOneStage({ prompt })` and its like give prompts for ComfyUI (docs/PRESETS.md).
  */
 export { CoalescedError, createMemo, type Memo } from './client/memo.ts';
-export type { Invalidate, KeepOptions, MemoizeOptions, MemoOptions } from './client/memo-options.ts';
+export type { Invalidate, KeepOptions, Memoized, MemoizeOptions, MemoOptions } from './client/memo-options.ts';
 export { ResultFile } from './client/memo-values.ts';
 export {
   createResolver,

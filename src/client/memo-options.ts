@@ -40,8 +40,19 @@ export interface MemoizeOptions<A extends unknown[], T> extends Omit<KeepOptions
   text?: (...args: A) => string;
 }
 
+/** A function whose results are kept. */
+export interface Memoized<A extends unknown[], T> {
+  (...args: A): Promise<T>;
+  /** Names the result of these arguments: `memo.invalidate(await f.parts(…))`. */
+  parts(...args: A): Promise<Pick<Invalidate, 'parts' | 'text'>>;
+}
+
 /** Conditions for the results to remove; all must hold. */
 export interface Invalidate {
+  /** The parts of one result, as `getOrCompute` was given them. */
+  parts?: unknown;
+  /** The text of a result that was stored with `parts` and a text. */
+  text?: string;
   tags?: string[];
   deps?: string[];
   keys?: string[];

@@ -3,8 +3,9 @@ import { type MemoRemoval, namespaceForm, namespaceWords } from '../api/memo.ts'
 import { CacheError, messageOf } from '../core/errors.ts';
 import { within } from '../runtime/deadline.ts';
 import { InFlight } from '../runtime/in-flight.ts';
+import { JsonText } from './daemon-call.ts';
 import { HeldLease } from './held-lease.ts';
-import type { Invalidate, KeepOptions, MemoizeOptions, MemoOptions } from './memo-options.ts';
+import type { Invalidate, KeepOptions, Memoized, MemoizeOptions, MemoOptions } from './memo-options.ts';
 import { partsText } from './memo-parts.ts';
 import { putResult } from './memo-put.ts';
 import { decode, hashFile } from './memo-values.ts';
@@ -17,6 +18,8 @@ export class CoalescedError extends Error {
 
 const usualWaitMs = 600_000;
 const leaseMs = 30_000;
+/** Maximum wait for the removal of results, ms: the daemon may have to wait for a program that holds their file locked. */
+const invalidateMs = 30_000;
 /** Maximum wait of a caller until its result is stored, ms; after that, storing continues in the background. */
 const storeWaitMs = 2_000;
 
@@ -55,37 +58,45 @@ export class Memo {
    * @param parts JSON: everything that can change the result @throws TypeError for parts that are no JSON
    */
   async getOrCompute<T>(parts: unknown, compute: () => T | Promise<T>, options: KeepOptions<T> = {}): Promise<T> {
-    const { text } = options;
-    const words = text === undefined ? '' : `,"text":${JSON.stringify(text)}`;
-    const question = `${this.#name},"parts":${partsText(parts)}${words}`;
+    const question = this.#question(parts, options.text);
     return this.#running.run(question, () => this.#find(question, compute, options)) as Promise<T>;
   }
 
   /** The function with its results kept. Rejects with TypeError for arguments that are no JSON, unless `key` is given. */
-  memoize<A extends unknown[], T>(
-    compute: (...args: A) => T | Promise<T>,
-    options: MemoizeOptions<A, T> = {},
-  ): (...args: A) => Promise<T> {
+  memoize<A extends unknown[], T>(compute: (...args: A) => T | Promise<T>, options: MemoizeOptions<A, T> = {}): Memoized<A, T> {
     const { name = compute.name, key, tags, deps, label, text, ...keep } = options;
     if (text && !key) throw new TypeError('a "text" needs a "key" that gives the rest');
     if (!key) this.#claim(name, compute);
-    return async (...args) => {
-      const parts = key ? await settledKey(key(...args)) : [name, ...withoutLeftOut(args)];
-      return this.getOrCompute(parts, () => compute(...args), {
+    const parts = async (...args: A) => ({
+      parts: key ? await settledKey(key(...args)) : [name, ...withoutLeftOut(args)],
+      ...(text && { text: text(...args) }),
+    });
+    const memoized = async (...args: A): Promise<T> => {
+      const { parts: named, ...words } = await parts(...args);
+      return this.getOrCompute(named, () => compute(...args), {
         ...keep,
         ...(tags && { tags: tags(...args) }),
         ...(deps && { deps: deps(...args) }),
         ...(label && { label: label(...args) }),
-        ...(text && { text: text(...args) }),
+        ...words,
       });
     };
+    return Object.assign(memoized, { parts });
   }
 
-  /** Removes results of the namespace. @throws Error when the daemon does not answer or refuses: they may still be served */
-  invalidate(which: Invalidate): Promise<MemoRemoval> {
-    const { deps, ...more } = which;
-    const body = { ns: this.#ns, ...more, ...(deps && { deps: deps.map((path) => `file:${path}`) }) };
-    return this.#wire.ask('POST', '/api/memo/invalidate', { body, answerMs: 30_000 });
+  /**
+   * Removes results of the namespace. Rejects when the daemon does not answer or refuses: they may still be served.
+   * @throws TypeError for parts that are no JSON
+   */
+  async invalidate({ parts, text, keys, deps, ...more }: Invalidate): Promise<MemoRemoval> {
+    const isNamed = parts !== undefined || text !== undefined;
+    const all = isNamed ? [...(keys ?? []), await this.#keyOf(this.#question(parts, text))] : keys;
+    const body = {
+      ...{ ns: this.#ns, ...more },
+      ...(all && { keys: all }),
+      ...(deps && { deps: deps.map((path) => `file:${path}`) }),
+    };
+    return this.#wire.ask('POST', '/api/memo/invalidate', { body, answerMs: invalidateMs });
   }
 
   /** Bytes, as a part of a key. */
@@ -106,6 +117,17 @@ export class Memo {
   /** Closes the connections to the daemon. */
   close(): void {
     this.#wire.close();
+  }
+
+  /** The fields that name a result, as JSON without braces. */
+  #question(parts: unknown, text: string | undefined): string {
+    return `${this.#name},"parts":${partsText(parts)}${text === undefined ? '' : `,"text":${JSON.stringify(text)}`}`;
+  }
+
+  /** Only the daemon knows the version of a namespace, which is in its keys. */
+  async #keyOf(question: string): Promise<string> {
+    const body = new JsonText(`{${question}}`);
+    return (await this.#wire.ask<{ key: string }>('POST', '/api/memo/get', { body, answerMs: invalidateMs })).key;
   }
 
   async #find<T>(question: string, compute: () => T | Promise<T>, options: KeepOptions<T>): Promise<T> {

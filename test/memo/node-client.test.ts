@@ -248,19 +248,6 @@ describe('a computation', () => {
     expect(await memo.getOrCompute('key', () => 'new', { ttl: '1h' })).toBe('old');
   });
 
-  test('results leave by their tags, and by a version', async () => {
-    const { memo, open } = await sharedRig();
-    const f = memo.memoize((name: string) => name, { name: 'f', tags: (name) => [`model:${name}`] });
-    await Promise.all([f('a'), f('b')]);
-    expect(await memo.invalidate({ tags: ['model:a'] })).toMatchObject({ removed: 1 });
-    const compute = vi.fn((name: string) => name);
-    const again = open().memoize(compute, { name: 'f' });
-    await Promise.all([again('a'), again('b')]);
-    expect(compute.mock.calls).toEqual([['a']]);
-    await open({ version: '2' }).memoize(compute, { name: 'f' })('b');
-    expect(compute).toHaveBeenCalledTimes(2);
-  });
-
   test('a daemon that was started anew meanwhile stores the result all the same', async () => {
     const { memo, daemon } = await createRig();
     await memo.getOrCompute('key', async () => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import inspect
 import os
@@ -59,17 +60,32 @@ class Memo:
     async def get_or_compute_async(self, parts, compute: Callable[[], Awaitable], *, text: str | None = None, **said):
         return await self._once().call_async(self._question(as_parts(parts), text), compute, lambda: _options(said, (), {}))
 
-    def invalidate(self, *, parts=None, text: str | None = None, keys=(), tags=(), deps=(), all: bool = False) -> int:
+    def invalidate(
+        self,
+        *,
+        parts=None,
+        text: str | None = None,
+        keys=(),
+        tags=(),
+        deps=(),
+        older_than: float | datetime.timedelta | None = None,
+        all: bool = False,
+        dry_run: bool = False,
+    ) -> int:
         """
         Removes results that meet all given conditions; returns their number. `parts` and `text` are those of the result; `f.parts(…)` of a
-        decorated function has both. Raises Trouble when the daemon cannot be asked.
+        decorated function has both. `older_than` is seconds or a timedelta; with `dry_run` they are only counted. Raises Trouble when the
+        daemon cannot be asked.
         """
         results = self._once().results
         if isinstance(parts, WithText):
             parts, text = parts
         named = [*keys, *([results.key_of(self._question(as_parts(parts), text))] if parts is not None or text is not None else [])]
         body = {"ns": self._namespace, "keys": named, "tags": list(tags), "deps": [_dep(path) for path in deps], "all": all}
-        return results.invalidate({name: value for name, value in body.items() if value})["removed"]
+        body = {name: value for name, value in dict(body, dryRun=dry_run).items() if value}
+        if older_than is not None:
+            body["olderThanMs"] = lifetime(older_than)
+        return results.invalidate(body)["removed"]
 
     @staticmethod
     def bytes(data) -> dict:

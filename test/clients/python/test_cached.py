@@ -254,6 +254,8 @@ class Cached(rig.DaemonTest):
         self.assertEqual([load(1), load(2)], [1, 2])
         self.assertEqual(self.memo.invalidate(parts=load.parts(2)), 1)
         self.assertEqual([load(1), load(2), computed.count], [1, 2, 4])
+        self.assertEqual(self.memo.invalidate(older_than=datetime.timedelta(hours=1)), 0)
+        self.assertEqual(self.memo.invalidate(all=True, older_than=0, dry_run=True), 2)
         source.write_bytes(b"others")
         # The daemon looks at a file every two seconds.
         while computed.count < 6:
