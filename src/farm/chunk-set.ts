@@ -52,6 +52,11 @@ export class ChunkSet {
     return true;
   }
 
+  /** Its chunks, ascending. */
+  *[Symbol.iterator](): Iterator<number> {
+    for (let chunk = 0; chunk < this.chunks; chunk++) if (this.has(chunk)) yield chunk;
+  }
+
   bytes(): Uint8Array {
     return this.#bits.slice();
   }

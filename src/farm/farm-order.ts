@@ -2,12 +2,14 @@ import type { FarmTrust } from '../core/farm.ts';
 import type { Priority } from '../core/types.ts';
 import type { SwarmContent } from './directory.ts';
 import type { FarmPlace } from './farm-place.ts';
-import type { Fetched, FetchNote } from './fetch-parts.ts';
+import type { Fetched, FetchNote, KnownHost } from './fetch-parts.ts';
 import type { GainedChunk } from './shared-files.ts';
 
 /** The farm's part in a copy. */
 export interface FarmOrder {
   place: FarmPlace;
+  /** The last known hosts, which are asked while the directory is away; default: none. */
+  hosts?: readonly KnownHost[];
   /** Runs that the whole farm reads at once from one origin. */
   slots: number;
   /** Bytes per second at which this host has read the source's root; null = not measured, or each read of it may cost money. */

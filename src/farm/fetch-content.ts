@@ -67,7 +67,10 @@ class ContentFetch {
     for (const chunk of hashes.keys()) has.add(chunk);
     const originChunkTime = originSpeed === null ? undefined : (chunkSize / originSpeed) * 1000;
     this.#swarm = new Swarm(content.chunks, { now: now(), random: Math.random, has, host, originChunkTime });
-    this.#talk = new SwarmTalk({ ...parts, swarm: this.#swarm, proven: this.#proven });
+    this.#talk = new SwarmTalk({
+      ...{ ...parts, swarm: this.#swarm, proven: this.#proven, known: parts.known ?? [] },
+      ...{ onAnswer: () => this.#wake(), signal: this.#end.signal },
+    });
     this.#originLost = origin
       ? null
       : new CacheError('SOURCE_AWAY', 'the source is away, and no other host has the missing chunks');
@@ -86,7 +89,7 @@ class ContentFetch {
     ];
     try {
       await talk.meet();
-      if (this.#originLost && talk.knowsNobody) throw this.#originLost;
+      if (this.#originLost && (await talk.isAlone())) throw this.#originLost;
       for (const round of rounds) round.later();
       await this.#untilFull();
       return this.#fetched;
@@ -202,6 +205,7 @@ class ContentFetch {
     const { origin, turn, size } = this.#parts;
     if (!origin || this.#originLost || this.#silent > 0) {
       this.#swarm.originEnded(run, now());
+      this.#swarm.claimed({ is: 'none' }, now());
       return;
     }
     await turn(bytesOf(run, size), 'source');
@@ -240,6 +244,8 @@ class ContentFetch {
     for await (const { chunk, bytes } of origin.read({ from: run.from, to: run.to }, { onBytes, signal })) {
       if (signal.aborted || this.#failure !== null || this.#parts.signal.aborted) return;
       await reads.without(() => this.#read(chunk, bytes, claim));
+      // Nobody else knows of the claim then: the rest of it is read by the shares of all.
+      if (claim && this.#talk.isAway) return;
     }
   }
 

@@ -3,10 +3,13 @@ import type { Directory, HostFacts, Run, SwarmContent } from './directory.ts';
 import type { RequestEnd } from './peer.ts';
 import type { PeerClient } from './peer-client.ts';
 
+/** A host of the farm, with its address if it gives. */
+export type KnownHost = Pick<HostFacts, 'host' | 'url' | 'wire'>;
+
 /** Requests of a fetching host to the directory. */
 export interface FarmDirectory extends Pick<Directory, 'join'> {
-  /** The live hosts, with the addresses of those that give. */
-  hosts(): Promise<readonly Pick<HostFacts, 'host' | 'url' | 'wire'>[]>;
+  /** The live hosts. */
+  hosts(): Promise<readonly KnownHost[]>;
 }
 
 /** Events of a fetch. */
@@ -31,6 +34,8 @@ export interface FetchParts {
   size: number;
   host: string;
   directory: FarmDirectory;
+  /** Hosts that were known before; default: none. */
+  known?: readonly KnownHost[];
   peers: Pick<PeerClient, 'chunks' | 'content'>;
   /** Chunks on this host, with their SHA-256. */
   hashes: ReadonlyMap<number, string>;

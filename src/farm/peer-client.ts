@@ -73,8 +73,8 @@ export class PeerClient implements Disposable {
   }
 
   /** A host's chunks of a content; null when it does not answer, or has none. */
-  async content(url: string, content: string): Promise<wire.ContentAnswer | null> {
-    return (await this.#json(url, `/peer/v1/files/${content}`)) as wire.ContentAnswer | null;
+  async content(url: string, content: string, signal?: AbortSignal): Promise<wire.ContentAnswer | null> {
+    return (await this.#json(url, `/peer/v1/files/${content}`, signal)) as wire.ContentAnswer | null;
   }
 
   [Symbol.dispose](): void {
@@ -83,8 +83,8 @@ export class PeerClient implements Disposable {
     this.#idle.clear();
   }
 
-  async #json(url: string, path: string): Promise<unknown> {
-    return this.#asked(url, { path }, undefined, async ({ status, length }, connection) => {
+  async #json(url: string, path: string, signal?: AbortSignal): Promise<unknown> {
+    return this.#asked(url, { path }, signal, async ({ status, length }, connection) => {
       if (status !== 200 || length > mostTalk) return null;
       const bytes = Buffer.allocUnsafe(length);
       if (!(await connection.read(bytes))) return null;

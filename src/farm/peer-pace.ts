@@ -26,9 +26,10 @@ export class PeerPace {
   }
 
   /** Records that bytes of a request have come. @param chunks their share of a chunk */
-  brought(request: PeerRequest, chunks: number): void {
+  brought(request: PeerRequest, chunks: number, now: number): void {
     request.isGiving = true;
     const { peer } = request;
+    peer.heardAt = now;
     this.#brought.set(peer, (this.#brought.get(peer) ?? 0) + chunks);
   }
 

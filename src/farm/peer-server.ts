@@ -177,9 +177,9 @@ export class PeerServer implements AsyncDisposable {
       say(response, 404);
       return;
     }
-    const { size, has, hashes } = content;
+    const { size, has } = content;
     const have = Buffer.from(has.bytes()).toString('base64');
-    json(response, { size, have, hashes: Object.fromEntries(hashes) } satisfies wire.ContentAnswer);
+    json(response, { size, have } satisfies wire.ContentAnswer);
   }
 
   async #give(name: string, { from, to, isAwaited }: Run & { isAwaited: boolean }, response: ServerResponse): Promise<void> {

@@ -35,8 +35,6 @@ export interface ContentAnswer {
   size: number;
   /** The chunks that the host has: the bits of a `ChunkSet`, base64. */
   have: string;
-  /** Chunk -> SHA-256. */
-  hashes: Record<string, string>;
 }
 
 /** Header with the SHA-256 of each chunk of an answer, separated by commas. */

@@ -21,6 +21,10 @@ export class Peer {
   isDoubted = false;
   /** Whether it is one of those that bring far less together than the origin would, which is read beside them. */
   isSlow = false;
+  /** Whether it has answered when it was asked last what it has; null = it has not been asked, or not answered yet. */
+  answers: boolean | null = null;
+  /** The last time at which bytes of it came, ms. */
+  heardAt = Number.NEGATIVE_INFINITY;
   #silences = 0;
   #ban = firstBan;
   #outUntil = 0;
@@ -48,11 +52,16 @@ export class Peer {
 
   /** Whether its chunks need not be read from the origin. */
   get isReliedOn(): boolean {
-    return !this.isDoubted && !this.isSlow;
+    return !this.isDoubted && !this.isSlow && this.answers !== false;
+  }
+
+  /** Whether it may read parts of the origin itself: it was not left out, and has not everything. */
+  get mayFetch(): boolean {
+    return !this.has.isFull && (this.answers ?? !(this.hasMadeTrouble && this.has.size === 0));
   }
 
   canTakeRequest(now: number): boolean {
-    return this.requests < requestsPerPeer && now >= this.askableAt;
+    return this.requests < requestsPerPeer && now >= this.askableAt && this.answers !== false;
   }
 
   delivered(): void {

@@ -25,6 +25,12 @@ export class Peers {
     return 1 + this.#usable.filter(({ has }) => has.size > 0 && !has.isFull).length;
   }
 
+  /** Names of usable peers that read parts of the origin themselves: all that may, or those that were heard of. */
+  fellows(which: 'possible' | 'heard'): string[] {
+    const fellows = this.#usable.filter((peer) => peer.mayFetch && (which === 'possible' || peer.answers === true));
+    return fellows.map(({ id }) => id);
+  }
+
   /** The number of usable peers that have a chunk. */
   holdersOf(chunk: number): number {
     return this.#holders[chunk] ?? 0;
@@ -56,6 +62,17 @@ export class Peers {
     const news = [...chunks].filter((chunk) => peer.has.add(chunk));
     if (this.#usable.includes(peer)) for (const chunk of news) this.#holders[chunk] = this.holdersOf(chunk) + 1;
     return news;
+  }
+
+  /** Records that a peer answers when it is asked what it has, or that it has not done so since `asked`, ms. */
+  answers(id: string, doesAnswer: boolean, asked: number): void {
+    const peer = this.#peers.get(id);
+    if (peer && (doesAnswer || peer.heardAt < asked)) peer.answers = doesAnswer;
+  }
+
+  /** Forgets which peers answer: the directory tells again what they have. */
+  forgetAnswers(): void {
+    for (const peer of this.#peers.values()) peer.answers = null;
   }
 
   /** Removes chunks of a peer whose copy has left. */
@@ -90,6 +107,6 @@ export class Peers {
   }
 
   #count({ has }: { has: ChunkSet }, by: 1 | -1): void {
-    for (let chunk = 0; chunk < this.#chunks; chunk++) if (has.has(chunk)) this.#holders[chunk] = this.holdersOf(chunk) + by;
+    for (const chunk of has) this.#holders[chunk] = this.holdersOf(chunk) + by;
   }
 }

@@ -1,7 +1,7 @@
 import { InFlight } from '../runtime/in-flight.ts';
 import { ChunkSet } from './chunk-set.ts';
 import { type Holder, mostHolders, type Run, type SwarmContent, type SwarmEntry } from './directory.ts';
-import type { FarmDirectory } from './fetch-parts.ts';
+import type { FarmDirectory, KnownHost } from './fetch-parts.ts';
 import type { PeerClient } from './peer-client.ts';
 import { commonVersion } from './peer-wire.ts';
 import type { Swarm } from './swarm.ts';
@@ -16,9 +16,16 @@ export interface SwarmTalkParts {
   swarm: Swarm;
   /** The hashes that this host can vouch for. */
   proven: ReadonlyMap<number, string>;
+  /** Hosts that were known before; asked when the directory is away. */
+  known: readonly KnownHost[];
+  /** Called after an answer of another host. */
+  onAnswer(): void;
+  signal: AbortSignal;
 }
 
 const now = () => performance.now();
+/** Pause before a host that did not answer, or has nothing of the content, is asked again, ms; longer among many hosts. */
+const askAgainMs = 1000;
 /** Maximum number of chunks in one request: a script may not take thousands of arguments. */
 const portion = 500;
 
@@ -30,6 +37,9 @@ export class SwarmTalk {
   readonly #parts: SwarmTalkParts;
   readonly #entry: SwarmEntry;
   readonly #learning = new InFlight<'all', void>();
+  /** Questions to other hosts while the directory is away, and the times from which the next may follow, ms. */
+  readonly #asking = new InFlight<string, boolean>();
+  readonly #askableAt = new Map<string, number>();
   #urls = new Map<string, string>();
   /** Hosts that give nothing to this one, since they only take or speak another version: they count as absent. */
   readonly #mute = new Set<string>();
@@ -42,6 +52,7 @@ export class SwarmTalk {
   constructor(parts: SwarmTalkParts) {
     this.#parts = parts;
     this.#entry = parts.directory.join(parts.content, parts.host);
+    this.#know(parts.known);
   }
 
   /** @returns null when the directory is away */
@@ -54,9 +65,10 @@ export class SwarmTalk {
     await this.ask(word);
   }
 
-  /** Whether no other host with a part of it is known. */
-  get knowsNobody(): boolean {
-    return this.#holders.size === 0;
+  /** Whether no other host has a part of it, as far as can be found out. */
+  async isAlone(): Promise<boolean> {
+    if (this.#holders.size > 0 || !this.isAway) return this.#holders.size === 0;
+    return !(await this.#askAround());
   }
 
   /** Pause between two requests for news, ms: longer with more hosts. @param among few hosts */
@@ -73,15 +85,15 @@ export class SwarmTalk {
       await this.#learn();
       return true;
     });
-    if (met === null) return this.#askAround();
-    if (!this.isAway) return;
+    if (met === null || !this.isAway) return;
     this.isAway = false;
     swarm.directoryBack(now());
   }
 
-  /** Learns the events since the last time. */
+  /** Learns the events since the last time; while the directory is away, begins to ask the hosts themselves. */
   async hear(): Promise<void> {
     const { swarm } = this.#parts;
+    if (this.isAway) void this.#askAround();
     const heard = await this.ask(async (entry) => ({ events: await entry.news() }));
     if (heard === null) return;
     const isUnknown = heard.events?.some((event) => event.is === 'has' && !this.#isBelieved(event.chunk)) ?? true;
@@ -119,13 +131,15 @@ export class SwarmTalk {
     try {
       return await question();
     } catch {
+      const wasAway = this.isAway;
       this.isAway = true;
       this.#parts.swarm.directoryAway();
+      if (!wasAway) void this.#askAround();
       return null;
     }
   }
 
-  #know(hosts: Awaited<ReturnType<FarmDirectory['hosts']>>): void {
+  #know(hosts: readonly KnownHost[]): void {
     for (const { host, url, wire } of hosts) {
       if (url === null || commonVersion(wire) === null) {
         this.#mute.add(host);
@@ -153,7 +167,7 @@ export class SwarmTalk {
     this.said = hashes;
     this.#parts.swarm.crowd = Math.max(1, hosts / mostHolders);
     const holders = all.filter(({ host }) => !this.#mute.has(host));
-    for (const { host, has } of holders) this.#has(host, numbersIn(has));
+    for (const { host, has } of holders) this.#has(host, has);
     if (holders.length < all.length) await this.#reopen(holders);
     const present = new Set(holders.map(({ host }) => host));
     for (const host of this.#holders) if (!present.has(host)) this.#parts.swarm.peerGone(host);
@@ -167,19 +181,31 @@ export class SwarmTalk {
     for (let at = 0; at < lost.length; at += portion) await this.#entry.lost(lost.slice(at, at + portion), [...this.#mute]);
   }
 
-  async #askAround(): Promise<void> {
-    const { peers, content, size, host } = this.#parts;
-    const others = [...this.#urls].filter(([other]) => other !== host);
-    await Promise.all(
-      others.map(async ([other, url]) => {
-        const answer = await peers.content(url, content.id);
-        if (answer?.size !== size) return;
-        this.#has(other, numbersIn(ChunkSet.from(Buffer.from(answer.have, 'base64'), content.chunks)));
-      }),
-    );
+  /**
+   * Asks the other hosts what they have, each for itself: one that is cut off holds up nobody.
+   * @returns whether any has something
+   */
+  async #askAround(): Promise<boolean> {
+    const { host, signal } = this.#parts;
+    if (signal.aborted) return false;
+    const askable = [...this.#urls].filter(([other]) => other !== host && now() >= (this.#askableAt.get(other) ?? 0));
+    const having = askable.map(([other, url]) => this.#asking.run(other, () => this.#askHost(other, url)));
+    return (await Promise.all(having)).includes(true);
   }
-}
 
-function* numbersIn(has: ChunkSet): Iterable<number> {
-  for (let chunk = 0; chunk < has.chunks; chunk++) if (has.has(chunk)) yield chunk;
+  /** @returns whether it has something */
+  async #askHost(host: string, url: string): Promise<boolean> {
+    const { peers, content, size, swarm, signal, onAnswer } = this.#parts;
+    const asked = now();
+    // Until it answers, it may be one that fetches.
+    swarm.peerHas(host, [], asked);
+    const answer = await peers.content(url, content.id, signal);
+    const isSame = answer?.size === size && typeof answer.have === 'string';
+    const has = isSame ? ChunkSet.from(Buffer.from(answer.have, 'base64'), content.chunks) : null;
+    if (has) this.#has(host, has);
+    else this.#askableAt.set(host, now() + askAgainMs * Math.max(1, this.#urls.size / mostHolders));
+    swarm.peerAnswers(host, has !== null, asked);
+    onAnswer();
+    return has !== null && has.size > 0;
+  }
 }

@@ -1,7 +1,7 @@
 import { ChunkSet } from './chunk-set.ts';
 import type { ClaimAnswer, Run } from './directory.ts';
 import { longestClaim, OriginPace } from './origin-pace.ts';
-import { ownShare } from './own-share.ts';
+import { OwnShare } from './own-share.ts';
 import { lessLoaded, type Peer, type RequestEnd } from './peer.ts';
 import { PeerPace, type PeerRequest } from './peer-pace.ts';
 import { Peers } from './peers.ts';
@@ -61,13 +61,13 @@ export class Swarm {
   #claiming = false;
   #claimAt = 0;
   #directoryAway = false;
-  /** Whether no peer has brought a byte since it starved: further chunks are claimed without waiting for that again. */
+  /** Whether no peer has brought a byte since it starved: further chunks are read without waiting for that again. */
   #isDeserted = false;
-  readonly #host: string;
+  readonly #share: OwnShare;
   #progressAt: number;
 
   constructor(chunks: number, { now, random, has = new ChunkSet(chunks), host = '', originChunkTime }: SwarmStart) {
-    this.#host = host;
+    this.#share = new OwnShare(host, chunks);
     this.#origin = new OriginPace(originChunkTime);
     this.has = has;
     this.#random = random;
@@ -93,7 +93,7 @@ export class Swarm {
     const unheld = this.#unheld();
     if (unheld.length === 0) return actions;
     if (this.#directoryAway) {
-      const run = this.#runs.length === 0 ? this.#read(unheld, now) : null;
+      const run = this.#runs.length === 0 && now >= this.#claimAt ? this.#read(unheld, now) : null;
       return run === null ? actions : [...actions, { is: 'read', run }];
     }
     if (this.#isStarved(now)) {
@@ -124,6 +124,11 @@ export class Swarm {
     if (this.#peers.has(id, chunks).some((chunk) => !this.has.has(chunk))) this.#progressAt = now;
   }
 
+  /** Records whether a peer has answered that was asked at `asked` what it has, while the directory is away. */
+  peerAnswers(id: string, doesAnswer: boolean, asked: number): void {
+    if (this.#directoryAway) this.#peers.answers(id, doesAnswer, asked);
+  }
+
   /** Removes a peer that left, or was not heard of for too long. Requests to it still end by themselves. */
   peerGone(id: string): void {
     this.#peers.remove(id);
@@ -134,7 +139,7 @@ export class Swarm {
     this.#progressAt = now;
     const asked = this.#requests.get(request);
     this.#isDeserted &&= asked === undefined;
-    if (asked) this.#pace.brought(asked, part);
+    if (asked) this.#pace.brought(asked, part, now);
   }
 
   /** Records a chunk from a peer with the right hash. */
@@ -180,6 +185,7 @@ export class Swarm {
 
   directoryBack(now: number): void {
     this.#directoryAway = false;
+    this.#peers.forgetAnswers();
     this.#claimAt = now;
   }
 
@@ -265,23 +271,23 @@ export class Swarm {
     return this.#origin.isFast && (reading.to - reading.from === 1 || this.has.has(reading.to - 2));
   }
 
-  /**
-   * Without a directory, hosts that read in the same order would have nothing for each other. So each reads its own share first, and
-   * others' shares only when nothing arrives; then from a random position.
-   */
+  /** Without a directory: of the own share; when nothing arrives, of that among those that were heard of; in the end, of any. */
   #read(unheld: readonly number[], now: number): Run | null {
-    const peers = this.#peers.usable.flatMap(({ id, has }) => (has.size > 0 ? [id] : []));
-    const own = ownShare(unheld, { host: this.#host, peers, chunks: this.has.chunks });
-    if (own.length === 0 && !this.#isStarved(now)) return null;
-    const open = own.length > 0 ? own : unheld;
-    const start = own.length > 0 ? 0 : Math.floor(this.#random() * open.length);
-    const from = open[start];
-    if (from === undefined) return null;
-    let to = from + 1;
-    // As long as a claim: the directory may be back soon, and with it the hosts that have the rest.
-    while (to - from < this.#origin.claimLength && open[start + to - from] === to) to++;
-    this.#begin({ from, to }, now);
-    return { from, to };
+    const share = (which: 'possible' | 'heard') => this.#share.of(unheld, this.#peers.fellows(which));
+    let [chunk] = share('possible');
+    if (chunk === undefined && !this.#isDeserted) {
+      const patience = starved * this.crowd;
+      if (now - this.#progressAt < patience) return null;
+      [chunk] = share('heard');
+      if (chunk === undefined && now - this.#progressAt < 2 * patience) return null;
+      this.#isDeserted = chunk === undefined;
+    }
+    chunk ??= unheld[Math.floor(this.#random() * unheld.length)];
+    if (chunk === undefined) return null;
+    // One at a time: others may have the next one when it is read.
+    const run = { from: chunk, to: chunk + 1 };
+    this.#begin(run, now);
+    return run;
   }
 
   #begin(run: Run, now: number): void {

@@ -48,8 +48,6 @@ export interface TrafficParts {
   log: Log;
 }
 
-type WeightedHost = Pick<HostFacts, 'host' | 'weight'>;
-
 /** A content that is on this host, or on its way. */
 interface Own {
   /** Path of the source. */
@@ -78,8 +76,8 @@ export class Traffic implements FarmTraffic, Disposable {
   url: string | null = null;
   /** Content -> the other hosts that have something of it. */
   readonly #others = new Map<string, string[]>();
-  /** The live hosts. */
-  hosts: () => readonly WeightedHost[] = () => [];
+  /** The last known live hosts. */
+  hosts: () => readonly Pick<HostFacts, 'host' | 'weight' | 'url' | 'wire'>[] = () => [];
 
   constructor(parts: TrafficParts) {
     this.#parts = parts;
@@ -141,7 +139,8 @@ export class Traffic implements FarmTraffic, Disposable {
     const { place, slots, trust, small, speedOf } = this.#parts;
     if (!this.#isShared(fingerprint)) return null;
     const originSpeed = medium === 's3' ? null : speedOf(root);
-    return { place, slots: slots[medium], trust, small, originSpeed, priority: 'background', away: null };
+    const hosts = this.hosts().map(({ host, url, wire }) => ({ host, url, wire }));
+    return { place, hosts, slots: slots[medium], trust, small, originSpeed, priority: 'background', away: null };
   }
 
   /** Whether other hosts are alive now. */

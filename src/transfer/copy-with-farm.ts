@@ -121,6 +121,7 @@ async function copied(
       size,
       host: farm.place.host,
       directory,
+      ...(farm.hosts && { known: farm.hosts }),
       peers,
       hashes,
       origin,

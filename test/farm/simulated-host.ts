@@ -11,6 +11,8 @@ export interface Schedule {
   hosts: HostPlan[];
   /** The directory does not answer for this time. */
   away?: { at: number; for: number } | undefined;
+  /** The first `far` hosts reach neither the directory nor the other hosts for this time. */
+  cut?: { at: number; for: number; far: number } | undefined;
   /** The directory forgets everything. */
   flushedAt?: number | undefined;
 }
@@ -22,6 +24,8 @@ export interface HostPlan {
   /** ms that it takes a chunk of the origin to take, from former copies. */
   knownChunkTime?: number | undefined;
   diesAt?: number | undefined;
+  /** Its own source is away. */
+  sourceAway?: boolean | undefined;
   hangs?: { at: number; for: number } | undefined;
   /** Every byte that it gives to others is wrong. */
   lies?: boolean | undefined;
@@ -33,7 +37,12 @@ export class SimulatedHost {
   readonly plan: HostPlan;
   readonly swarm: Swarm;
   readonly entry: SwarmEntry;
+  /** Whether it is among those that are cut off. */
+  readonly isFar: boolean;
   uploads = 0;
+  originReads = 0;
+  /** Hosts that it asks itself, while the directory is away. */
+  readonly asked = new Set<string>();
   /** Hosts that the directory has told of last. */
   told: ReadonlySet<string> = new Set();
   /** Whether the directory has told it how to reach others. */
@@ -45,11 +54,12 @@ export class SimulatedHost {
   /** Number of the next step that time alone brings: any other step makes it needless. */
   wake = 0;
 
-  constructor(id: string, plan: HostPlan, swarm: Swarm, entry: SwarmEntry) {
+  constructor({ id, plan, swarm, entry, isFar }: Pick<SimulatedHost, 'id' | 'plan' | 'swarm' | 'entry' | 'isFar'>) {
     this.id = id;
     this.plan = plan;
     this.swarm = swarm;
     this.entry = entry;
+    this.isFar = isFar;
     this.lastArrival = plan.joinsAt;
   }
 

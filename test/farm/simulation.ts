@@ -1,9 +1,9 @@
-import type { Claim, Run, SwarmContent } from '../../src/farm/directory.ts';
-import { mostHolders } from '../../src/farm/directory.ts';
+import { type Claim, mostHolders, type Run, type SwarmContent } from '../../src/farm/directory.ts';
 import { MemoryDirectory } from '../../src/farm/memory-directory.ts';
 import type { RequestEnd } from '../../src/farm/peer.ts';
 import { type Action, Swarm } from '../../src/farm/swarm.ts';
 import { MinHeap } from '../../src/policy/min-heap.ts';
+import { connect, firstByte, Outages } from './outages.ts';
 import { counting, type HostPlan, randomOf, type Schedule, SimulatedHost } from './simulated-host.ts';
 
 const lease = 3000;
@@ -12,15 +12,14 @@ const beat = 5000;
 const lifetime = 15_000;
 /** Time between two questions for news, among few hosts. */
 const hearing = 200;
-/** Time between two questions to the other hosts, while the directory is away. */
-const askingAround = 1000;
+/** Time until a host that did not answer is asked again, while the directory is away. */
+const askingAgain = 1000;
+/** Time without a byte after which a request has failed. */
+const stall = 2000;
 /** Maximum number of requests that a host serves at once. */
 export const uploads = 8;
-const firstByte = 1500;
 /** Time between two bytes of a chunk. */
 const hearingBytes = 250;
-/** A dead host takes no connection within this. */
-const connect = 500;
 
 export class Simulation {
   readonly schedule: Schedule;
@@ -31,6 +30,7 @@ export class Simulation {
   /** Questions to the directory, by kind. */
   readonly questions: Record<string, number> = {};
   readonly #directory: MemoryDirectory;
+  readonly #outages: Outages;
   readonly #queue = new MinHeap<{ score: number; tie: number; run: () => unknown }>();
   readonly #byName = new Map<string, SimulatedHost>();
   #order = 0;
@@ -39,16 +39,17 @@ export class Simulation {
 
   constructor(schedule: Schedule) {
     this.schedule = schedule;
+    this.#outages = new Outages(schedule);
     this.#random = randomOf(schedule.seed);
     this.#directory = new MemoryDirectory(() => this.now, this.#random);
   }
 
   /** Runs until all live hosts have the content, or `until` is over. */
   async run(until: number): Promise<void> {
-    const { hosts, flushedAt, away } = this.schedule;
-    for (const [index, plan] of hosts.entries()) this.#at(plan.joinsAt, () => this.#join(`h${index}`, plan));
+    const { hosts, flushedAt, away, cut } = this.schedule;
+    for (const [index, plan] of hosts.entries()) this.#at(plan.joinsAt, () => this.#join(index, plan));
     if (flushedAt !== undefined) this.#at(flushedAt, () => this.#directory.flush());
-    if (away !== undefined) this.#at(away.at + away.for, () => this.#directoryBack());
+    for (const outage of [away, cut]) if (outage !== undefined) this.#at(outage.at + outage.for, () => this.#directoryBack());
     for (;;) {
       const next = this.#queue.pop();
       if (next === undefined || next.score > until || this.#isOver()) return;
@@ -66,12 +67,15 @@ export class Simulation {
     return this.hosts.length === this.schedule.hosts.length && this.hosts.every(isOut);
   }
 
-  async #join(id: string, plan: HostPlan): Promise<void> {
+  async #join(index: number, plan: HostPlan): Promise<void> {
+    const id = `h${index}`;
     const { chunks, slots } = this.schedule;
     const content: SwarmContent = { id: 'content', chunks, origin: 'nas', slots };
     const originChunkTime = plan.knownChunkTime;
     const swarm = new Swarm(chunks, { now: this.now, random: this.#random, host: id, originChunkTime });
-    const host = new SimulatedHost(id, plan, swarm, counting(this.#directory.join(content, id), this.questions));
+    const isFar = index < (this.schedule.cut?.far ?? 0);
+    const entry = counting(this.#directory.join(content, id), this.questions);
+    const host = new SimulatedHost({ id, plan, swarm, entry, isFar });
     this.hosts.push(host);
     this.#byName.set(id, host);
     if (plan.diesAt !== undefined) this.#at(plan.diesAt + lifetime, () => host.entry.leave());
@@ -83,7 +87,8 @@ export class Simulation {
   /** Asks for news until the host has everything. */
   async #hear(host: SimulatedHost): Promise<void> {
     if (host.finishedAt !== null) return;
-    const events = this.#isAway() ? [] : await host.entry.news();
+    if (this.#outages.isAway(host, this.now)) this.#lost(host);
+    const events = this.#outages.isAway(host, this.now) ? [] : await host.entry.news();
     if (events === null) await this.#learn(host);
     for (const event of events ?? []) {
       if (event.is === 'gone') host.swarm.peerGone(event.host);
@@ -95,7 +100,7 @@ export class Simulation {
 
   async #learn(host: SimulatedHost): Promise<void> {
     const { holders, hosts } = await host.entry.holders();
-    for (const { host: id, has } of holders) host.swarm.peerHas(id, numbersIn(has), this.now);
+    for (const { host: id, has } of holders) host.swarm.peerHas(id, has, this.now);
     const told = new Set(holders.map((one) => one.host));
     for (const id of host.told) if (!told.has(id)) host.swarm.peerGone(id);
     host.told = told;
@@ -103,19 +108,37 @@ export class Simulation {
     this.#soon(host);
   }
 
-  /** Asks the other hosts themselves: their daemons were there before, and are known. */
-  #askAround(host: SimulatedHost): void {
-    if (!this.#isAway() || host.finishedAt !== null || !host.hasMet) return;
-    for (const other of this.hosts)
-      if (other !== host && !other.isDead(this.now) && other.awake(this.now) === this.now)
-        host.swarm.peerHas(other.id, numbersIn(other.swarm.has), this.now);
+  /** The directory does not answer: the other hosts are asked themselves. Their daemons were there before, and are known. */
+  #lost(host: SimulatedHost): void {
+    host.swarm.directoryAway();
     this.#soon(host);
-    this.#for(host, askingAround, () => this.#askAround(host));
+    if (!host.hasMet) return;
+    for (const other of this.hosts) {
+      if (other === host || !other.hasMet || host.asked.has(other.id)) continue;
+      host.asked.add(other.id);
+      this.#askHost(host, other);
+    }
+  }
+
+  #askHost(host: SimulatedHost, other: SimulatedHost): void {
+    if (!this.#outages.isAway(host, this.now) || host.finishedAt !== null) {
+      host.asked.delete(other.id);
+      return;
+    }
+    const { now } = this;
+    const silence = this.#outages.silence(host, other, this.now);
+    host.swarm.peerHas(other.id, [], now);
+    this.#for(host, silence ?? 1, () => {
+      if (silence === null) host.swarm.peerHas(other.id, other.swarm.has, this.now);
+      host.swarm.peerAnswers(other.id, silence === null, now);
+      this.#soon(host);
+      this.#for(host, silence === null ? hearing : askingAgain, () => this.#askHost(host, other));
+    });
   }
 
   /** Announces again what the host has, and hears what the others have. */
   async #beat(host: SimulatedHost): Promise<void> {
-    if (!this.#isAway()) {
+    if (!this.#outages.isAway(host, this.now)) {
       const hashes = new Map(Array.from({ length: this.schedule.chunks }, (_, chunk) => [chunk, 'right'] as const));
       await host.entry.announce(host.swarm.has, hashes);
       host.hasMet = true;
@@ -139,12 +162,12 @@ export class Simulation {
 
   async #perform(host: SimulatedHost, action: Action): Promise<void> {
     if (action.is === 'ask') this.#ask(host, action);
-    else if (action.is === 'read') this.#readOrigin(host, { ...action.run, fence: '' }, false);
-    else if (this.#isAway()) {
-      host.swarm.directoryAway();
-      this.#askAround(host);
-      this.#soon(host);
-    } else if (action.is === 'lost') await host.entry.lost(action.chunks, action.without);
+    else if (host.plan.sourceAway && action.is !== 'lost') {
+      if (action.is === 'read') host.swarm.originEnded(action.run, this.now);
+      host.swarm.claimed({ is: 'none' }, this.now);
+    } else if (action.is === 'read') this.#readOrigin(host, { ...action.run, fence: '' }, false);
+    else if (this.#outages.isAway(host, this.now)) this.#lost(host);
+    else if (action.is === 'lost') await host.entry.lost(action.chunks, action.without);
     else {
       const answer = await host.entry.claim(host.swarm.lacks, action.length, lease);
       host.swarm.claimed(answer, this.now);
@@ -167,7 +190,8 @@ export class Simulation {
     if (peer !== undefined) peer.uploads++;
     // Its connection ends with it.
     if (host.plan.diesAt !== undefined) this.#at(host.plan.diesAt, hangUp);
-    if (peer === undefined || peer.isDead(this.now)) this.#for(host, connect, () => end({ is: 'silent' }));
+    if (peer === undefined || peer.isDead(this.now) || !this.#outages.reach(host, peer, this.now))
+      this.#for(host, connect, () => end({ is: 'silent' }));
     else if (peer.uploads > uploads) this.#for(host, 1, () => end({ is: 'refused', until: this.now + 200 }));
     else this.#receive(host, peer, request, run, end);
   }
@@ -176,6 +200,7 @@ export class Simulation {
   #receive(host: SimulatedHost, peer: SimulatedHost, request: number, run: Run, end: (how: RequestEnd) => void): void {
     if (run.from === run.to) end({ is: 'served' });
     else if (peer.isDead(this.now)) end({ is: 'silent' });
+    else if (!this.#outages.reach(host, peer, this.now)) this.#for(host, stall, () => end({ is: 'silent' }));
     else if (peer.awake(this.now) > this.now) this.#for(host, firstByte, () => end({ is: 'silent' }));
     else {
       const chunkTime = Math.max(peer.plan.chunkTime * peer.uploads, host.plan.chunkTime);
@@ -192,7 +217,7 @@ export class Simulation {
         }
         this.#arrived(host);
         host.swarm.received(request, run.from, this.now);
-        if (!this.#isAway()) void host.entry.got(run.from);
+        if (!this.#outages.isAway(host, this.now)) void host.entry.got(run.from);
         this.#soon(host);
         this.#receive(host, peer, request, { from: run.from + 1, to: run.to }, end);
       });
@@ -204,26 +229,29 @@ export class Simulation {
     let reading = true;
     const renew = () => {
       if (!reading) return;
-      if (claimed && !this.#isAway()) void host.entry.renew(claim, lease);
+      if (claimed && !this.#outages.isAway(host, this.now)) void host.entry.renew(claim, lease);
       this.#for(host, 1000, renew);
     };
     this.#for(host, 1000, renew);
     const next = (chunk: number): void => {
-      if (chunk < claim.to)
+      // Nobody else knows of the claim while the directory is away.
+      if (chunk < claim.to && !(claimed && chunk > claim.from && this.#outages.isAway(host, this.now)))
         this.#for(host, Math.max(this.schedule.originChunkTime * this.#readers, host.plan.chunkTime), () => read(chunk));
       else {
         this.#readers--;
         reading = false;
         host.swarm.originEnded(claim, this.now);
-        if (claimed && !this.#isAway()) void host.entry.release(claim);
+        if (claimed && !this.#outages.isAway(host, this.now)) void host.entry.release(claim);
         this.#soon(host);
       }
     };
     const read = (chunk: number): void => {
       this.originReads++;
+      host.originReads++;
       this.#arrived(host);
       host.swarm.originRead(chunk, this.now);
-      if (!this.#isAway()) void (claimed ? host.entry.read(chunk, 'right', claim) : host.entry.got(chunk));
+      if (!this.#outages.isAway(host, this.now))
+        void (claimed ? host.entry.read(chunk, 'right', claim) : host.entry.got(chunk));
       this.#soon(host);
       next(chunk + 1);
     };
@@ -242,14 +270,10 @@ export class Simulation {
 
   async #directoryBack(): Promise<void> {
     for (const host of this.hosts) {
+      if (this.#outages.isAway(host, this.now)) continue;
       host.swarm.directoryBack(this.now);
       if (!host.isDead(this.now)) await this.#beat(host);
     }
-  }
-
-  #isAway(): boolean {
-    const { away } = this.schedule;
-    return away !== undefined && this.now >= away.at && this.now < away.at + away.for;
   }
 
   #soon(host: SimulatedHost): void {
@@ -269,8 +293,4 @@ export class Simulation {
   #at(at: number, run: () => unknown): void {
     this.#queue.push({ score: at, tie: this.#order++, run });
   }
-}
-
-function* numbersIn(has: { chunks: number; has(chunk: number): boolean }): Iterable<number> {
-  for (let chunk = 0; chunk < has.chunks; chunk++) if (has.has(chunk)) yield chunk;
 }
