@@ -174,4 +174,17 @@ describe.skipIf(noRedis !== null)(`daemons in a farm${leftOut}`, { timeout: pati
     expect(answer).toMatchObject({ reason: 'HIT_AFTER_WAIT', tier: 'ssd' });
     expect(readFileSync(answer.path).equals(nas.bytes)).toBe(true);
   });
+
+  test('a copy that begins while the Redis is away comes from the host that has it', { tags: 'slow' }, async () => {
+    const redis = await startRedis();
+    const nas = nasWith(size);
+    const [a, b] = [await hostOf(redis, nas), await hostOf(redis, nas)];
+    await knowEachOther([a, b]);
+    await load(a, nas);
+    await redis.kill();
+    const answer = await load(b, nas);
+    expect(answer).toMatchObject({ reason: 'HIT_AFTER_WAIT', tier: 'ssd' });
+    expect(readFileSync(answer.path).equals(nas.bytes)).toBe(true);
+    await expect.poll(async () => (await b.client.farm()).figures.receivedBytes, eventually()).toBeGreaterThan(0);
+  });
 });

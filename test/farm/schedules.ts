@@ -67,3 +67,24 @@ export async function checkSchedules(numRuns: number): Promise<void> {
     { numRuns },
   );
 }
+
+const quickHost = { joinsAt: 0, chunkTime: 160 } satisfies HostPlan;
+
+export function farmOf(hosts: number, more: Partial<Schedule> = {}): Schedule {
+  return {
+    chunks: 128,
+    seed: 1,
+    originChunkTime: 320,
+    slots: 4,
+    hosts: Array.from({ length: hosts }, () => quickHost),
+    ...more,
+  };
+}
+
+export function withFirst(schedule: Schedule, plan: Partial<HostPlan>, index = 0): Schedule {
+  return { ...schedule, hosts: schedule.hosts.map((host, at) => (at === index ? { ...host, ...plan } : host)) };
+}
+
+/** When each live host had everything, ms. */
+export const times = (simulation: Simulation) =>
+  simulation.live.map(({ finishedAt }) => finishedAt ?? Number.POSITIVE_INFINITY);

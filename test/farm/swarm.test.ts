@@ -3,28 +3,7 @@ import { mostHolders } from '../../src/farm/directory.ts';
 import { Peer } from '../../src/farm/peer.ts';
 import { type Action, Swarm } from '../../src/farm/swarm.ts';
 import { slowTests } from '../helpers/slow.ts';
-import { checkSchedules, never, simulate } from './schedules.ts';
-import type { HostPlan, Schedule } from './simulated-host.ts';
-import type { Simulation } from './simulation.ts';
-
-const quickHost = { joinsAt: 0, chunkTime: 160 } satisfies HostPlan;
-
-function farmOf(hosts: number, more: Partial<Schedule> = {}): Schedule {
-  return {
-    chunks: 128,
-    seed: 1,
-    originChunkTime: 320,
-    slots: 4,
-    hosts: Array.from({ length: hosts }, () => quickHost),
-    ...more,
-  };
-}
-
-function withFirst(schedule: Schedule, plan: Partial<HostPlan>, index = 0): Schedule {
-  return { ...schedule, hosts: schedule.hosts.map((host, at) => (at === index ? { ...host, ...plan } : host)) };
-}
-
-const times = (simulation: Simulation) => simulation.live.map(({ finishedAt }) => finishedAt ?? Number.POSITIVE_INFINITY);
+import { checkSchedules, farmOf, never, simulate, times, withFirst } from './schedules.ts';
 
 describe('a farm that fetches a content', () => {
   test('eight hosts read the origin once, and finish almost together, near the time that the origin needs', async () => {
@@ -203,12 +182,6 @@ describe('a farm that fetches a content', () => {
     expect(farm.originReads / 128).toBeLessThan(1.1);
   });
 
-  test('without the directory each host goes on with the peers it knows, and the origin', async () => {
-    const farm = await simulate(farmOf(4, { away: { at: 5000, for: never } }));
-    expect(times(farm).every(Number.isFinite)).toBe(true);
-    expect(Math.max(...times(farm))).toBeLessThan(4 * 128 * 320 * 1.1);
-  });
-
   test('of more hosts than each is told of all end with every chunk, with dead and lying ones among them', {
     tags: 'slow',
   }, async () => {
@@ -224,51 +197,6 @@ describe('a farm that fetches a content', () => {
     expect(farm.originReads / 12).toBeLessThan(2);
   });
 
-  test.each([2, 4, 8])(
-    'without the directory %i hosts that know each other still read little more than once',
-    async (hosts) => {
-      const farm = await simulate(farmOf(hosts, { away: { at: 1000, for: never } }));
-      expect(farm.originReads / 128).toBeLessThan(1.25);
-      expect(Math.max(...times(farm)) / (128 * 320)).toBeLessThan(1.5);
-    },
-  );
-
-  test.each([
-    [2, 2, 13, 200],
-    [2, 2, 128, 320],
-    [4, 4, 128, 320],
-    [3, 5, 64, 1500],
-  ])(
-    'of %i hosts that are cut off from the directory and %i others, each side reads little more than once (%i chunks, %i ms)',
-    async (far, near, chunks, originChunkTime) => {
-      for (let seed = 0; seed < 10; seed++) {
-        const cut = { at: 1000, for: never, far };
-        const farm = await simulate(farmOf(far + near, { chunks, originChunkTime, cut, seed }));
-        expect(times(farm).every(Number.isFinite)).toBe(true);
-        const longestPause = Math.max(...farm.hosts.map((host) => host.longestPause));
-        expect(longestPause).toBeLessThan(2500 + originChunkTime * (far + near));
-        const reads = (isFar: boolean) =>
-          farm.hosts.filter((host) => host.isFar === isFar).reduce((sum, host) => sum + host.originReads, 0);
-        expect(reads(true) / chunks).toBeLessThan(1.25);
-        expect(reads(false) / chunks).toBeLessThan(1.25);
-      }
-    },
-  );
-
-  test('without the directory a host does not wait for one that fetches nothing more', async () => {
-    const farm = await simulate(withFirst(farmOf(2, { away: { at: 1000, for: never } }), { diesAt: 4000 }));
-    expect(times(farm).every(Number.isFinite)).toBe(true);
-    expect(farm.originReads / 128).toBeLessThan(1.1);
-    expect(Math.max(...times(farm)) / (128 * 320)).toBeLessThan(1.5);
-  });
-
-  test('without the directory a host does not wait for one whose source is away', async () => {
-    const farm = await simulate(withFirst(farmOf(2, { away: { at: 1000, for: never } }), { sourceAway: true }));
-    expect(times(farm).every(Number.isFinite)).toBe(true);
-    expect(farm.originReads).toBe(128);
-    expect(Math.max(...times(farm)) / (128 * 320)).toBeLessThan(1.25);
-  });
-
   test('a directory that forgot everything costs a few chunks', async () => {
     const farm = await simulate(farmOf(8, { flushedAt: 15_000 }));
     expect(times(farm).every(Number.isFinite)).toBe(true);
@@ -277,15 +205,6 @@ describe('a farm that fetches a content', () => {
 
   test('every live host ends with every chunk, whatever dies, lies, hangs or is lost', () =>
     checkSchedules(slowTests ? 300 : 60));
-});
-
-test('a late answer of a peer says nothing more once the directory is back', () => {
-  const swarm = new Swarm(8, { now: 0, random: () => 0 });
-  swarm.directoryAway();
-  swarm.peerHas('a', [0], 0);
-  swarm.directoryBack(10);
-  swarm.peerAnswers('a', false, 5);
-  expect(swarm.next(20).map(({ is }) => is)).toContain('ask');
 });
 
 describe('a host that does not answer', () => {
