@@ -18,10 +18,13 @@ function remove(dir: string): void {
   present.delete(dir);
 }
 
-// A run that is ended in the midst of its tests finishes none of them.
-process.on('exit', () => {
-  for (const dir of present) attempt(() => remove(dir));
-});
+// A test that is ended in its midst does not finish.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    for (const dir of present) attempt(() => remove(dir));
+    process.kill(process.pid, signal);
+  });
+}
 
 function attempt(work: () => void): void {
   try {
