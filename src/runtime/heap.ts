@@ -19,3 +19,12 @@ export function collectGarbage(): void {
   const collect: () => void = runInNewContext('gc');
   collect();
 }
+
+/**
+ * Frees the memory of each compilation by V8's Maglev when it ends, in all threads. By default that waits until no compilation is
+ * pending: on a busy machine, the functions of the first requests all become hot together, and up to 16 MiB stay. Without effect in
+ * Node 22, which has no Maglev.
+ */
+export function freeCompilationsAtOnce(): void {
+  setFlagsFromString('--no-maglev-destroy-on-background');
+}

@@ -21,7 +21,10 @@ export interface PeerOptions<Local extends object> {
   onHeard?(): void;
   /** Environment of a process; undefined = this one's. */
   env?: NodeJS.ProcessEnv | undefined;
-  /** Bound on the young generation of a peer that holds little data at a time, MiB; unbounded it grows to several times that. */
+  /**
+   * Bound on each half of the young generation of a peer that holds little data at a time, MiB, a power of two; unbounded it grows to
+   * several times that.
+   */
   youngGenerationMb?: number;
   /** Whether this process may end before the module. */
   unref?: boolean;
@@ -87,7 +90,8 @@ type StartOptions = Omit<PeerOptions<object>, 'functions'>;
 
 function startThread(module: URL, { onExit, youngGenerationMb, unref }: StartOptions): PeerPort {
   const worker = new Worker(module, {
-    resourceLimits: youngGenerationMb === undefined ? {} : { maxYoungGenerationSizeMb: 4 * youngGenerationMb },
+    // V8 divides it by three, and rounds up to a power of two.
+    resourceLimits: youngGenerationMb === undefined ? {} : { maxYoungGenerationSizeMb: 3 * youngGenerationMb },
   });
   worker.on('error', () => {});
   worker.on('exit', (code) => onExit(String(code)));

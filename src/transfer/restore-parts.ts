@@ -81,7 +81,7 @@ function startThread(module: URL): Peer<RestoreWorker> {
   return startPeer<RestoreWorker, object>(module, 'thread', {
     functions: {},
     onExit: () => {},
-    youngGenerationMb: 2,
+    youngGenerationMb: 4,
     unref: true,
   });
 }

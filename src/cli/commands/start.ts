@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { findDaemon } from '../../client/daemon-file.ts';
 import type { Daemon } from '../../compose/daemon.ts';
 import { loadConfig } from '../../config/config.ts';
-import { boundOldGeneration } from '../../runtime/heap.ts';
+import { boundOldGeneration, freeCompilationsAtOnce } from '../../runtime/heap.ts';
 import { daemonLogName, isOpenAs } from '../../runtime/log.ts';
 import { startDetached } from '../detach.ts';
 import { ownCommand } from '../own-command.ts';
@@ -39,6 +39,7 @@ async function start(session: Session, { detach, ...options }: StartOptions & { 
   // umask: files with a secret have a mode of their own, and the directories around all are closed to everybody else.
   const kept = loaded.config.group === null ? 0o777 : 0o727;
   process.umask((process.umask() & kept) | 0o022);
+  freeCompilationsAtOnce();
   const { startDaemon } = await import('../../compose/daemon.ts');
   using end = awaitSignal(signals);
   await using daemon = await startDaemon(loaded, { command: ownCommand(self, null) });
