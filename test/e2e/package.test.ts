@@ -14,6 +14,7 @@ import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { parseAst } from 'rolldown/parseAst';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Installed } from '../../bench/installed.ts';
 import { writeModel } from '../helpers/files.ts';
@@ -93,8 +94,8 @@ describe('the packed program', { tags: 'slow' }, () => {
   test('imports nothing that an installation does not bring', () => {
     const { dependencies } = read(join(unpacked, 'package.json'));
     const foreign = globSync('dist/**/*.js', { cwd: unpacked }).flatMap((file) =>
-      [...readFileSync(join(unpacked, file), 'utf8').matchAll(/^(?:import|export) .*?from ["']([^"'.]+)["'];$/gm)].map(
-        (found) => found[1] ?? '',
+      parseAst(readFileSync(join(unpacked, file), 'utf8')).body.flatMap((part) =>
+        'source' in part && part.source && !part.source.value.startsWith('.') ? [part.source.value] : [],
       ),
     );
     expect(foreign).toContain('better-sqlite3');
