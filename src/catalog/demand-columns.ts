@@ -1,15 +1,6 @@
 import { type Demand, type Habits, noHabits } from '../core/demand.ts';
-import type { SourceFile } from '../core/types.ts';
 import { type Votes, votesAt } from '../core/votes.ts';
 import type { Database } from '../sqlite/database.ts';
-
-/** Demand for sources as counted by the other hosts of a farm. */
-export interface OthersDemand {
-  /** Decayed wishes; 0 = none known. @param own wishes of all files on this host: the more it has counted, the less it takes over */
-  of(file: SourceFile, own: number): number;
-  /** Called for each wish that counts. */
-  wished(file: SourceFile): void;
-}
 
 /** Demand as a column: eight-byte doubles, the counts last. */
 export function demandBytes({ wishedAt, usedAt, burstAt, bursts, counts }: Demand): Buffer {

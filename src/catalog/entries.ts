@@ -1,10 +1,11 @@
 import { sep } from 'node:path';
 import type { EntriesQuery, EntrySort } from '../api/entries.ts';
-import { afterUse, type Demand, demandFrom, joined, wishesOf } from '../core/demand.ts';
+import { afterUse, type Demand, demandFrom } from '../core/demand.ts';
+import { type FarmDemandSource, farmCountsOf } from '../core/farm-wishes.ts';
 import type { Entry, Fingerprint, SourceFile } from '../core/types.ts';
 import { noVotes, withUse } from '../core/votes.ts';
 import type { Database } from '../sqlite/database.ts';
-import { demandBytes, demandOf, type OthersDemand, SavedHabits } from './demand-columns.ts';
+import { demandBytes, demandOf, SavedHabits } from './demand-columns.ts';
 import { type LibraryRow, libraryRows } from './library-rows.ts';
 import { Pins } from './pin-rules.ts';
 
@@ -55,7 +56,7 @@ export class Entries {
   readonly habits: SavedHabits;
   readonly pins: Pins;
   /** Null = this host counts alone. */
-  others: OthersDemand | null = null;
+  farm: FarmDemandSource | null = null;
 
   constructor(db: Database) {
     this.#db = db;
@@ -121,11 +122,8 @@ export class Entries {
     const before = this.byId(id);
     const { votes, votedAt } = withUse(before ?? noVotes, at);
     const known = this.habits.get();
-    const habitsBefore = known ?? this.habits.first(at);
-    const { demand, habits } = afterUse(before ? demandBefore(before) : null, habitsBefore, at);
-    // A file that was not wanted on this host yet starts with the counts of the others.
-    const told = before?.votedAt === null && this.others ? this.others.of(before, wishesOf(habitsBefore, at)) : 0;
-    const all = told > 0 ? joined(demand, demandFrom(told, at)) : demand;
+    const inFarm = before ? farmCountsOf(this.farm?.heard() ?? null, before, at) : null;
+    const { demand, habits, told } = afterUse(before ? demandBefore(before) : null, known ?? this.habits.first(at), at, inFarm);
     this.#db.run(
       `UPDATE entries SET uses = uses + ?, last_use = ?, last_used_at = ?, votes = ?, voted_at = ?, demand = ?,
          told_wishes = coalesce(?, told_wishes) WHERE id = ?`,
@@ -134,13 +132,12 @@ export class Entries {
       at,
       votes + told,
       votedAt,
-      demandBytes(all ?? demand),
+      demandBytes(demand),
       told > 0 ? told : null,
       id,
     );
-    if (told > 0) this.habits.set({ ...habits, totals: habits.totals.map((total) => total + told) });
-    else if (habits !== known) this.habits.set(habits);
-    if (before && votedAt !== before.votedAt) this.others?.wished(before);
+    if (habits !== known) this.habits.set(habits);
+    if (before && votedAt !== before.votedAt) this.farm?.wished(before);
   }
 
   /** Wishes of other hosts that a source's counts began with; null = none. */

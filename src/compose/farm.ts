@@ -83,7 +83,7 @@ interface Joining extends Context {
 }
 
 /** Takes this host into the farm, until the daemon closes. */
-export function joinFarm(link: FarmLink, { traffic, catalog, warmer, options, events, log, opened }: Joining): Farm {
+export function joinFarm(link: FarmLink, { traffic, catalog, warmer, options, clock, events, log, opened }: Joining): Farm {
   const { host, directory, counts } = link;
   const self = () => ({ host, url: traffic.url, version, wire: ownVersions, weight: options.limit(), ...counts.figures });
   const onLetters = (letters: readonly string[]) => warming.received(letters);
@@ -98,9 +98,9 @@ export function joinFarm(link: FarmLink, { traffic, catalog, warmer, options, ev
   const farm = new Farm({ ...link, link: link.redis, membership, traffic, warming });
   traffic.hosts = () => membership.hosts;
   const others = () => membership.hosts.filter((one) => one.host !== host).length;
-  const demand = new FarmDemand({ table: new DemandTable(link.redis, link.name), others, log });
+  const demand = new FarmDemand({ table: new DemandTable(link.redis, link.name), others, now: () => clock.now(), log });
   opened.defer(() => demand[Symbol.asyncDispose]());
-  catalog.entries.others = demand;
+  catalog.entries.farm = demand;
   demand.begin();
   membership.begin();
   return farm;

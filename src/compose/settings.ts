@@ -56,6 +56,7 @@ export function rulesOf(
     secondsPerByte,
     pace,
     habits: () => catalog.entries.habits.get(),
+    farm: () => catalog.entries.farm?.heard() ?? null,
     expected: (path) => queuedFiles.expected(path, now()),
     expectedLater: (path) => queuedFiles.expectedLater(path, now()),
     foreseen: (path) => foreseenFiles.likely(path, now()),

@@ -11,6 +11,10 @@ const [sameRunMs, burstMs] = [5000, 10 * 60 * 1000];
 const overMs = 30 * burstMs;
 /** Added to each count when forecasts are judged: a request against all expectation does not end a forecast. */
 const surprise = 0.001;
+/** Share of the farm's wishes before they were judged. */
+const unjudged = 0.5;
+/** Maximum of wishes that a file's counts begin with: they stay in the catalog, and those in Redis may be wrong. */
+const mostTold = 100;
 
 /** How uses are counted. */
 export interface Counting {
@@ -45,6 +49,15 @@ export interface Habits {
   totals: readonly number[];
   /** Their sum is 1. */
   shares: readonly number[];
+  /** Weight of the farm's wishes as a forecast; that of all half-lives together is the rest of 1. Left out before it was judged. */
+  farmShare?: number;
+}
+
+/** Wishes of the hosts of a farm at present: for one file, and for all; and the number of hosts without this one. */
+export interface FarmCounts {
+  wishes: number;
+  all: number;
+  others: number;
 }
 
 /** The habits before any wish. */
@@ -53,7 +66,7 @@ export function noHabits(now: number): Habits {
 }
 
 /** The wishes of all files, as they count at `now` with the usual half-life. */
-export function wishesOf(habits: Habits, now: number): number {
+function wishesOf(habits: Habits, now: number): number {
   return decayed(habits.totals, now - habits.at)[usual] ?? 0;
 }
 
@@ -64,18 +77,23 @@ export function demandFrom(wishes: number, at: number): Demand {
 
 /**
  * After a use at `now`, wall-clock ms. If it is a wish, each half-life has its forecast judged: the share of this file among all that
- * it counted. Those that expected it gain (the rule of Bayes with a fixed share, so that none is lost for good). Pure.
+ * it counted. Those that expected it gain (the rule of Bayes with a fixed share, so that none is lost for good). In a farm, all of them
+ * together are then judged by the same rule against the wishes of all hosts. Pure.
+ * @param farm null = a host alone
+ * @returns also the wishes of other hosts with which the file's count begins; 0 = none
  */
 export function afterUse(
   before: Demand | null,
   habits: Habits,
   now: number,
+  farm: FarmCounts | null = null,
   { windowMs, habitMs, mixing, first }: Counting = usualCounting,
-): { demand: Demand; habits: Habits } {
+): { demand: Demand; habits: Habits; told: number } {
   if (!before) {
+    const told = farm ? firstWishes(farm, wishesOf(habits, now)) : 0;
     const totals = decayed(habits.totals, now - habits.at);
-    add(totals, first);
-    return { demand: demandFrom(first, now), habits: { at: now, totals, shares: habits.shares } };
+    add(totals, first + told);
+    return { demand: demandFrom(first + told, now), habits: { ...habits, at: now, totals }, told };
   }
   const since = Math.abs(now - before.usedAt);
   const isBurst = since >= sameRunMs && since < burstMs;
@@ -86,29 +104,47 @@ export function afterUse(
   };
   const sinceWish = now - before.wishedAt;
   // A wish far ahead comes from a wrong clock.
-  if (Math.abs(sinceWish) < windowMs) return { demand, habits };
+  if (Math.abs(sinceWish) < windowMs) return { demand, habits, told: 0 };
   const counts = decayed(before.counts, sinceWish);
   const totals = decayed(habits.totals, now - habits.at);
-  const shares = Math.abs(sinceWish) < habitMs ? habits.shares : judge(habits.shares, { totals, counts, mixing });
+  const judged = Math.abs(sinceWish) < habitMs ? habits : judge(habits, { totals, counts, farm, mixing });
   add(counts, 1);
   add(totals, 1);
-  return { demand: { ...demand, counts, wishedAt: now }, habits: { at: now, totals, shares } };
+  return { demand: { ...demand, counts, wishedAt: now }, habits: { ...judged, at: now, totals }, told: 0 };
+}
+
+/**
+ * Wishes with which a file's counts begin when it is first wanted on a host: the mean of the others, and the less the more wishes the
+ * host has had itself, since hosts of one farm may serve different people.
+ * @param own wishes of all files on this host
+ */
+function firstWishes({ wishes, all, others }: FarmCounts, own: number): number {
+  const hosts = Math.max(1, others);
+  const theirs = all - own;
+  const isNew = theirs > 0 ? Math.max(0, 1 - (own * hosts) / theirs) : 0;
+  return Math.min(mostTold, (isNew * wishes) / hosts);
 }
 
 /** How wanted a file is at `now`, in wishes with the usual half-life. */
 export class Forecast {
   readonly #now: number;
   readonly #weights: number[];
+  /** Weight of a wish on the hosts of the farm. */
+  readonly farmWeight: number;
 
-  constructor(habits: Habits, now: number) {
+  /** @param farm wishes of all hosts of a farm for all files, at `now`; null = a host alone */
+  constructor(habits: Habits, now: number, farm: number | null = null) {
     this.#now = now;
     const totals = decayed(habits.totals, now - habits.at).map((total) => total + 1);
     const scale = totals[usual] ?? 1;
-    this.#weights = totals.map((total, k) => ((habits.shares[k] ?? 0) * scale) / total);
+    const farmShare = farm === null ? 0 : (habits.farmShare ?? unjudged);
+    this.farmWeight = (farmShare * scale) / ((farm ?? 0) + 1);
+    this.#weights = totals.map((total, k) => ((1 - farmShare) * (habits.shares[k] ?? 0) * scale) / total);
   }
 
-  of({ counts, wishedAt }: Demand): number {
-    return sum(counts, this.#weights, this.#now - wishedAt);
+  /** @param inFarm wishes of all hosts of a farm at present */
+  of({ counts, wishedAt }: Demand, inFarm = 0): number {
+    return sum(counts, this.#weights, this.#now - wishedAt) + this.farmWeight * inFarm;
   }
 
   /** The weights of `lastingCounts`: their weighted sum is the forecast. @param epoch wall-clock ms */
@@ -152,13 +188,28 @@ function add(counts: number[], weight: number): void {
   for (let k = 0; k < counts.length; k++) counts[k] = (counts[k] ?? 0) + weight;
 }
 
-function judge(
-  shares: readonly number[],
-  { totals, counts, mixing }: { totals: readonly number[]; counts: readonly number[]; mixing: number },
-): number[] {
-  const gained = shares.map((share, k) => (share * ((counts[k] ?? 0) + surprise)) / ((totals[k] ?? 0) + 1));
-  const whole = gained.reduce((sum, part) => sum + part, 0);
-  return gained.map((part) => ((1 - mixing) * part) / whole + mixing / shares.length);
+/** The shares by the rule of Bayes, with a part of them spread evenly. */
+function judge(habits: Habits, { totals, counts, farm, mixing }: Judged): Habits {
+  const { shares, farmShare = unjudged } = habits;
+  const gained = shares.map((share, k) => expected(share, counts[k] ?? 0, totals[k] ?? 0));
+  const own = gained.reduce((sum, part) => sum + part, 0);
+  const judged = { ...habits, shares: gained.map((part) => ((1 - mixing) * part) / own + mixing / shares.length) };
+  if (!farm) return judged;
+  const theirs = expected(farmShare, farm.wishes, farm.all);
+  return { ...judged, farmShare: ((1 - mixing) * theirs) / (theirs + (1 - farmShare) * own) + mixing / 2 };
+}
+
+/** The wished file's counts and those of all files. */
+interface Judged {
+  counts: readonly number[];
+  totals: readonly number[];
+  farm: FarmCounts | null;
+  mixing: number;
+}
+
+/** Probability of a wish for a file with this count, by a forecast of this share. */
+function expected(share: number, count: number, total: number): number {
+  return (share * (count + surprise)) / (total + 1);
 }
 
 /** Decayed counts; a clock that was set back lets none of them grow. */

@@ -21,7 +21,10 @@ export interface TierTraits {
   /** Copies with the same bytes are hard links of one file in it. */
   links: boolean;
   quota: Quota;
-  /** Assumed read speed until one is measured (for the cold tier, of a whole restore), bytes per second. */
+  /**
+   * Assumed read speed until one is measured, bytes per second; for the cold tier, of a whole restore to the SSD that it lies on
+   * (`npm run bench -- restore`).
+   */
   usualSpeed: number;
   /** End of its file names, after the name of the source. */
   suffix: string;
@@ -50,7 +53,7 @@ export const tierTraits: Readonly<Record<TierName, Readonly<TierTraits>>> = {
     wears: true,
     links: false,
     quota: disk,
-    usualSpeed: 0.46e9,
+    usualSpeed: 0.7e9,
     suffix: '.zst',
   },
 };

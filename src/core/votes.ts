@@ -32,3 +32,14 @@ export function withUse(before: Votes, now: number): Votes {
 export function lastingOrder({ votes, votedAt }: Votes): number {
   return votedAt === null ? Number.NEGATIVE_INFINITY : Math.log2(votes) + votedAt / halfLifeMs;
 }
+
+/** The count that has this lasting order, decayed until `now`, wall-clock ms. */
+export function countAt(order: number, now: number): number {
+  return 2 ** (order - now / halfLifeMs);
+}
+
+/** The lasting order of two counts together. */
+export function lastingSum(one: number, other: number): number {
+  const [more, less] = one > other ? [one, other] : [other, one];
+  return less === Number.NEGATIVE_INFINITY ? more : more + Math.log2(1 + 2 ** (less - more));
+}

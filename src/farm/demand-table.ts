@@ -5,6 +5,8 @@ import type { RedisLink } from '../redis/link.ts';
 const deadlineMs = 2000;
 /** Maximum number of files; the least wanted are forgotten. */
 const mostFiles = 10_000;
+/** Counts above two to this power are none of autocached's. */
+const mostDoublings = 32;
 /** Time after its last wish at which a file is forgotten, ms. */
 const monthMs = 30 * 24 * 3_600_000;
 
@@ -45,12 +47,22 @@ export class DemandTable {
     await this.#link.ask((redis) => redis.eval(wantedScript, [this.#key], args), deadlineMs);
   }
 
-  /** File -> wishes of all hosts, as they count by now. @throws RedisTrouble */
-  async all(): Promise<Map<string, number>> {
+  /** What the hosts have wanted, the most wanted files last. @throws RedisTrouble */
+  async all(): Promise<Demanded> {
     const answer = await this.#link.ask((redis) => redis.eval(allScript, [this.#key], [String(halfLifeMs)]), deadlineMs);
-    const [now, flat] = answer as [Buffer, Buffer[]];
-    const counts = new Map<string, number>();
-    for (let at = 0; at + 1 < flat.length; at += 2) counts.set(String(flat[at]), 2 ** (Number(flat[at + 1]) - Number(now)));
-    return counts;
+    const [present, flat] = answer as [Buffer, Buffer[]];
+    const [now, orders] = [Number(present), new Map<string, number>()];
+    if (!Number.isFinite(now)) throw new Error('the Redis of the farm has no time');
+    for (let at = Math.max(0, flat.length - 2 * mostFiles); at + 1 < flat.length; at += 2) {
+      const order = Number(flat[at + 1]);
+      if (order < now + mostDoublings) orders.set(String(flat[at]), order);
+    }
+    return { now, orders };
   }
+}
+
+/** Wishes of all hosts: lasting orders (core/votes.ts) by file, and the present, in half-lives of the server's clock. */
+export interface Demanded {
+  now: number;
+  orders: ReadonlyMap<string, number>;
 }

@@ -1,34 +1,44 @@
 import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { type FarmDemandSource, type FarmWishes, sumOf, type WantedFile } from '../core/farm-wishes.ts';
 import { sourceDigestOf } from '../core/source-name.ts';
-import type { SourceFile } from '../core/types.ts';
+import { halfLifeMs } from '../core/votes.ts';
 import type { Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
-import type { DemandTable } from './demand-table.ts';
-
-type Wanted = Pick<SourceFile, 'rel' | 'category' | 'fingerprint'>;
+import type { Demanded, DemandTable } from './demand-table.ts';
 
 export interface FarmDemandDeps {
   table: Pick<DemandTable, 'wanted' | 'all'>;
   /** Number of live hosts without this one. */
   others(): number;
+  /** Wall-clock ms. */
+  now(): number;
   log: Log;
 }
 
-/** Interval between tries to report pending wishes, ms, and between two requests for the counts of all hosts. */
+/** Interval between tries to report pending wishes, ms. */
 const roundMs = 5000;
-const askMs = 3_600_000;
-/** Maximum of pending wishes while Redis is away. */
-const mostWaiting = 1000;
+/** Interval between two requests for the counts of all hosts, and after one that failed, ms. The savings are the same with an hour. */
+const [askMs, retryMs] = [600_000, 60_000];
+/** Time after which the last counts are not used any more, ms. */
+const longestMs = 24 * 3_600_000;
+/** Difference of the clocks of this host and of Redis, ms, that is ignored: counts are to change with wishes only. */
+const clockMs = 60_000;
+/** Maximum of pending wishes while Redis is away, and of names kept. */
+const [mostWaiting, mostNames] = [1000, 10_000];
 
-/** Demand of a farm's hosts: each reports its wishes, and a host without counts for a file starts with those of the others. */
-export class FarmDemand implements AsyncDisposable {
+/**
+ * Demand of a farm's hosts: each reports its wishes, and hears those of all every ten minutes. While Redis is away, the last ones count
+ * for a day; nobody waits for them.
+ */
+export class FarmDemand implements AsyncDisposable, FarmDemandSource {
   readonly #deps: FarmDemandDeps;
   readonly #rounds: Periodic;
+  readonly #names = new LRUCache<string, string>({ max: mostNames });
   #waiting: string[] = [];
-  #known: ReadonlyMap<string, number> = new Map();
-  /** Wishes for all files. */
-  #all = 0;
-  #askedAt = Number.NEGATIVE_INFINITY;
+  /** `ahead`: time of this host less that of Redis, half-lives. */
+  #known: { orders: Demanded['orders']; ahead: number; wishes: FarmWishes; at: number } | null = null;
+  #askAt = Number.NEGATIVE_INFINITY;
 
   constructor(deps: FarmDemandDeps) {
     this.#deps = deps;
@@ -44,41 +54,57 @@ export class FarmDemand implements AsyncDisposable {
     await this.#rounds[Symbol.asyncDispose]();
   }
 
-  /**
-   * Mean decayed wishes of the other hosts for a file; 0 = none known. The more wishes of its own a host has, the fewer of the others'
-   * it takes over: hosts of one farm may serve different people.
-   * @param own wishes of all files on this host
-   */
-  of(file: Wanted, own: number): number {
-    const others = Math.max(1, this.#deps.others());
-    const isNew = this.#all > 0 ? Math.max(0, 1 - (own * others) / this.#all) : 0;
-    return (isNew * (this.#known.get(nameOf(file)) ?? 0)) / others;
+  heard(): FarmWishes | null {
+    const known = this.#known;
+    return known && known.orders.size > 0 && performance.now() - known.at < longestMs ? known.wishes : null;
   }
 
-  /** Reports a wish of this host. */
-  wished(file: Wanted): void {
-    this.#waiting = [...this.#waiting, nameOf(file)].slice(-mostWaiting);
+  wished(file: WantedFile): void {
+    this.#waiting = [...this.#waiting, this.#nameOf(file)].slice(-mostWaiting);
     void this.#rounds.now();
   }
 
   async #round(): Promise<void> {
     const { table } = this.#deps;
-    if (performance.now() - this.#askedAt >= askMs) {
-      this.#known = await table.all();
-      this.#all = [...this.#known.values()].reduce((sum, wishes) => sum + wishes, 0);
-      this.#askedAt = performance.now();
-    }
     const told = this.#waiting;
-    if (told.length === 0) return;
-    await table.wanted(told);
-    this.#waiting = this.#waiting.filter((_, at) => at >= told.length);
+    if (told.length > 0) {
+      await table.wanted(told);
+      this.#waiting = this.#waiting.filter((_, at) => at >= told.length);
+    }
+    if (performance.now() < this.#askAt) return;
+    this.#askAt = performance.now() + retryMs;
+    this.#hear(await table.all());
+    this.#askAt = performance.now() + askMs;
+  }
+
+  #hear({ now, orders }: Demanded): void {
+    const before = this.#known;
+    const measured = this.#deps.now() / halfLifeMs - now;
+    const isSame = before !== null && Math.abs(measured - before.ahead) * halfLifeMs < clockMs;
+    const ahead = isSame ? before.ahead : measured;
+    const fell = isSame && [...before.orders].some(([name, order]) => (orders.get(name) ?? none) < order);
+    const { others } = this.#deps;
+    const wishes: FarmWishes = {
+      of: (file) => (orders.get(this.#nameOf(file)) ?? none) + ahead,
+      all: sumOf(orders.values()) + ahead,
+      get others() {
+        return others();
+      },
+      era: (before?.wishes.era ?? 0) + Number(fell || !isSame),
+    };
+    this.#known = { orders, ahead, wishes, at: performance.now() };
+  }
+
+  /** Names one content: a replaced file has another name. */
+  #nameOf({ path, fingerprint: { size, mtimeNs }, ...source }: WantedFile): string {
+    const key = `${path}\n${size}\n${mtimeNs}`;
+    const known = this.#names.get(key);
+    if (known !== undefined) return known;
+    const hash = createHash('sha256').update(`${sourceDigestOf(source)}\n${size}\n${mtimeNs}`);
+    const name = hash.digest('base64url').slice(0, 22);
+    this.#names.set(key, name);
+    return name;
   }
 }
 
-/** Names one content: a replaced file has another name. */
-function nameOf({ fingerprint: { size, mtimeNs }, ...source }: Wanted): string {
-  return createHash('sha256')
-    .update(`${sourceDigestOf(source)}\n${size}\n${mtimeNs}`)
-    .digest('base64url')
-    .slice(0, 22);
-}
+const none = Number.NEGATIVE_INFINITY;

@@ -1,5 +1,6 @@
 import { burstAt, Forecast, type Habits } from '../core/demand.ts';
-import { votesAt } from '../core/votes.ts';
+import type { FarmWishes } from '../core/farm-wishes.ts';
+import { countAt, votesAt } from '../core/votes.ts';
 import { heatOrder } from './heat-order.ts';
 import { lossOf } from './leaving.ts';
 import type { Candidate, Policy, PolicyContext } from './policy.ts';
@@ -21,7 +22,7 @@ export const usualWeights: Weights = { queued: 100, burst: 3, foreseen: 3, margi
 /**
  * The copy that saves the least time per GiB leaves first: the expected demand for the file, times the extra seconds that a GiB takes
  * from its source. The expected demand is the sum of loads of the queue, foreseen loads, uses in the present burst of runs, and a forecast
- * from all earlier wishes (core/demand.ts). A file is not copied if it would displace files that save more time. So reading through a
+ * from all earlier wishes, also those of the other hosts of a farm (core/demand.ts). A file is not copied if it would displace files that save more time. So reading through a
  * library once leaves the cache, and the SSD, unchanged.
  */
 export function heat(context: PolicyContext): Policy {
@@ -30,11 +31,12 @@ export function heat(context: PolicyContext): Policy {
 
 /** The same with other weights. */
 export function weighted(context: PolicyContext, weights: Weights): Policy {
-  const { now, secondsPerByte, habits, expected, expectedLater = expected, foreseen } = context;
-  let known: { of: Habits | null; at: number; forecast: Forecast | null } | null = null;
+  const { now, secondsPerByte, habits, farm, expected, expectedLater = expected, foreseen } = context;
+  let known: { of: Habits | null; heard: FarmWishes | null; at: number; forecast: Forecast | null } | null = null;
   const forecastAt = (at: number) => {
-    const of = habits?.() ?? null;
-    if (known?.at !== at || known.of !== of) known = { of, at, forecast: of && new Forecast(of, at) };
+    const [of, heard] = [habits?.() ?? null, farm?.() ?? null];
+    if (known?.at !== at || known.of !== of || known.heard !== heard)
+      known = { of, heard, at, forecast: of && new Forecast(of, at, heard && countAt(heard.all, at)) };
     return known.forecast;
   };
   const demandFor = ({ entry }: Candidate, queued: number) => {
@@ -42,7 +44,10 @@ export function weighted(context: PolicyContext, weights: Weights): Policy {
     const coming = weights.queued * queued + weights.foreseen * (foreseen?.(entry.path) ?? 0);
     const forecast = forecastAt(at);
     if (!entry.demand || !forecast) return votesAt(entry, at) + coming;
-    return forecast.of(entry.demand) + coming + weights.burst * burstAt(entry.demand, at);
+    const heard = farm?.();
+    return (
+      forecast.of(entry.demand, heard ? countAt(heard.of(entry), at) : 0) + coming + weights.burst * burstAt(entry.demand, at)
+    );
   };
   const worth = (candidate: Candidate, queued: number) =>
     demandFor(candidate, queued) * secondsPerByte(candidate.entry) * 2 ** 30;

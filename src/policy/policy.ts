@@ -1,9 +1,13 @@
 import type { Habits } from '../core/demand.ts';
+import type { FarmWishes } from '../core/farm-wishes.ts';
 import type { Entry } from '../core/types.ts';
 
 /** The facts of a copy that a policy may use. */
 export interface Candidate {
-  entry: Pick<Entry, 'path' | 'root' | 'uses' | 'lastUse' | 'votes' | 'votedAt' | 'demand' | 'fingerprint'>;
+  entry: Pick<
+    Entry,
+    'path' | 'root' | 'rel' | 'category' | 'uses' | 'lastUse' | 'votes' | 'votedAt' | 'demand' | 'fingerprint'
+  >;
   /** Bytes freed when the copy leaves. */
   bytes: number;
 }
@@ -18,6 +22,8 @@ export interface PolicyContext {
   pace?(entry: Candidate['entry']): string;
   /** The habits learned from all wishes; null or left out before the first one. */
   habits?(): Habits | null;
+  /** The wishes of a farm's hosts; null or left out when this host counts alone. */
+  farm?(): FarmWishes | null;
   /** Number of prompts in the queue that will load this source; 0 when left out. */
   expected?(path: string): number;
   /** Number of these that wait for another prompt, so that a copy begun at once comes in time; all when left out. */

@@ -1,4 +1,5 @@
 import { afterUse, type Counting, type Habits, noHabits } from '../core/demand.ts';
+import { farmCountsOf } from '../core/farm-wishes.ts';
 import { tierTraits } from '../core/tier-traits.ts';
 import { noVotes, withUse } from '../core/votes.ts';
 import type { Candidate, Policy, PolicyContext } from '../policy/policy.ts';
@@ -7,6 +8,7 @@ import { Contents, type File } from './contents.ts';
 import { CopiesAhead, type HostOfCopies, type MadeAhead } from './copies-ahead.ts';
 import { PromptQueue } from './prompt-queue.ts';
 import type { Read, Run, Trace } from './trace.ts';
+import { inOrder, TracedFarm } from './traced-farm.ts';
 
 export interface ReplayOptions {
   /** Maximum bytes in the cache of each host. */
@@ -51,7 +53,7 @@ const ssdSpeed = tierTraits.ssd.usualSpeed;
 /**
  * Plays a trace through caches that work as the daemon does, with its policies. A read that misses copies the file, the least
  * valuable copies leave for it, and the policy may decide that they are worth more. With a cold tier, the least valuable copies are
- * compressed when the limit comes near. Copying and compressing take no time here, and there is no queue.
+ * compressed when the limit comes near. Hosts of one trace form a farm: each hears what the others have wanted until then. Copying and compressing take no time here, and there is no queue.
  */
 export function replay(trace: Trace, options: ReplayOptions): Outcome {
   const steps = replaying(trace, options);
@@ -74,12 +76,17 @@ export function* replaying(trace: Trace, options: ReplayOptions): Generator<void
     secondsSaved: 0,
     ...(options.ahead && { ahead: { copies: 0, bytes: 0, used: 0, usedBytes: 0 } }),
   };
-  for (const [index, reads] of trace.hosts.entries()) {
-    const host = new Host(options, total, { reads, runs: trace.runs?.[index] ?? [], arrived: trace.arrived ?? [] });
-    for (const [k, read] of reads.entries()) {
-      host.read(read);
-      if (k % perStep === 0) yield;
-    }
+  const farm = trace.hosts.length > 1 ? new TracedFarm(trace.hosts.length) : null;
+  const hosts = trace.hosts.map(
+    (reads, k) => new Host(options, total, { reads, runs: trace.runs?.[k] ?? [], arrived: trace.arrived ?? [], farm }),
+  );
+  let done = 0;
+  for (const { read, host } of inOrder(trace.hosts)) {
+    farm?.until(read.at, () => {
+      for (const one of hosts) one.until(read.at);
+    });
+    hosts[host]?.read(read);
+    if (done++ % perStep === 0) yield;
   }
   return total;
 }
@@ -91,6 +98,8 @@ interface HostReads {
   reads: readonly Read[];
   runs: readonly Run[];
   arrived: readonly Read[];
+  /** Null when it is alone. */
+  farm: TracedFarm | null;
 }
 
 class Host {
@@ -101,11 +110,12 @@ class Host {
   readonly #contents: Contents;
   readonly #queue: PromptQueue;
   readonly #ahead: CopiesAhead | null;
+  readonly #farm: TracedFarm | null;
   #habits: Habits = noHabits(0);
   #tick = 0;
   #now = 0;
 
-  constructor(options: ReplayOptions, outcome: Outcome, { reads, runs, arrived }: HostReads) {
+  constructor(options: ReplayOptions, outcome: Outcome, { reads, runs, arrived, farm: shared }: HostReads) {
     this.#options = options;
     this.#outcome = outcome;
     // Every entry that it is asked of is one of these files.
@@ -116,7 +126,9 @@ class Host {
     const expectedLater = (path: string) => this.#queue.expectedLater(path, this.#now);
     const foreseen = (path: string) => this.#ahead?.foreseen.likely(path, this.#now) ?? 0;
     const habits = () => this.#habits;
-    const context = { now: () => this.#now, secondsPerByte, pace, habits, expected, expectedLater, foreseen };
+    this.#farm = shared;
+    const farm = () => shared?.heard() ?? null;
+    const context = { now: () => this.#now, secondsPerByte, pace, habits, farm, expected, expectedLater, foreseen };
     this.#policy = options.policy(context, reads);
     this.#contents = new Contents(options.capacity, this.#policy);
     const { ahead: by } = options;
@@ -142,6 +154,11 @@ class Host {
     };
   }
 
+  /** Makes the copies ahead of need until then, seconds since the beginning of the trace. */
+  until(at: number): void {
+    this.#ahead?.until(at);
+  }
+
   read(read: Read): void {
     this.#ahead?.until(read.at);
     this.#now = read.at * 1000;
@@ -161,9 +178,12 @@ class Host {
     const file = this.#known(read);
     this.#tick += 1;
     const { votes, votedAt } = withUse(file, this.#now);
-    const { demand, habits } = afterUse(file.demand ?? null, this.#habits, this.#now, this.#options.counting);
+    const inFarm = farmCountsOf(this.#farm?.heard() ?? null, file, this.#now);
+    const before = file.demand ?? null;
+    const { demand, habits, told } = afterUse(before, this.#habits, this.#now, inFarm, this.#options.counting);
     this.#habits = habits;
-    Object.assign(file, { votes, votedAt, demand, uses: file.uses + 1, lastUse: this.#tick });
+    if (votedAt !== file.votedAt) this.#farm?.wished(file);
+    Object.assign(file, { votes: votes + told, votedAt, demand, uses: file.uses + 1, lastUse: this.#tick });
     this.#contents.touched(file);
     return file;
   }
@@ -175,6 +195,8 @@ class Host {
     const file: File = {
       path: read.file,
       root: '',
+      rel: read.file,
+      category: read.category,
       uses: 0,
       lastUse: 0,
       ...noVotes,

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   afterUse,
   burstAt,
@@ -101,4 +101,46 @@ test('two files that turn out to be one have the wishes of both', () => {
   expect(both?.counts.at(-1)).toBeCloseTo(4, 9);
   expect(joined(other, one)).toEqual(both);
   expect(joined(null, one)).toBe(one);
+});
+
+describe('in a farm', () => {
+  /** Thirty files in no order, one in six hours, of which all hosts together want some far more often. */
+  function learned(wishes: (file: number) => number): number | undefined {
+    const all = sum(Array.from({ length: 30 }, (_, file) => wishes(file)));
+    const files = new Map<number, Demand>();
+    let habits = noHabits(start);
+    for (let k = 0; k < 300; k++) {
+      const file = Math.floor(30 * ((k * 0.618034) % 1) ** 2);
+      const used = afterUse(files.get(file) ?? null, habits, start + (k * day) / 4, { wishes: wishes(file), all, others: 2 });
+      files.set(file, used.demand);
+      habits = used.habits;
+    }
+    return habits.farmShare;
+  }
+
+  test('what all hosts want counts more where it foretells the wishes of this one, and less where it does not', () => {
+    // As often as they are wanted here, and the other way round.
+    expect(learned((file) => 100 / Math.sqrt(file + 1))).toBeGreaterThan(0.6);
+    expect(learned((file) => 100 / Math.sqrt(30 - file))).toBeLessThan(0.2);
+    expect(learned(() => 0)).toBeLessThan(0.05);
+  });
+
+  test('a file that the others want is expected more than one that nobody else wants', () => {
+    const { demand, habits } = afterUse(null, noHabits(start), start);
+    const forecast = new Forecast(habits, start, 20);
+    expect(forecast.of(demand, 10)).toBeGreaterThan(forecast.of(demand, 0));
+    expect(new Forecast(habits, start).of(demand)).toBeGreaterThan(forecast.of(demand, 0));
+  });
+
+  test('a first wish begins with the mean of the others on a new host, with none on one that wants as much, and never with a wild count', () => {
+    const first = (own: number, wishes: number, all: number) => {
+      const habits = { ...noHabits(start), totals: noHabits(start).totals.map(() => own) };
+      return afterUse(null, habits, start, { wishes, all, others: 2 }).told;
+    };
+    expect(first(0, 3, 100)).toBe(1.5);
+    expect(first(20, 3, 100)).toBeCloseTo(0.75, 9);
+    expect(first(34, 3, 100)).toBe(0);
+    expect(first(200, 3, 100)).toBe(0);
+    expect(first(0, 1e12, 1e12)).toBe(100);
+  });
 });

@@ -11,7 +11,7 @@ const policy = adaptive({ now: () => now, secondsPerByte: () => 1e-9 });
 function score(uses: number, daysAgo: number | null): number {
   const votedAt = daysAgo === null ? null : now - daysAgo * day;
   const fingerprint = { size: 1, mtimeNs: '0', ino: null };
-  const entry = { path: '/m/a', root: '/m', uses, lastUse: 1, votes: uses, votedAt, fingerprint };
+  const entry = { path: '/m/a', root: '/m', rel: 'a', category: null, uses, lastUse: 1, votes: uses, votedAt, fingerprint };
   return policy.score({ entry, bytes: 1 }, 1);
 }
 

@@ -13,7 +13,17 @@ const policy = heat({ now: () => now, secondsPerByte: ({ root }) => slowness[roo
 
 function file(votes: number, daysAgo: number, { root = '/hdd', bytes = 1000 } = {}): Candidate {
   const fingerprint = { size: bytes, mtimeNs: '0', ino: null };
-  const entry = { path: `${root}/a`, root, uses: 1, lastUse: 1, votes, votedAt: now - daysAgo * day, fingerprint };
+  const entry = {
+    path: `${root}/a`,
+    root,
+    rel: 'a',
+    category: null,
+    uses: 1,
+    lastUse: 1,
+    votes,
+    votedAt: now - daysAgo * day,
+    fingerprint,
+  };
   return { entry, bytes };
 }
 const worth = (candidate: Candidate) => policy.score(candidate, 1);

@@ -8,7 +8,17 @@ function leaving(policy: Policy, files: string[]): string[] {
   const score = (file: string) => {
     const [uses = 0, lastUse = 0] = file.split('@').map(Number);
     const fingerprint = { size: 1, mtimeNs: '0', ino: null };
-    const entry = { path: '/m/a', root: '/m', uses, lastUse, votes: uses, votedAt: lastUse, fingerprint };
+    const entry = {
+      path: '/m/a',
+      root: '/m',
+      rel: 'a',
+      category: null,
+      uses,
+      lastUse,
+      votes: uses,
+      votedAt: lastUse,
+      fingerprint,
+    };
     return policy.score({ entry, bytes: 1 }, 100);
   };
   return [...files].sort((a, b) => score(a) - score(b));

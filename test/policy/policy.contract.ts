@@ -14,7 +14,10 @@ function candidateOf({ uses, lastUse, size = 1000 }: { uses: number; lastUse: nu
   // A second of the wall clock for each step of the logical one, and a vote for each use.
   const votedAt = lastUse === 0 ? null : lastUse * 1000;
   const fingerprint = { size, mtimeNs: '0', ino: null };
-  return { entry: { path: '/m/a', root: '/m', uses, lastUse, votes: uses, votedAt, fingerprint }, bytes: size };
+  return {
+    entry: { path: '/m/a', root: '/m', rel: 'a', category: null, uses, lastUse, votes: uses, votedAt, fingerprint },
+    bytes: size,
+  };
 }
 
 function frozen({ entry, bytes }: Candidate): Candidate {

@@ -8,6 +8,8 @@ const file = (uses: number, lastUse: number, bytes = 10): Candidate => ({
   entry: {
     path: '/m/a',
     root: '/m',
+    rel: 'a',
+    category: null,
     uses,
     lastUse,
     votes: uses,

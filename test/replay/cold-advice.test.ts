@@ -14,10 +14,10 @@ const request = { policy: 'lru', from: 0, limit: 100 * GB, isOn: false, measured
 
 test('compressing pays where what is restored would be read from a slow disk', async () => {
   const advice = await coldAdvice(inTurns('2'), request);
-  expect(advice).toMatchObject({ change: 'cold', isOn: false, measured: false, restoreSpeed: 0.46 * GB, ratio: 2 });
+  expect(advice).toMatchObject({ change: 'cold', isOn: false, measured: false, restoreSpeed: 0.7 * GB, ratio: 2 });
   expect(advice?.restores).toBeGreaterThan(20);
-  // Each of these loads took a minute from its disk, and takes 22 s of restoring.
-  const each = (10 * GB) / 150e6 - (10 * GB) / 2e9 - (10 * GB) / 0.46e9;
+  // Each of these loads took a minute from its disk, and takes 14 s of restoring.
+  const each = (10 * GB) / 150e6 - (10 * GB) / 2e9 - (10 * GB) / 0.7e9;
   expect(advice?.saves).toBeGreaterThan(each * 20);
   const isOn = await coldAdvice(inTurns('2'), { ...request, isOn: true });
   expect(isOn).toEqual({ ...advice, isOn: true, change: null });

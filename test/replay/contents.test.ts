@@ -8,6 +8,8 @@ function fileOf(size: number, coldRatio: number): File {
   return {
     path: 'a',
     root: '',
+    rel: 'a',
+    category: null,
     uses: 1,
     lastUse: 1,
     votes: 1,

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { policies } from '../../src/policy/policies.ts';
 import { foresight } from '../../src/replay/foresight.ts';
 import { type ReplayOptions, replay } from '../../src/replay/replay.ts';
+import { parseTrace, type Trace } from '../../src/replay/trace.ts';
 import { traceOf } from './reads.ts';
 
 const { heat, lru, lfu } = policies;
@@ -110,6 +111,55 @@ describe('a replay with a cold tier', () => {
         const trace = traceOf(list);
         const { hits, reads: all } = replay(trace, { capacity: 10_000, coldRatio: () => 2, policy });
         expect(hits).toBe(all - new Set(list).size);
+      }),
+    );
+  });
+});
+
+describe('hosts of one trace', () => {
+  /** Reads an hour apart, `host:file`. */
+  const farmOf = (list: string[]): Trace => {
+    const lines = list.map((one, k) => `${k * 3600},${one.slice(2)},100,hdd,${one[0]}`);
+    return parseTrace('farm', ['ts,file,size,tier,node', ...lines].join('\n'));
+  };
+  const options = { capacity: 300, coldRatio: null, policy: heat };
+
+  test('know what the others have wanted: what they want stays, of files that are wanted equally here', () => {
+    const elsewhere = Array.from({ length: 10 }, () => ['2:a', '2:b', '2:c']).flat();
+    const here = ['1:a', '1:b', '1:c', '1:x', '1:y', '1:z', '1:x', '1:y', '1:z'];
+    const last = ['1:a', '1:b', '1:c'];
+    const [farm] = [farmOf([...elsewhere, ...here, ...last])];
+    const alone = farmOf([...here, ...last]);
+    expect(replay(farm, options).hits - 27).toBeGreaterThan(replay(alone, options).hits);
+  });
+
+  test('know nothing of the future of the others', () => {
+    const reads = fc.array(
+      fc.constantFrom(...'12'.split('').flatMap((host) => [...'abcdefgh'].map((file) => `${host}:${file}`))),
+      {
+        minLength: 1,
+        maxLength: 60,
+      },
+    );
+    fc.assert(
+      fc.property(reads, reads, (before, after) => {
+        const whole = farmOf([...before, ...after]);
+        const later = replay(whole, { ...options, from: before.length * 3600 }).hits;
+        // Both hosts are in the trace from the start, with reads or without.
+        const { hosts } = farmOf(before);
+        const cut = { ...whole, hosts: whole.hosts.map((host) => host.filter(({ at }) => at < before.length * 3600)) };
+        expect(hosts.length).toBeLessThanOrEqual(cut.hosts.length);
+        expect(replay(whole, options).hits - later).toBe(replay(cut, options).hits);
+      }),
+    );
+  });
+
+  test('are each alone in a trace of one host, and under policies that count no wishes', () => {
+    fc.assert(
+      fc.property(reads, reads, (one, other) => {
+        const both = farmOf([...one.map((file) => `1:${file}`), ...other.map((file) => `2:${file}`)]);
+        const alone = both.hosts.map((host) => replay({ ...both, hosts: [host] }, { ...options, policy: lru }).hits);
+        expect(replay(both, { ...options, policy: lru }).hits).toBe(alone.reduce((sum, hits) => sum + hits, 0));
       }),
     );
   });

@@ -7,6 +7,7 @@ import type { Policy } from '../../src/policy/policy.ts';
 import { PromptQueue } from '../../src/replay/prompt-queue.ts';
 import { replay } from '../../src/replay/replay.ts';
 import { parseTrace, type Read } from '../../src/replay/trace.ts';
+import { inOrder, TracedFarm } from '../../src/replay/traced-farm.ts';
 import { chooseVictims } from '../../src/space/choose.ts';
 import type { Evictor } from '../../src/space/evict.ts';
 import { EvictionOrder } from '../../src/space/eviction-order.ts';
@@ -35,6 +36,21 @@ const traces = fc
   });
 const names = fc.constantFrom('heat', 'lru', 'lfu', 'adaptive');
 
+/** Reads of three hosts that want much the same, minutes or hours apart. */
+const farmTraces = fc
+  .array(fc.record({ file: fc.nat(9), host: fc.nat(2), after: fc.oneof(fc.integer({ min: 1, max: 900 }), fc.nat(100_000)) }), {
+    minLength: 20,
+    maxLength: 60,
+  })
+  .map((reads) => {
+    let at = 1000;
+    const lines = reads.map(({ file, host, after }) => {
+      at += after + 1;
+      return `${at},f${file},${40 + 17 * file},${file % 3 === 0 ? 'nas10g' : 'hdd'},n${host}`;
+    });
+    return parseTrace('farm', ['ts,file,size,tier,node', ...lines].join('\n'));
+  });
+
 /** The daemon's catalog, its policies and the way it makes room, over a tier without files. */
 function daemon(name: keyof typeof policies, limit: number, mayLeave: (path: string) => boolean = () => true) {
   const clock = new ManualClock();
@@ -48,6 +64,7 @@ function daemon(name: keyof typeof policies, limit: number, mayLeave: (path: str
       now: () => clock.now(),
       secondsPerByte: ({ path }) => speeds.get(path) ?? 0,
       habits: () => catalog.entries.habits.get(),
+      farm: () => catalog.entries.farm?.heard() ?? null,
       expected: (path) => queue.expected(path.replace('/models/loras/', ''), clock.now()),
       expectedLater: (path) => queue.expectedLater(path.replace('/models/loras/', ''), clock.now()),
     });
@@ -116,6 +133,32 @@ test('daemon and simulator decide alike, whatever is read: the same hits, and th
     }),
     { numRuns: 20 },
   );
+});
+
+test('in a farm too, where each host hears of the others only what they wanted until some minutes ago', async () => {
+  let [heard, changed] = [0, 0];
+  await fc.assert(
+    fc.asyncProperty(farmTraces, fc.integer({ min: 100, max: 600 }), async (trace, capacity) => {
+      const farm = new TracedFarm(trace.hosts.length);
+      const hosts = trace.hosts.map(() => daemon('heat', capacity));
+      if (hosts.length > 1) for (const { catalog } of hosts) catalog.entries.farm = farm;
+      for (const { read, host } of inOrder(trace.hosts)) {
+        farm.until(read.at, () => undefined);
+        await hosts[host]?.read(read);
+      }
+      const { hits, writtenBytes } = replay(trace, { capacity, coldRatio: null, policy: policies.heat });
+      expect(hosts.reduce((sum, { total }) => sum + total.hits, 0)).toBe(hits);
+      expect(hosts.reduce((sum, { total }) => sum + total.writtenBytes, 0)).toBe(writtenBytes);
+      const alone = trace.hosts.map((reads) =>
+        replay({ ...trace, hosts: [reads], runs: [] }, { capacity, coldRatio: null, policy: policies.heat }),
+      );
+      heard += Number(farm.heard() !== null);
+      changed += Number(alone.reduce((sum, one) => sum + one.writtenBytes, 0) !== writtenBytes);
+    }),
+    { numRuns: 20 },
+  );
+  expect(heard).toBeGreaterThan(10);
+  expect(changed).toBeGreaterThan(1);
 });
 
 test('the limit holds after every read, and what is pinned or leased never leaves', async () => {
