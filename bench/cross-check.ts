@@ -3,9 +3,9 @@
  *
  *     npm run bench -- cross-check DIRECTORY [VARIANT...]
  *
- * DIRECTORY as for `replay`; traces are called PROFILE-SEED. One constant is changed at a time; all variants, unless some are named. Scores
- * are seconds saved as a share of what no schedule can exceed. A single score depends on which files just fit, so each is the mean of three:
- * with the cache size of the bound, 7 % less room, and 7 % more. The first table has each variant's mean, and its gain over the present
+ * DIRECTORY as for `replay`; traces are called PROFILE-SEED. One constant is changed at a time; all variants, unless some are named.
+ * Scores are seconds saved as a share of what no schedule can exceed. A single score depends on which files just fit, so each is the
+ * mean of three: with the cache size of the bound, 7 % less room, and 7 % more. The first table has each variant's mean, and its gain over the present
  * constants with an interval of nine in ten: the gains of the traces, redrawn a thousand times; and the mean and the gain at the
  * sizes of the bounds alone. The second has each profile with the constants that are best on all others, as a gain or loss against
  * the present ones. The third has the gain where a third of the sessions, drawn at random, never happened, as a share of the

@@ -21,9 +21,9 @@ export const usualWeights: Weights = { queued: 100, burst: 3, foreseen: 3, margi
 
 /**
  * The copy that saves the least time per GiB leaves first: the expected demand for the file, times the extra seconds that a GiB takes
- * from its source. The expected demand is the sum of loads of the queue, foreseen loads, uses in the present burst of runs, and a forecast
- * from all earlier wishes, also those of the other hosts of a farm (core/demand.ts). A file is not copied if it would displace files that save more time. So reading through a
- * library once leaves the cache, and the SSD, unchanged.
+ * from its source. The expected demand is the sum of loads of the queue, foreseen loads, uses in the present burst of runs, and a
+ * forecast from all earlier wishes, also those of the other hosts of a farm (core/demand.ts). A file is not copied if it would
+ * displace files that save more time. So reading through a library once leaves the cache, and the SSD, unchanged.
  */
 export function heat(context: PolicyContext): Policy {
   return weighted(context, usualWeights);

@@ -53,7 +53,8 @@ const ssdSpeed = tierTraits.ssd.usualSpeed;
 /**
  * Plays a trace through caches that work as the daemon does, with its policies. A read that misses copies the file, the least
  * valuable copies leave for it, and the policy may decide that they are worth more. With a cold tier, the least valuable copies are
- * compressed when the limit comes near. Hosts of one trace form a farm: each hears what the others have wanted until then. Copying and compressing take no time here, and there is no queue.
+ * compressed when the limit comes near. Hosts of one trace form a farm: each hears what the others have wanted until then. Copying
+ * and compressing take no time here, and there is no queue.
  */
 export function replay(trace: Trace, options: ReplayOptions): Outcome {
   const steps = replaying(trace, options);
