@@ -1,6 +1,6 @@
 import type { FarmCounts } from './demand.ts';
 import type { SourceFile } from './types.ts';
-import { countAt, lastingSum } from './votes.ts';
+import { countAt, lastingSum, noOrder } from './votes.ts';
 
 /** A file as it is named among hosts: a replaced one is another. */
 export type WantedFile = Pick<SourceFile, 'path' | 'rel' | 'category' | 'fingerprint'>;
@@ -27,14 +27,19 @@ export interface FarmDemandSource {
   wished(file: WantedFile): void;
 }
 
+/** The wishes for a file, decayed until `now`, wall-clock ms; 0 for a host that counts alone. */
+export function wishesInFarm(heard: FarmWishes | null, file: WantedFile, now: number): number {
+  return heard ? countAt(heard.of(file), now) : 0;
+}
+
 /** @param now wall-clock ms */
 export function farmCountsOf(heard: FarmWishes | null, file: WantedFile, now: number): FarmCounts | null {
-  return heard && { wishes: countAt(heard.of(file), now), all: countAt(heard.all, now), others: heard.others };
+  return heard && { wishes: wishesInFarm(heard, file, now), all: countAt(heard.all, now), others: heard.others };
 }
 
 /** Lasting orders from a list of them. */
 export function sumOf(orders: Iterable<number>): number {
-  let sum = Number.NEGATIVE_INFINITY;
+  let sum = noOrder;
   for (const order of orders) sum = lastingSum(sum, order);
   return sum;
 }

@@ -28,9 +28,12 @@ export function withUse(before: Votes, now: number): Votes {
   return { votes: votesAt(before, now) + 1, votedAt: now };
 }
 
-/** Orders files by their counts at any time, since all counts fade alike. `-Infinity` before the first wish. */
+/** The lasting order of no wishes. */
+export const noOrder = Number.NEGATIVE_INFINITY;
+
+/** Orders files by their counts at any time, since all counts fade alike. */
 export function lastingOrder({ votes, votedAt }: Votes): number {
-  return votedAt === null ? Number.NEGATIVE_INFINITY : Math.log2(votes) + votedAt / halfLifeMs;
+  return votedAt === null ? noOrder : Math.log2(votes) + votedAt / halfLifeMs;
 }
 
 /** The count that has this lasting order, decayed until `now`, wall-clock ms. */
@@ -41,5 +44,5 @@ export function countAt(order: number, now: number): number {
 /** The lasting order of two counts together. */
 export function lastingSum(one: number, other: number): number {
   const [more, less] = one > other ? [one, other] : [other, one];
-  return less === Number.NEGATIVE_INFINITY ? more : more + Math.log2(1 + 2 ** (less - more));
+  return less === noOrder ? more : more + Math.log2(1 + 2 ** (less - more));
 }

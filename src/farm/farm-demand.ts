@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { type FarmDemandSource, type FarmWishes, sumOf, type WantedFile } from '../core/farm-wishes.ts';
 import { sourceDigestOf } from '../core/source-name.ts';
-import { halfLifeMs } from '../core/votes.ts';
+import { halfLifeMs, noOrder } from '../core/votes.ts';
 import type { Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
 import type { Demanded, DemandTable } from './demand-table.ts';
@@ -82,10 +82,10 @@ export class FarmDemand implements AsyncDisposable, FarmDemandSource {
     const measured = this.#deps.now() / halfLifeMs - now;
     const isSame = before !== null && Math.abs(measured - before.ahead) * halfLifeMs < clockMs;
     const ahead = isSame ? before.ahead : measured;
-    const fell = isSame && [...before.orders].some(([name, order]) => (orders.get(name) ?? none) < order);
+    const fell = isSame && [...before.orders].some(([name, order]) => (orders.get(name) ?? noOrder) < order);
     const { others } = this.#deps;
     const wishes: FarmWishes = {
-      of: (file) => (orders.get(this.#nameOf(file)) ?? none) + ahead,
+      of: (file) => (orders.get(this.#nameOf(file)) ?? noOrder) + ahead,
       all: sumOf(orders.values()) + ahead,
       get others() {
         return others();
@@ -106,5 +106,3 @@ export class FarmDemand implements AsyncDisposable, FarmDemandSource {
     return name;
   }
 }
-
-const none = Number.NEGATIVE_INFINITY;

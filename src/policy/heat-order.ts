@@ -1,5 +1,6 @@
 import { type Forecast, lastingCounts, speedsOfForgetting } from '../core/demand.ts';
-import { countAt, lastingOrder, type Votes } from '../core/votes.ts';
+import { wishesInFarm } from '../core/farm-wishes.ts';
+import { lastingOrder, type Votes } from '../core/votes.ts';
 import type { Order, PolicyContext } from './policy.ts';
 
 /** Length of an era, ms: after a longer time scaled counts could overflow. */
@@ -12,8 +13,8 @@ const none: readonly number[] = Array.from({ length: speedsOfForgetting }, () =>
 
 /**
  * The order of the scores of `heat`. All counts of one half-life fade by the same factor, so scaled to one point of time they change
- * with wishes only: these are the keys, and the wishes of a farm one more. With one half-life they would be the order. With six, their weights change, and their weighted
- * sum bounds the score; bursts and queued prompts are added to it.
+ * with wishes only: these are the keys, and the wishes of a farm one more. With one half-life they would be the order. With six, their
+ * weights change, and their weighted sum bounds the score; bursts and queued prompts are added to it.
  * @param forecastAt null when wishes are not counted yet
  */
 export function heatOrder(
@@ -46,8 +47,7 @@ export function heatOrder(
       const isCounted = counted && entry.demand;
       const keys = isCounted ? [...lastingCounts(isCounted, epoch, at), 0] : [...none, lastingVotes(entry, at)];
       if (farmEra < 0) return keys;
-      const heard = isCounted && farm?.();
-      keys.push(heard ? countAt(heard.of(entry), epoch) : 0);
+      keys.push(isCounted ? wishesInFarm(farm?.() ?? null, entry, epoch) : 0);
       return keys;
     },
     pace: (entry) => pace?.(entry) ?? entry.path,

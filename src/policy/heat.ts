@@ -1,5 +1,5 @@
 import { burstAt, Forecast, type Habits } from '../core/demand.ts';
-import type { FarmWishes } from '../core/farm-wishes.ts';
+import { type FarmWishes, wishesInFarm } from '../core/farm-wishes.ts';
 import { countAt, votesAt } from '../core/votes.ts';
 import { heatOrder } from './heat-order.ts';
 import { lossOf } from './leaving.ts';
@@ -44,10 +44,8 @@ export function weighted(context: PolicyContext, weights: Weights): Policy {
     const coming = weights.queued * queued + weights.foreseen * (foreseen?.(entry.path) ?? 0);
     const forecast = forecastAt(at);
     if (!entry.demand || !forecast) return votesAt(entry, at) + coming;
-    const heard = farm?.();
-    return (
-      forecast.of(entry.demand, heard ? countAt(heard.of(entry), at) : 0) + coming + weights.burst * burstAt(entry.demand, at)
-    );
+    const inFarm = wishesInFarm(farm?.() ?? null, entry, at);
+    return forecast.of(entry.demand, inFarm) + coming + weights.burst * burstAt(entry.demand, at);
   };
   const worth = (candidate: Candidate, queued: number) =>
     demandFor(candidate, queued) * secondsPerByte(candidate.entry) * 2 ** 30;

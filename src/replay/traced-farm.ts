@@ -1,10 +1,9 @@
 import type { FarmDemandSource, FarmWishes, WantedFile } from '../core/farm-wishes.ts';
-import { halfLifeMs, lastingSum } from '../core/votes.ts';
+import { halfLifeMs, lastingSum, noOrder } from '../core/votes.ts';
 import type { Read } from './trace.ts';
 
 /** Interval at which hosts hear what the others have wanted, as in a real farm (farm/farm-demand.ts), seconds. */
 const hearEvery = 600;
-const none = Number.NEGATIVE_INFINITY;
 
 /** What the hosts of a trace know of each other's wishes: those until some minutes ago, as in a farm. */
 export class TracedFarm implements FarmDemandSource {
@@ -13,9 +12,9 @@ export class TracedFarm implements FarmDemandSource {
   readonly #wished = new Map<string, number>();
   readonly #told = new Map<string, number>();
   readonly #news = new Set<string>();
-  #all = none;
-  #at = none;
-  #heardAt = none;
+  #all = noOrder;
+  #at = Number.NEGATIVE_INFINITY;
+  #heardAt = Number.NEGATIVE_INFINITY;
   #heard: FarmWishes | null = null;
 
   constructor(hosts: number) {
@@ -28,10 +27,10 @@ export class TracedFarm implements FarmDemandSource {
     if (at - this.#heardAt < hearEvery) return;
     before();
     this.#heardAt = at;
-    for (const path of this.#news) this.#told.set(path, this.#wished.get(path) ?? none);
+    for (const path of this.#news) this.#told.set(path, this.#wished.get(path) ?? noOrder);
     this.#news.clear();
-    if (this.#all > none)
-      this.#heard = { of: ({ path }) => this.#told.get(path) ?? none, all: this.#all, others: this.#others, era: 0 };
+    if (this.#all > noOrder)
+      this.#heard = { of: ({ path }) => this.#told.get(path) ?? noOrder, all: this.#all, others: this.#others, era: 0 };
   }
 
   heard(): FarmWishes | null {
@@ -40,7 +39,7 @@ export class TracedFarm implements FarmDemandSource {
 
   wished({ path }: Pick<WantedFile, 'path'>): void {
     const wish = (this.#at * 1000) / halfLifeMs;
-    this.#wished.set(path, lastingSum(this.#wished.get(path) ?? none, wish));
+    this.#wished.set(path, lastingSum(this.#wished.get(path) ?? noOrder, wish));
     this.#all = lastingSum(this.#all, wish);
     this.#news.add(path);
   }

@@ -30,8 +30,9 @@ let areThere: boolean | undefined;
  * without huge pages.
  */
 export function hugeMemory(bytes: number): Uint8Array | null {
+  if (bytes < leastHuge) return null;
   areThere ??= process.platform === 'linux' && wereTunablesRead() && areLeftToPrograms() && isWhereExpected();
-  return areThere && bytes >= leastHuge ? allocate(bytes) : null;
+  return areThere ? allocate(bytes) : null;
 }
 
 function allocate(bytes: number): Uint8Array {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { adaptive } from '../../src/policy/adaptive.ts';
+import { candidateWith } from './candidate.ts';
 import { policyContract } from './policy.contract.ts';
 
 policyContract(adaptive);
@@ -10,9 +11,7 @@ const policy = adaptive({ now: () => now, secondsPerByte: () => 1e-9 });
 
 function score(uses: number, daysAgo: number | null): number {
   const votedAt = daysAgo === null ? null : now - daysAgo * day;
-  const fingerprint = { size: 1, mtimeNs: '0', ino: null };
-  const entry = { path: '/m/a', root: '/m', rel: 'a', category: null, uses, lastUse: 1, votes: uses, votedAt, fingerprint };
-  return policy.score({ entry, bytes: 1 }, 1);
+  return policy.score(candidateWith({ uses, lastUse: 1, votes: uses, votedAt }, 1), 1);
 }
 
 test('age weighs 7 and frequency 3: after a day, and after four uses, each has half of its weight', () => {

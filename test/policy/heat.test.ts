@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { heat } from '../../src/policy/heat.ts';
 import type { Candidate } from '../../src/policy/policy.ts';
+import { candidateWith } from './candidate.ts';
 import { policyContract } from './policy.contract.ts';
 
 policyContract(heat);
@@ -12,19 +13,7 @@ const slowness: Record<string, number> = { '/hdd': 6e-9, '/fast': 5e-10 };
 const policy = heat({ now: () => now, secondsPerByte: ({ root }) => slowness[root] ?? 0 });
 
 function file(votes: number, daysAgo: number, { root = '/hdd', bytes = 1000 } = {}): Candidate {
-  const fingerprint = { size: bytes, mtimeNs: '0', ino: null };
-  const entry = {
-    path: `${root}/a`,
-    root,
-    rel: 'a',
-    category: null,
-    uses: 1,
-    lastUse: 1,
-    votes,
-    votedAt: now - daysAgo * day,
-    fingerprint,
-  };
-  return { entry, bytes };
+  return candidateWith({ path: `${root}/a`, root, uses: 1, lastUse: 1, votes, votedAt: now - daysAgo * day }, bytes);
 }
 const worth = (candidate: Candidate) => policy.score(candidate, 1);
 

@@ -2,24 +2,13 @@ import { expect, test } from 'vitest';
 import { lfu } from '../../src/policy/lfu.ts';
 import { lru } from '../../src/policy/lru.ts';
 import type { Policy } from '../../src/policy/policy.ts';
+import { candidateWith } from './candidate.ts';
 
 /** The order in which these files leave: `uses@lastUse`. */
 function leaving(policy: Policy, files: string[]): string[] {
   const score = (file: string) => {
     const [uses = 0, lastUse = 0] = file.split('@').map(Number);
-    const fingerprint = { size: 1, mtimeNs: '0', ino: null };
-    const entry = {
-      path: '/m/a',
-      root: '/m',
-      rel: 'a',
-      category: null,
-      uses,
-      lastUse,
-      votes: uses,
-      votedAt: lastUse,
-      fingerprint,
-    };
-    return policy.score({ entry, bytes: 1 }, 100);
+    return policy.score(candidateWith({ uses, lastUse, votes: uses, votedAt: lastUse }, 1), 100);
   };
   return [...files].sort((a, b) => score(a) - score(b));
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { policies } from '../../src/policy/policies.ts';
 import type { Candidate, Policy, PolicyContext } from '../../src/policy/policy.ts';
+import { candidateWith } from './candidate.ts';
 
 /** Logical time of the tests; a lookup a second for a year. */
 const now = 31_000_000;
@@ -13,11 +14,7 @@ const candidate: fc.Arbitrary<Candidate> = fc
 function candidateOf({ uses, lastUse, size = 1000 }: { uses: number; lastUse: number; size?: number }): Candidate {
   // A second of the wall clock for each step of the logical one, and a vote for each use.
   const votedAt = lastUse === 0 ? null : lastUse * 1000;
-  const fingerprint = { size, mtimeNs: '0', ino: null };
-  return {
-    entry: { path: '/m/a', root: '/m', rel: 'a', category: null, uses, lastUse, votes: uses, votedAt, fingerprint },
-    bytes: size,
-  };
+  return candidateWith({ uses, lastUse, votes: uses, votedAt }, size);
 }
 
 function frozen({ entry, bytes }: Candidate): Candidate {

@@ -3,21 +3,10 @@ import { lfu } from '../../src/policy/lfu.ts';
 import { lru } from '../../src/policy/lru.ts';
 import type { Candidate } from '../../src/policy/policy.ts';
 import { isWorthPromoting } from '../../src/policy/worth-promoting.ts';
+import { candidateWith } from './candidate.ts';
 
-const file = (uses: number, lastUse: number, bytes = 10): Candidate => ({
-  entry: {
-    path: '/m/a',
-    root: '/m',
-    rel: 'a',
-    category: null,
-    uses,
-    lastUse,
-    votes: uses,
-    votedAt: lastUse,
-    fingerprint: { size: bytes, mtimeNs: '0', ino: null },
-  },
-  bytes,
-});
+const file = (uses: number, lastUse: number, bytes = 10) =>
+  candidateWith({ uses, lastUse, votes: uses, votedAt: lastUse }, bytes);
 const tick = 100;
 
 describe.each([lru, lfu])('by $name', (policy) => {
