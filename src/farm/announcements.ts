@@ -1,3 +1,5 @@
+import { within } from '../runtime/deadline.ts';
+import { InFlight } from '../runtime/in-flight.ts';
 import { Periodic } from '../runtime/periodic.ts';
 import type { Directory } from './directory.ts';
 import type { SharedFiles } from './shared-files.ts';
@@ -6,6 +8,8 @@ import type { SharedFiles } from './shared-files.ts';
 const wordMs = 30 * 60_000;
 const repeatMs = wordMs / 3;
 const beatMs = 5000;
+/** Time in which the directory must answer for another host to leave its reads to this one, ms. */
+const claimsMs = 250;
 
 export interface AnnouncementsParts {
   directory: Pick<Directory, 'join'>;
@@ -27,6 +31,7 @@ export class Announcements implements AsyncDisposable {
   /** Content -> time of its last announcement, ms of a monotonic clock; the oldest first. */
   readonly #said = new Map<string, number>();
   readonly #left = new Set<string>();
+  readonly #asked = new InFlight<string, unknown>();
 
   constructor(parts: AnnouncementsParts) {
     this.#parts = parts;
@@ -54,6 +59,21 @@ export class Announcements implements AsyncDisposable {
     this.#said.delete(id);
     this.#left.add(id);
     void this.#rounds.now();
+  }
+
+  /**
+   * Whether this host fetches a content and claims what no host has of it: the directory takes an announcement at this moment. Hosts ask
+   * that do not reach it themselves.
+   */
+  async claims(id: string): Promise<boolean> {
+    const file = this.#parts.files.of(id);
+    if (!file?.unfinished || file.has.isFull) return false;
+    const asked = this.#asked.run(id, () => this.#entry(id, file.has.chunks).announce(file.has, new Map()));
+    const isTaken = asked.then(
+      () => true,
+      () => false,
+    );
+    return within(isTaken, claimsMs, false);
   }
 
   async #round(): Promise<void> {

@@ -50,11 +50,14 @@ async function listen(place: FarmPlace, at: { host: string; port: number }): Pro
   const options = { farm: place.farm, host: place.host, key, listen: at, isBusy: () => busy };
   const turn = (bytes: number, isAwaited: boolean) => turns.turn(bytes, isAwaited);
   const log = createLog({ level: 'warn', form: 'pretty' });
-  const server = await PeerServer.listen({ ...options, turn, log, contentOf: (id) => files.of(id) }).catch((error: unknown) => {
-    throw new CacheError('BAD_CONFIG', `AUTOCACHE_FARM_LISTEN: ${at.host}:${at.port} cannot be had: ${messageOf(error)}`, {
-      hint: `Where another daemon of this machine has the port, set another one, such as ${at.host}:${at.port + 1}.`,
-    });
-  });
+  const claims = async (id: string) => announcements?.claims(id) ?? false;
+  const server = await PeerServer.listen({ ...options, turn, log, claims, contentOf: (id) => files.of(id) }).catch(
+    (error: unknown) => {
+      throw new CacheError('BAD_CONFIG', `AUTOCACHE_FARM_LISTEN: ${at.host}:${at.port} cannot be had: ${messageOf(error)}`, {
+        hint: `Where another daemon of this machine has the port, set another one, such as ${at.host}:${at.port + 1}.`,
+      });
+    },
+  );
   const { directory } = await farmLink(place);
   announcements = new Announcements({
     directory,

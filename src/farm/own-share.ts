@@ -23,8 +23,9 @@ export class OwnShare {
     this.#runs = Math.ceil(chunks / this.#chunksPerRun);
   }
 
-  /** The wanted chunks that fall to this host. @param others hosts that read parts of the origin too */
-  of(wanted: readonly number[], others: readonly string[]): number[] {
+  /** The wanted chunks that fall to this host. @param others hosts that read parts of the origin too; null = some read all of it */
+  of(wanted: readonly number[], others: readonly string[] | null): number[] {
+    if (others === null) return [];
     const own = this.#weightsOf(this.#host);
     const theirs = others.map((host) => this.#weightsOf(host));
     return wanted.filter((chunk) => {

@@ -35,6 +35,8 @@ export interface PeerServerOptions {
   listen: { host: string; port: number };
   /** Finds a content by its name. */
   contentOf(name: string): SharedContent | undefined;
+  /** Whether this host fetches the rest of a content, and the directory answers it. */
+  claims?(name: string): Promise<boolean>;
   /** Resolves when bytes may leave, at most the given number. @param isAwaited whether a program of the asker waits for them */
   turn(bytes: number, isAwaited: boolean): Promise<number>;
   /** Whether others should come again later: this host's programs come first. */
@@ -171,15 +173,16 @@ export class PeerServer implements AsyncDisposable {
     );
   }
 
-  #describe(name: string, response: ServerResponse): void {
+  async #describe(name: string, response: ServerResponse): Promise<void> {
     const content = this.#options.contentOf(name);
     if (content === undefined) {
       say(response, 404);
       return;
     }
     const { size, has } = content;
+    const claims = (await this.#options.claims?.(name)) ?? false;
     const have = Buffer.from(has.bytes()).toString('base64');
-    json(response, { size, have } satisfies wire.ContentAnswer);
+    json(response, { size, have, claims } satisfies wire.ContentAnswer);
   }
 
   async #give(name: string, { from, to, isAwaited }: Run & { isAwaited: boolean }, response: ServerResponse): Promise<void> {

@@ -35,6 +35,8 @@ export interface ContentAnswer {
   size: number;
   /** The chunks that the host has: the bits of a `ChunkSet`, base64. */
   have: string;
+  /** Whether the host fetches the rest, and the directory answers it: what no host has is claimed there. */
+  claims?: boolean;
 }
 
 /** Header with the SHA-256 of each chunk of an answer, separated by commas. */

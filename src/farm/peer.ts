@@ -23,6 +23,8 @@ export class Peer {
   isSlow = false;
   /** Whether it has answered when it was asked last what it has; null = it has not been asked, or not answered yet. */
   answers: boolean | null = null;
+  /** Whether it fetches, and claims what no host has from the directory, which does not answer this host. */
+  claims = false;
   /** The last time at which bytes of it came, ms. */
   heardAt = Number.NEGATIVE_INFINITY;
   #silences = 0;

@@ -25,8 +25,12 @@ export class Peers {
     return 1 + this.#usable.filter(({ has }) => has.size > 0 && !has.isFull).length;
   }
 
-  /** Names of usable peers that read parts of the origin themselves: all that may, or those that were heard of. */
-  fellows(which: 'possible' | 'heard'): string[] {
+  /**
+   * Names of usable peers that read parts of the origin themselves: all that may, or those that were heard of.
+   * @returns null when one of them claims what no host has, and so reads all of it
+   */
+  fellows(which: 'possible' | 'heard'): string[] | null {
+    if (this.areClaiming) return null;
     const fellows = this.#usable.filter((peer) => peer.mayFetch && (which === 'possible' || peer.answers === true));
     return fellows.map(({ id }) => id);
   }
@@ -64,10 +68,20 @@ export class Peers {
     return news;
   }
 
-  /** Records that a peer answers when it is asked what it has, or that it has not done so since `asked`, ms. */
-  answers(id: string, doesAnswer: boolean, asked: number): void {
+  /** Whether a peer that was heard of claims what no host has. */
+  get areClaiming(): boolean {
+    return this.#usable.some((peer) => peer.claims && peer.answers === true);
+  }
+
+  /**
+   * Records that a peer answers when it is asked what it has, or that it has not done so since `asked`, ms.
+   * @param claims whether it claims what no host has
+   */
+  answers(id: string, doesAnswer: boolean, asked: number, claims: boolean): void {
     const peer = this.#peers.get(id);
-    if (peer && (doesAnswer || peer.heardAt < asked)) peer.answers = doesAnswer;
+    if (!peer || (!doesAnswer && peer.heardAt >= asked)) return;
+    peer.answers = doesAnswer;
+    peer.claims = claims;
   }
 
   /** Forgets which peers answer: the directory tells again what they have. */

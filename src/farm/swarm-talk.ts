@@ -204,7 +204,7 @@ export class SwarmTalk {
     const has = isSame ? ChunkSet.from(Buffer.from(answer.have, 'base64'), content.chunks) : null;
     if (has) this.#has(host, has);
     else this.#askableAt.set(host, now() + askAgainMs * Math.max(1, this.#urls.size / mostHolders));
-    swarm.peerAnswers(host, has !== null, asked);
+    swarm.peerAnswers(host, has !== null, asked, answer?.claims === true);
     onAnswer();
     return has !== null && has.size > 0;
   }

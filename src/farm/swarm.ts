@@ -14,6 +14,8 @@ const chunksPerRequest = 4;
 const endgame = 3;
 /** Time without a byte after which chunks that no peer delivers are read from the origin, ms. */
 const starved = 500;
+/** The same where others claim them, as long as a claim of a host that died stays. */
+const starvedOfClaims = 1500;
 /** Time without a byte after which the asked peers are doubted, ms: a host in need does not wait until their requests fail. */
 const doubtful = 1000;
 /** Pause after the directory had nothing to claim, or no slot, ms. */
@@ -124,9 +126,9 @@ export class Swarm {
     if (this.#peers.has(id, chunks).some((chunk) => !this.has.has(chunk))) this.#progressAt = now;
   }
 
-  /** Records whether a peer has answered that was asked at `asked` what it has, while the directory is away. */
-  peerAnswers(id: string, doesAnswer: boolean, asked: number): void {
-    if (this.#directoryAway) this.#peers.answers(id, doesAnswer, asked);
+  /** Records whether a peer has answered that was asked at `asked` what it has, and if it claims the rest, while the directory is away. */
+  peerAnswers(id: string, doesAnswer: boolean, asked: number, claims = false): void {
+    if (this.#directoryAway) this.#peers.answers(id, doesAnswer, asked, claims);
   }
 
   /** Removes a peer that left, or was not heard of for too long. Requests to it still end by themselves. */
@@ -271,29 +273,30 @@ export class Swarm {
     return this.#origin.isFast && (reading.to - reading.from === 1 || this.has.has(reading.to - 2));
   }
 
-  /** Without a directory: of the own share; when nothing arrives, of that among those that were heard of; in the end, of any. */
+  /**
+   * Without a directory: of the own share; when nothing arrives, of that among those that were heard of; in the end, of any. Hosts that
+   * still have a directory do not know of shares, and read everything: it is left to them.
+   */
   #read(unheld: readonly number[], now: number): Run | null {
     const share = (which: 'possible' | 'heard') => this.#share.of(unheld, this.#peers.fellows(which));
     let [chunk] = share('possible');
     if (chunk === undefined && !this.#isDeserted) {
-      const patience = starved * this.crowd;
+      const patience = (this.#peers.areClaiming ? starvedOfClaims : starved) * this.crowd;
       if (now - this.#progressAt < patience) return null;
       [chunk] = share('heard');
       if (chunk === undefined && now - this.#progressAt < 2 * patience) return null;
       this.#isDeserted = chunk === undefined;
     }
     chunk ??= unheld[Math.floor(this.#random() * unheld.length)];
-    if (chunk === undefined) return null;
     // One at a time: others may have the next one when it is read.
-    const run = { from: chunk, to: chunk + 1 };
-    this.#begin(run, now);
-    return run;
+    return chunk === undefined ? null : this.#begin({ from: chunk, to: chunk + 1 }, now);
   }
 
-  #begin(run: Run, now: number): void {
+  #begin(run: Run, now: number): Run {
     if (this.#runs.length === 0) this.#origin.begin(now);
     this.#runs.push(run);
     this.#mark(run, 1);
+    return run;
   }
 
   #gained(chunk: number, now: number): void {

@@ -19,6 +19,8 @@ const known: KnownHost[] = ['a', 'b', 'c', 'd'].map((host) => ({ host, url: host
 class CutOff {
   readonly directory = new MemoryDirectory(() => performance.now());
   isCut: boolean;
+  /** Hosts that reach the directory still while the others are cut off. */
+  readonly reaching = new Set<string>();
   readonly #has = new Map<string, ChunkSet>();
   /** Reads of the origin, by host. */
   readonly reads: Record<string, number> = {};
@@ -37,12 +39,16 @@ class CutOff {
     await fetchContent({
       ...{ content, host, size: chunks * chunkSize, hashes: new Map(), originSpeed: null },
       directory: {
-        join: (...asked) => this.#cuttable(this.directory.join(...asked)),
-        hosts: async () => this.#answered(known),
+        join: (...asked) => this.#cuttable(host, this.directory.join(...asked)),
+        hosts: async () => this.#answered(host, known),
       },
       peers: {
         content: (url) =>
-          this.#answer(url, (has) => ({ size: chunks * chunkSize, have: Buffer.from(has.bytes()).toString('base64') })),
+          this.#answer(url, (has) => ({
+            size: chunks * chunkSize,
+            have: Buffer.from(has.bytes()).toString('base64'),
+            claims: this.#reaches(url) && !has.isFull,
+          })),
         chunks: async ({ url, run, onChunk }) => {
           const given = await this.#answer(url, (has) =>
             Array.from({ length: run.to - run.from }, (_, at) => run.from + at).every((chunk) => has.has(chunk)),
@@ -73,16 +79,20 @@ class CutOff {
     return null;
   }
 
-  #answered<T>(answer: T): T {
-    if (this.isCut) throw new Error('the directory does not answer');
+  #reaches(host: string): boolean {
+    return !this.isCut || this.reaching.has(host);
+  }
+
+  #answered<T>(host: string, answer: T): T {
+    if (!this.#reaches(host)) throw new Error('the directory does not answer');
     return answer;
   }
 
-  #cuttable(entry: SwarmEntry): SwarmEntry {
+  #cuttable(host: string, entry: SwarmEntry): SwarmEntry {
     return new Proxy(entry, {
       get: (target, name: keyof SwarmEntry) => {
         const call = target[name].bind(target) as (...args: unknown[]) => Promise<unknown>;
-        return async (...args: unknown[]) => this.#answered(await call(...args));
+        return async (...args: unknown[]) => this.#answered(host, await call(...args));
       },
     });
   }
@@ -123,6 +133,26 @@ describe('hosts that are cut off from the directory and from others of the farm'
     await Promise.all(['a', 'b'].map((host) => farm.fetch(host, { known })));
     expect(farm.readsOfAll).toBeGreaterThanOrEqual(chunks);
     expect(farm.readsOfAll / chunks).toBeLessThanOrEqual(1.5);
+  });
+
+  test('leave the origin to one that still reaches the directory', async () => {
+    const farm = new CutOff(true);
+    farm.reaching.add('a');
+    await Promise.all(['a', 'b'].map((host) => farm.fetch(host, { known })));
+    expect(farm.readsOfAll).toBeGreaterThanOrEqual(chunks);
+    // What it reads before the other one has said so.
+    expect(farm.reads['b'] ?? 0).toBeLessThanOrEqual(2);
+  });
+
+  test('read by themselves where the one that reaches the directory does not', async () => {
+    const farm = new CutOff(true);
+    farm.reaching.add('a');
+    const waiting = farm.fetch('a', { known, origin: null, times: { hopeless: 60_000 } });
+    await farm.fetch('b', { known });
+    expect(farm.reads).toEqual({ b: chunks });
+    farm.isCut = false;
+    await farm.directory.join(content, 'b').announce(ChunkSet.all(chunks), new Map());
+    await waiting;
   });
 
   test('give to one whose source is away', async () => {

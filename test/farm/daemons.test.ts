@@ -9,11 +9,12 @@ import { patience } from '../helpers/patience.ts';
 import { eventually, leftOut, noRedis, type RedisServer, startRedis } from '../helpers/redis.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 import { type Nas, nasWith } from './farm-hosts.ts';
+import { CuttableNetwork } from './partition.ts';
 
 const size = 5 * chunkSize + 4321;
 
 /** A daemon that reads this NAS, in the farm of this Redis. */
-async function hostOf({ url }: RedisServer, { root }: Nas, settings: Record<string, string> = {}) {
+async function hostOf({ url }: Pick<RedisServer, 'url'>, { root }: Nas, settings: Record<string, string> = {}) {
   const dir = tempDir();
   mkdirSync(join(dir, 'state'), { mode: 0o700 });
   writeFileSync(join(dir, 'state', 'farm.key'), Buffer.alloc(32, 7), { mode: 0o600 });
@@ -186,5 +187,25 @@ describe.skipIf(noRedis !== null)(`daemons in a farm${leftOut}`, { timeout: pati
     expect(answer).toMatchObject({ reason: 'HIT_AFTER_WAIT', tier: 'ssd' });
     expect(readFileSync(answer.path).equals(nas.bytes)).toBe(true);
     await expect.poll(async () => (await b.client.farm()).figures.receivedBytes, eventually()).toBeGreaterThan(0);
+  });
+
+  test('a host that alone does not reach the Redis leaves the NAS to the one that does', { tags: 'slow' }, async () => {
+    const redis = await startRedis();
+    const network = new CuttableNetwork();
+    const viaNetwork = { url: `redis://127.0.0.1:${await network.fromFarSide(Number(new URL(redis.url).port))}` };
+    const chunks = 24;
+    const nas = nasWith(chunks * chunkSize);
+    const slow = { AUTOCACHE_RATE: 'nas=24MiB' };
+    const [a, b] = [await hostOf(redis, nas, slow), await hostOf(viaNetwork, nas, slow)];
+    await knowEachOther([a, b]);
+    network.isCut = true;
+    await expect.poll(async () => (await b.client.farm()).directory, eventually()).toMatchObject({ state: 'away' });
+    for (const answer of await Promise.all([load(a, nas), load(b, nas)])) {
+      expect(answer).toMatchObject({ reason: 'HIT_AFTER_WAIT' });
+      expect(readFileSync(answer.path).equals(nas.bytes)).toBe(true);
+    }
+    expect(network.lost).toBeGreaterThan(0);
+    const read = async ({ client }: Host) => (await client.farm()).figures.originBytes / chunkSize;
+    expect(await read(b)).toBeLessThan(chunks / 4);
   });
 });

@@ -13,9 +13,9 @@ export class Outages {
   }
 
   /** Whether the directory does not answer this host. */
-  isAway({ isFar }: SimulatedHost, now: number): boolean {
-    const { away, cut } = this.#schedule;
-    return isIn(away, now) || (isFar && isIn(cut, now));
+  isAway({ isFar, isAlone }: SimulatedHost, now: number): boolean {
+    const { away, cut, alone } = this.#schedule;
+    return isIn(away, now) || (isFar && isIn(cut, now)) || (isAlone && isIn(alone, now));
   }
 
   /** Whether two hosts reach each other. */

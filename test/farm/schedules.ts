@@ -28,6 +28,10 @@ const schedule: fc.Arbitrary<Schedule> = fc.record({
     fc.record({ at: fc.nat(30_000), for: fc.integer({ min: 100, max: 30_000 }), far: fc.integer({ min: 1, max: 7 }) }),
     { nil: undefined },
   ),
+  alone: fc.option(
+    fc.record({ at: fc.nat(30_000), for: fc.integer({ min: 100, max: 30_000 }), hosts: fc.integer({ min: 1, max: 7 }) }),
+    { nil: undefined },
+  ),
   flushedAt: fc.option(fc.nat(30_000), { nil: undefined }),
 });
 
@@ -49,6 +53,7 @@ export async function checkSchedules(numRuns: number): Promise<void> {
       const isCalm =
         !plan.away &&
         !plan.cut &&
+        !plan.alone &&
         plan.flushedAt === undefined &&
         plan.hosts.every((one) => !one.diesAt && !one.hangs && !one.lies);
       if (!isCalm) return;

@@ -209,3 +209,32 @@ test('what a host has whole is said, and all of it again at once when the direct
   announcements.withdraw(first);
   await expect.poll(holders, eventually()).toEqual([[], ...all.slice(1)]);
 });
+
+test('a host says that it claims the rest of what it fetches, as long as the directory takes its word', async () => {
+  const directory = new MemoryDirectory(() => performance.now());
+  const state: { is: 'there' | 'refusing' | 'silent' } = { is: 'there' };
+  let asked = 0;
+  const away = async () => {
+    asked++;
+    if (state.is === 'refusing') throw new Error('read-only');
+    return new Promise<never>(() => {});
+  };
+  const join: MemoryDirectory['join'] = (content, host) => {
+    const entry = directory.join(content, host);
+    return state.is === 'there' ? entry : Object.assign(entry, { announce: away });
+  };
+  const files = new SharedFiles();
+  const announcements = new Announcements({ directory: { join }, host: 'a', files });
+  const [id = '', whole = ''] = ['a', 'b'].map((digit) => digit.repeat(64));
+  const { copy } = await finished();
+  files.finish(whole, copy);
+  files.begin({ id, size: copy.size, chunks: 3, temp: 'temp', path: 'path', hashes: new Map() });
+  expect(await announcements.claims(id)).toBe(true);
+  expect(await announcements.claims(whole)).toBe(false);
+  expect(await announcements.claims('c'.repeat(64))).toBe(false);
+  for (const is of ['refusing', 'silent'] as const) {
+    state.is = is;
+    expect(await announcements.claims(id)).toBe(false);
+  }
+  expect(asked).toBe(2);
+});

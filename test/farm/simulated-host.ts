@@ -13,6 +13,8 @@ export interface Schedule {
   away?: { at: number; for: number } | undefined;
   /** The first `far` hosts reach neither the directory nor the other hosts for this time. */
   cut?: { at: number; for: number; far: number } | undefined;
+  /** The first `hosts` reach all other hosts, and not the directory, for this time. */
+  alone?: { at: number; for: number; hosts: number } | undefined;
   /** The directory forgets everything. */
   flushedAt?: number | undefined;
 }
@@ -37,8 +39,9 @@ export class SimulatedHost {
   readonly plan: HostPlan;
   readonly swarm: Swarm;
   readonly entry: SwarmEntry;
-  /** Whether it is among those that are cut off. */
+  /** Whether it is among those that are cut off from other hosts; or from the directory alone. */
   readonly isFar: boolean;
+  readonly isAlone: boolean;
   uploads = 0;
   originReads = 0;
   /** Hosts that it asks itself, while the directory is away. */
@@ -54,12 +57,20 @@ export class SimulatedHost {
   /** Number of the next step that time alone brings: any other step makes it needless. */
   wake = 0;
 
-  constructor({ id, plan, swarm, entry, isFar }: Pick<SimulatedHost, 'id' | 'plan' | 'swarm' | 'entry' | 'isFar'>) {
+  constructor({
+    id,
+    plan,
+    swarm,
+    entry,
+    isFar,
+    isAlone,
+  }: Pick<SimulatedHost, 'id' | 'plan' | 'swarm' | 'entry' | 'isFar' | 'isAlone'>) {
     this.id = id;
     this.plan = plan;
     this.swarm = swarm;
     this.entry = entry;
     this.isFar = isFar;
+    this.isAlone = isAlone;
     this.lastArrival = plan.joinsAt;
   }
 

@@ -46,10 +46,11 @@ export class Simulation {
 
   /** Runs until all live hosts have the content, or `until` is over. */
   async run(until: number): Promise<void> {
-    const { hosts, flushedAt, away, cut } = this.schedule;
+    const { hosts, flushedAt, away, cut, alone } = this.schedule;
     for (const [index, plan] of hosts.entries()) this.#at(plan.joinsAt, () => this.#join(index, plan));
     if (flushedAt !== undefined) this.#at(flushedAt, () => this.#directory.flush());
-    for (const outage of [away, cut]) if (outage !== undefined) this.#at(outage.at + outage.for, () => this.#directoryBack());
+    for (const outage of [away, cut, alone])
+      if (outage !== undefined) this.#at(outage.at + outage.for, () => this.#directoryBack());
     for (;;) {
       const next = this.#queue.pop();
       if (next === undefined || next.score > until || this.#isOver()) return;
@@ -74,8 +75,9 @@ export class Simulation {
     const originChunkTime = plan.knownChunkTime;
     const swarm = new Swarm(chunks, { now: this.now, random: this.#random, host: id, originChunkTime });
     const isFar = index < (this.schedule.cut?.far ?? 0);
+    const isAlone = index < (this.schedule.alone?.hosts ?? 0);
     const entry = counting(this.#directory.join(content, id), this.questions);
-    const host = new SimulatedHost({ id, plan, swarm, entry, isFar });
+    const host = new SimulatedHost({ id, plan, swarm, entry, isFar, isAlone });
     this.hosts.push(host);
     this.#byName.set(id, host);
     if (plan.diesAt !== undefined) this.#at(plan.diesAt + lifetime, () => host.entry.leave());
@@ -130,7 +132,8 @@ export class Simulation {
     host.swarm.peerHas(other.id, [], now);
     this.#for(host, silence ?? 1, () => {
       if (silence === null) host.swarm.peerHas(other.id, other.swarm.has, this.now);
-      host.swarm.peerAnswers(other.id, silence === null, now);
+      const claims = other.finishedAt === null && !this.#outages.isAway(other, this.now);
+      host.swarm.peerAnswers(other.id, silence === null, now, claims);
       this.#soon(host);
       this.#for(host, silence === null ? hearing : askingAgain, () => this.#askHost(host, other));
     });

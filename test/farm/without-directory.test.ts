@@ -37,6 +37,26 @@ describe('without the directory', () => {
     },
   );
 
+  test.each([
+    [1, 1, 128, 320],
+    [1, 2, 128, 320],
+    [1, 3, 13, 200],
+    [2, 3, 128, 320],
+    [1, 7, 64, 1500],
+  ])(
+    '%i hosts that do not reach it leave the origin to %i others that do (%i chunks, %i ms)',
+    async (lone, others, chunks, originChunkTime) => {
+      for (let seed = 0; seed < 3; seed++) {
+        const alone = { at: 1000, for: never, hosts: lone };
+        const farm = await simulate(farmOf(lone + others, { chunks, originChunkTime, alone, seed }));
+        expect(times(farm).every(Number.isFinite)).toBe(true);
+        // A run that each began while it reached the directory, and what it read before another one said that it claims.
+        expect(farm.originReads).toBeLessThanOrEqual(chunks + 2 * lone);
+        expect(Math.max(...farm.hosts.map((host) => host.longestPause))).toBeLessThan(2000 + originChunkTime * (lone + others));
+      }
+    },
+  );
+
   test('a host does not wait for one that fetches nothing more', async () => {
     const farm = await simulate(withFirst(farmOf(2, { away: { at: 1000, for: never } }), { diesAt: 4000 }));
     expect(times(farm).every(Number.isFinite)).toBe(true);
