@@ -25,7 +25,6 @@ import {
   type WasmFunction,
 } from './wasm-module.ts';
 import { WasmProgram } from './wasm-program.ts';
-import { Xxh3Memory } from './xxh3-kernel.ts';
 
 const program = new WasmProgram<PlaneKernels>(() => [
   split2('split2', (x) => x),
@@ -41,14 +40,10 @@ const program = new WasmProgram<PlaneKernels>(() => [
   mergePairs4R(),
 ]);
 
-/**
- * The kernels with 128-bit vectors, over a memory of `size` bytes; null where the runtime has no such instructions. What they make is
- * hashed in place.
- */
+/** The kernels with 128-bit vectors, over a memory of at least `size` bytes; null where the runtime has no such instructions. */
 export function wasmKernels(size: number): KernelMemory | null {
-  const hashable = Xxh3Memory.create(size);
-  const instance = hashable && program.over(hashable.memory);
-  return instance && { bytes: hashable.bytes, kernels: instance.exports };
+  const instance = program.over(size);
+  return instance && { bytes: instance.bytes, kernels: instance.exports };
 }
 
 const evenBytes = [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30];

@@ -55,16 +55,11 @@ export const fill8 = (value: Code): Code => [...value, ...vector(0x0f)];
 export const equal8 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x23)];
 export const and = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x4e)];
 export const or = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x50)];
-export const xor = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x51)];
 /** 1 when any bit of the vector is set. */
 export const any = (a: Code): Code => [...a, ...vector(0x53)];
 export const add8 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x6e)];
 export const subtract8 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x71)];
 export const min8 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0x77)];
-export const add64 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0xce)];
-export const multiply64 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0xd5)];
-/** Multiplies the two lower four-byte lanes of each to lanes of eight bytes. */
-export const multiplyLow32 = (a: Code, b: Code): Code => [...a, ...b, ...vector(0xde)];
 
 /** Four integers of two bytes without sign, as four of four bytes. */
 export const load16To32 = (address: Code, offset = 0): Code => [...address, ...vector(0x04), 0, ...unsigned(offset)];
@@ -107,10 +102,10 @@ export const shiftLanes = {
     ...constant(bits),
     ...vector({ 1: 0x6b, 2: 0x8b, 4: 0xab }[width]),
   ],
-  right: (width: 1 | 2 | 4 | 8, a: Code, bits: number): Code => [
+  right: (width: 1 | 2 | 4, a: Code, bits: number): Code => [
     ...a,
     ...constant(bits),
-    ...vector({ 1: 0x6d, 2: 0x8d, 4: 0xad, 8: 0xcd }[width]),
+    ...vector({ 1: 0x6d, 2: 0x8d, 4: 0xad }[width]),
   ],
 };
 

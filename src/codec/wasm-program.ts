@@ -1,14 +1,10 @@
 import { assemble, type WasmFunction } from './wasm-module.ts';
 
-export interface WasmMemory {
-  buffer: ArrayBuffer;
-}
-
 /** The part of the runtime's `WebAssembly` in use here; the type library has it only together with the browser's types. */
 interface Wasm {
-  Memory: new (size: { initial: number }) => WasmMemory;
+  Memory: new (size: { initial: number }) => { buffer: ArrayBuffer };
   Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
-  Instance: new (module: object, imports: { env: { memory: WasmMemory } }) => { exports: unknown };
+  Instance: new (module: object, imports: { env: { memory: object } }) => { exports: unknown };
   validate(bytes: Uint8Array<ArrayBuffer>): boolean;
 }
 
@@ -23,15 +19,13 @@ export class WasmProgram<Exports> {
     this.#functions = functions;
   }
 
-  /**
-   * The functions over this memory, or over a new one of at least so many bytes; null where the runtime lacks their instructions.
-   */
-  over(on: number | WasmMemory): { memory: WasmMemory; bytes: Uint8Array<ArrayBuffer>; exports: Exports } | null {
+  /** The functions over new memory of at least so many bytes; null where the runtime lacks their instructions. */
+  over(size: number): { bytes: Uint8Array<ArrayBuffer>; exports: Exports } | null {
     this.#compiled ??= compile(this.#functions());
     if (!wasm || !this.#compiled) return null;
-    const memory = typeof on === 'number' ? new wasm.Memory({ initial: Math.ceil(on / 65536) }) : on;
+    const memory = new wasm.Memory({ initial: Math.ceil(size / 65536) });
     const { exports } = new wasm.Instance(this.#compiled, { env: { memory } });
-    return { memory, bytes: new Uint8Array(memory.buffer), exports: exports as Exports };
+    return { bytes: new Uint8Array(memory.buffer), exports: exports as Exports };
   }
 }
 

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { chunkSize } from '../codec/chunk-hash.ts';
-import { hashableMemory } from '../codec/xxh3-kernel.ts';
 import type { Priority } from '../core/types.ts';
+import { blockMemory } from '../runtime/block-memory.ts';
 import type { Run } from './directory.ts';
 import { connectionKey } from './farm-key.ts';
 import type { RequestEnd } from './peer.ts';
@@ -149,7 +149,7 @@ export class PeerClient implements Disposable {
 
 /** Hashed in place, and written past the page cache from there. */
 function chunkMemory(): Buffer {
-  const { buffer, byteOffset, byteLength } = hashableMemory(chunkSize);
+  const { buffer, byteOffset, byteLength } = blockMemory(chunkSize);
   return Buffer.from(buffer, byteOffset, byteLength);
 }
 

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import type { CompressedFile } from '../codec/compressed-file.ts';
-import { giveBack, hashableMemory } from '../codec/xxh3-kernel.ts';
 import { CacheError } from '../core/errors.ts';
+import { blockMemory, giveBack } from '../runtime/block-memory.ts';
 import { PageCacheProbe } from '../runtime/page-cache.ts';
 import { leastUncached, openUncached } from '../runtime/uncached.ts';
 import type { ReadableFile } from '../sources/driver.ts';
@@ -151,8 +151,8 @@ function readAhead(range: Range, { blocks, blockBytes, start, end: whenClosed }:
     filled.catch(() => {});
     underWay.push({ buffer, filled });
   };
-  // For a small file, allocating hashable memory takes longer than copying the bytes.
-  const memory = end - from < blockBytes ? Buffer.allocUnsafe(end - from) : hashableMemory(slots * blockBytes);
+  // For a small file, mapping memory of its own takes longer than copying the bytes.
+  const memory = end - from < blockBytes ? Buffer.allocUnsafe(end - from) : blockMemory(slots * blockBytes);
   for (let slot = 0; slot < slots; slot += 1) ask(memory.subarray(slot * blockBytes, (slot + 1) * blockBytes));
   return {
     next: inPieces(async (free) => {

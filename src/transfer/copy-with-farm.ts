@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { statfsSync } from 'node:fs';
 import { chunkSize } from '../codec/chunk-hash.ts';
-import { hashableMemory } from '../codec/xxh3-kernel.ts';
 import { CacheError, toCacheError } from '../core/errors.ts';
 import { contentIdOf } from '../farm/content-id.ts';
 import type { SwarmContent } from '../farm/directory.ts';
@@ -10,6 +9,7 @@ import type { FarmOrder } from '../farm/farm-order.ts';
 import { fetchContent } from '../farm/fetch-content.ts';
 import type { Origin } from '../farm/fetch-parts.ts';
 import { leastShared } from '../farm/least-shared.ts';
+import { blockMemory } from '../runtime/block-memory.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { throttle } from '../runtime/throttle.ts';
 import type { OpenSource, Proof, SourceDriver } from '../sources/driver.ts';
@@ -199,7 +199,7 @@ class SourceRuns implements Origin {
           const block = await reader.next(length - filled, Promise.resolve());
           if (block.length === length) yield { chunk, bytes: bufferOf(block) };
           else {
-            memory ??= bufferOf(hashableMemory(chunkSize));
+            memory ??= bufferOf(blockMemory(chunkSize));
             memory.set(block, filled);
             if (filled + block.length === length) yield { chunk, bytes: memory.subarray(0, length) };
           }

@@ -1,9 +1,9 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ChunkHash, chunkSize } from '../codec/chunk-hash.ts';
-import { hashableMemory } from '../codec/xxh3-kernel.ts';
 import { CacheError, messageOf } from '../core/errors.ts';
 import type { Form } from '../core/types.ts';
+import { blockMemory } from '../runtime/block-memory.ts';
 import { meaningOf } from '../runtime/errnos.ts';
 import { openUncached, pageBytes } from '../runtime/uncached.ts';
 import type { ReadableFile } from '../sources/driver.ts';
@@ -86,7 +86,7 @@ export async function assertReadsBack(
 
 async function readPlain({ fd, path, uncached }: OpenCopy, { onBytes, afterStep }: ReadBackHooks): Promise<ReadBack> {
   const { size } = fstatSync(fd);
-  const memory = hashableMemory(Math.min(chunkSize, Math.max(1, Math.ceil(size / pageBytes)) * pageBytes));
+  const memory = blockMemory(Math.min(chunkSize, Math.max(1, Math.ceil(size / pageBytes)) * pageBytes));
   const file = readableFile(fd, path);
   const hash = await ChunkHash.create();
   const unread: number[] = [];
