@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { LRUCache } from 'lru-cache';
-import { isSameFingerprint } from '../core/fingerprint.ts';
+import { isSameFingerprint, settlesIn } from '../core/fingerprint.ts';
 import type { Fingerprint } from '../core/types.ts';
 
 /** The identity of a file when it was checked. */
@@ -59,6 +59,7 @@ export class Identities {
     const known = this.#hashes.get(name);
     if (known) return known;
     const hash = read(path);
+    if (settlesIn(found, Date.now()) > 0) return hash;
     this.#hashes.set(name, hash);
     hash.catch(() => this.#hashes.delete(name));
     return hash;

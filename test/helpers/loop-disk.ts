@@ -32,6 +32,8 @@ function readSafely(path: string): string {
   return existsSync(path) ? readFileSync(path, 'utf8') : '';
 }
 
+const ext4 = ['mkfs.ext4', '-q', '-F', '-m', '0'];
+
 export interface LoopDisk {
   /** Where it is mounted. */
   path: string;
@@ -44,14 +46,15 @@ export interface LoopDisk {
   afterLossOfPower(): string;
 }
 
-/** A real disk of so many MiB with a file system of its own, mounted; gone when the test ends. */
-export function createLoopDisk(mib: number, kind: 'ext4' | 'fat' = 'ext4'): LoopDisk {
+/** A real disk of so many MiB with a file system of its own, mounted; gone when the test ends. `seconds` = it keeps whole seconds. */
+export function createLoopDisk(mib: number, kind: 'ext4' | 'seconds' | 'fat' = 'ext4'): LoopDisk {
   const dir = tempDir(onDisk());
   const [image, path] = [join(dir, 'disk.img'), join(dir, 'ssd')];
   mkdirSync(path);
   writeFileSync(image, '');
   truncateSync(image, mib * 2 ** 20);
-  const [make, attach] = kind === 'fat' && fat ? [fat.make, fat.mount] : [['mkfs.ext4', '-q', '-F', '-m', '0'], ['mount']];
+  const [make, attach] =
+    kind === 'fat' && fat ? [fat.make, fat.mount] : [[...ext4, ...(kind === 'seconds' ? ['-I', '128'] : [])], ['mount']];
   const run = ([program = '', ...args]: string[], ...more: string[]) =>
     execFileSync(program, [...args, ...more], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
   run(make, image);

@@ -1,15 +1,21 @@
 import { type BigIntStats, closeSync, existsSync, fstatSync, openSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CacheError } from '../../../core/errors.ts';
+import { settlesIn } from '../../../core/fingerprint.ts';
 import type { Fingerprint, SourceFile } from '../../../core/types.ts';
 import { notesOfDownload } from '../../../weights/extensions.ts';
 import type { DriverTraits, OpenSource } from '../../driver.ts';
 import { reading } from '../../io-errors.ts';
 import { readableFile } from './readable-file.ts';
 
-/** @throws CacheError as `SourceDriver.open` does */
-export function openSource({ path, fingerprint: wanted }: SourceFile, traits: DriverTraits): OpenSource {
+/**
+ * Waits up to 2 s for the clock of a file that was written a moment ago, so that each later write shows in its fingerprint.
+ * @throws CacheError as `SourceDriver.open` does
+ */
+export async function openSource({ path, fingerprint: wanted }: SourceFile, traits: DriverTraits): Promise<OpenSource> {
   // Opening a pipe would wait for its other end without limit.
-  fingerprintOf(reading(() => statSync(path, { bigint: true })));
+  const young = settlesIn(fingerprintOf(reading(() => statSync(path, { bigint: true }))), Date.now());
+  if (young > 0) await sleep(young);
   const notes = notesOfDownload(path).find(existsSync);
   if (notes !== undefined) throw new CacheError('IN_USE', `${path} is still being downloaded: ${notes} exists`);
   const fd = reading(() => openSync(path, 'r'));

@@ -42,7 +42,7 @@ export function posixDriver({ root, network, stableInodes = true, machine = this
       looking(() => walk(directory, { ...options, stableInodes, machine, mayTouchNetwork: network })),
     open: async (file) => {
       try {
-        return openSource(file, traits);
+        return await openSource(file, traits);
       } catch (error) {
         throw isMissing(error) && reading(() => isRootAway(file.path, ground)) ? away(error) : error;
       }
