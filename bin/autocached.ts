@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
+const cwd = workingDirectory();
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 // The reader of the output may leave early (`autocached list | head`).
 for (const stream of [process.stdout, process.stderr]) {
@@ -16,7 +17,10 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-if (major > 22 || (major === 22 && minor >= 22)) {
+if (cwd === null) {
+  console.error('autocached: the working directory does not exist any more\n  hint: run this command in another directory');
+  process.exitCode = 1;
+} else if (major > 22 || (major === 22 && minor >= 22)) {
   // Only a daemon stays; other commands return their memory within a second.
   if (process.argv.includes('start')) {
     const { tuneMalloc } = await import('../src/runtime/huge-pages.ts');
@@ -29,7 +33,8 @@ if (major > 22 || (major === 22 && minor >= 22)) {
     out: process.stdout,
     err: process.stderr,
     in: process.stdin,
-    cwd: process.cwd(),
+    cwd,
+    chdir: (directory) => process.chdir(directory),
     self: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)],
     signals: process,
   });
@@ -48,6 +53,15 @@ if (major > 22 || (major === 22 && minor >= 22)) {
     child.on('exit', (code) => {
       process.exitCode = code ?? 1;
     });
+  }
+}
+
+/** @returns null when it was removed */
+function workingDirectory(): string | null {
+  try {
+    return process.cwd();
+  } catch {
+    return null;
   }
 }
 

@@ -16,6 +16,8 @@ export interface Host {
   err: Screen;
   in: NodeJS.ReadableStream & { isTTY?: boolean };
   cwd: string;
+  /** Moves the process into another working directory. */
+  chdir?(directory: string): void;
   /** The command line that runs this program, for the daemon that `start --detach` starts. */
   self: string[];
   signals: Pick<NodeJS.EventEmitter, 'on' | 'off'>;

@@ -55,9 +55,10 @@ export interface Given {
  * the one in the working directory, the environment, the flags.
  */
 export function readEnv(options: LoadOptions = {}): RawEnv {
-  const { env = process.env, cwd = process.cwd(), flags = {}, platform = process.platform, home = homedir() } = options;
-  const context = { platform, home, defaults: defaultDirectories(platform, env, home) };
+  const { env = process.env, cwd = process.cwd(), flags = {}, platform = process.platform } = options;
   const paths = pathsOf(platform);
+  const home = paths.resolve(cwd, options.home ?? homedir());
+  const context = { platform, home, defaults: defaultDirectories(platform, env, home) };
   const problems: string[] = [];
 
   const environment = { from: 'environment', base: cwd, values: unquoted(platform === 'win32' ? upperCased(env) : env) };

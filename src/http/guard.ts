@@ -68,10 +68,10 @@ export function foreignAuthorization({ headers }: FastifyRequest, token: string)
 /** Host headers of requests from this machine to a listener on `host` and `port`. */
 export function hostsOf(host: string, port: number): Set<string> {
   const names = ['127.0.0.1', 'localhost', '[::1]', host.includes(':') ? `[${host}]` : host];
-  return new Set(names.map((name) => `${name.toLowerCase()}:${port}`));
+  return new Set(furtherHosts(names, port).map((name) => name.toLowerCase()));
 }
 
-/** Host headers of requests by further names. A browser leaves out the port 80. */
+/** Host headers of requests by further names. Browsers and most programs leave out the port 80. */
 export function furtherHosts(names: readonly string[], port: number): string[] {
   return names.flatMap((name) => {
     const named = /:\d+$/.test(name) && !name.endsWith(']') ? name : `${name}:${port}`;

@@ -46,6 +46,19 @@ describe('the program', () => {
     expect({ code, out }).toEqual({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
   });
 
+  test.skipIf(process.platform === 'win32')('says it when its working directory was removed', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'autocached-bin-'));
+    const words = `cd '${dir}' && rmdir '${dir}' && exec '${process.execPath}' '${bin}' status`;
+    const ran = await new Promise((resolve) => {
+      execFile('/bin/sh', ['-c', words], (error, out, err) => resolve({ code: error?.code, out, err }));
+    });
+    expect(ran).toEqual({
+      code: 1,
+      out: '',
+      err: 'autocached: the working directory does not exist any more\n  hint: run this command in another directory\n',
+    });
+  });
+
   test('hands its exit code to the shell', async () => {
     const stateDir = await mkdtemp(join(tmpdir(), 'autocached-bin-'));
     const { code, err } = await node(bin, 'status', '--state', stateDir);

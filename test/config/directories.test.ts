@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { loadConfig } from '../../src/config/config.ts';
 import { defaultDirectories, userConfigFile } from '../../src/config/directories.ts';
 
 test('on Linux copies go where XDG says, and else below ~/.cache', () => {
@@ -17,6 +18,11 @@ test('a relative XDG directory does not scatter copies over working directories'
     cache: '/home/ada/.cache/autocached',
     state: '/home/ada/.local/state/autocached',
   });
+});
+
+test('a relative HOME is one of the working directory at the start', () => {
+  const { config } = loadConfig({ env: {}, cwd: '/srv/ada', home: 'home', platform: 'linux' });
+  expect(config).toMatchObject({ dir: '/srv/ada/home/.cache/autocached', stateDir: '/srv/ada/home/.local/state/autocached' });
 });
 
 test('on macOS copies go to Caches, which Time Machine leaves out', () => {

@@ -131,8 +131,17 @@ describe('the Host', () => {
   });
 
   test('is that of the address it listens on', () => {
-    expect([...hostsOf('192.168.1.5', 80)]).toEqual(['127.0.0.1:80', 'localhost:80', '[::1]:80', '192.168.1.5:80']);
-    expect(hostsOf('FE80::1', 80).has('[fe80::1]:80')).toBe(true);
+    const hosts = ['127.0.0.1:8189', 'localhost:8189', '[::1]:8189', '192.168.1.5:8189'];
+    expect([...hostsOf('192.168.1.5', 8189)]).toEqual(hosts);
+    expect(hostsOf('FE80::1', 8189).has('[fe80::1]:8189')).toBe(true);
+  });
+
+  test('is also that without the port 80, which browsers and curl leave out', () => {
+    for (const name of ['127.0.0.1', 'localhost', '[::1]', '[fe80::1]']) {
+      expect(hostsOf('fe80::1', 80).has(name)).toBe(true);
+      expect(hostsOf('fe80::1', 80).has(`${name}:80`)).toBe(true);
+      expect(hostsOf('fe80::1', 8080).has(name)).toBe(false);
+    }
   });
 });
 

@@ -44,6 +44,8 @@ async function start(session: Session, { detach, ...options }: StartOptions & { 
   using end = awaitSignal(signals);
   await using daemon = await startDaemon(loaded, { command: ownCommand(self, null) });
   boundOldGeneration();
+  // The directory that it was started in may be removed, after which no thread starts, or lie on a volume that is to be unmounted.
+  session.chdir?.(loaded.config.stateDir);
   using _ = notifySystemd();
   printAnswer(await answerOf(daemon, loaded.notices), session);
   const signal = await Promise.race([end.signal, daemon.stopped]);
