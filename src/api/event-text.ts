@@ -77,6 +77,11 @@ function farmTrouble({ code, host, path, why }: EventMap['farm-trouble']): Event
       );
     case 'PEER_LOST':
       return sentence(`Host ${host}`, ` is gone from the farm${because}`);
+    case 'SAME_NAME':
+      return sentence(
+        `Host ${host}`,
+        ' has a twin in the farm, made of a copy of its state: they share nothing until both restart',
+      );
     case 'DIRECTORY_LOST':
       return sentence('The Redis of the farm', ` does not answer${because}; origins are read without it`);
     case 'DIRECTORY_BACK':

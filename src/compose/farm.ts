@@ -44,7 +44,7 @@ export function openFarmLink(config: Config, catalog: Pick<Catalog, 'settings'>,
   const [node = { host: '127.0.0.1', port: 0 }] = servers.nodes;
   const urlOf = async (port: number) => farmUrl ?? ownUrl({ host: farmListen?.host ?? '0.0.0.0', port }, node);
   const directory = new RedisDirectory(redis, name);
-  return { name, host: hostNameIn(catalog), key, redis, directory, counts: new FarmCounts(), urlOf };
+  return { name, host: hostNameIn(catalog, config), key, redis, directory, counts: new FarmCounts(), urlOf };
 }
 
 /** The traffic of this host in the farm, which gives from here on. @throws CacheError BAD_CONFIG when its address cannot be had */
@@ -76,7 +76,7 @@ const longestErrandMs = 6 * 3_600_000;
 
 interface Joining extends Context {
   traffic: Traffic;
-  catalog: Pick<Catalog, 'entries'>;
+  catalog: Pick<Catalog, 'entries' | 'settings'>;
   warmer: Pick<Warmer, 'warm'>;
   /** Maximum bytes of its copies, and maximum wait for copies, ms. */
   options: { limit(): number; readonly waitMaxMs: number };
@@ -87,7 +87,8 @@ export function joinFarm(link: FarmLink, { traffic, catalog, warmer, options, cl
   const { host, directory, counts } = link;
   const self = () => ({ host, url: traffic.url, version, wire: ownVersions, weight: options.limit(), ...counts.figures });
   const onLetters = (letters: readonly string[]) => warming.received(letters);
-  const membership = new Membership({ directory, self, onLetters, events, log });
+  const onTwin = () => catalog.settings.forget(nameKey);
+  const membership = new Membership({ directory, self, onLetters, onTwin, events, log });
   opened.defer(() => membership[Symbol.asyncDispose]());
   const warm = (names: string[], check: boolean) => warmer.warm({ names, check, wait: !check }, [], longestErrandMs);
   const holdersOf = async (path: string) => {
@@ -106,11 +107,17 @@ export function joinFarm(link: FarmLink, { traffic, catalog, warmer, options, cl
   return farm;
 }
 
-/** This host's name in all farms, kept over restarts: the machine's name, and digits that distinguish two of its daemons. */
-function hostNameIn({ settings }: Pick<Catalog, 'settings'>): string {
-  const kept = settings.get('farm-host', '');
+const nameKey = 'farm-host';
+
+/**
+ * This host's name in all farms, kept over restarts: the machine's name, and digits that distinguish two of its daemons. A state directory
+ * that was copied to another place or machine, as with a template of a virtual machine, is another host.
+ */
+function hostNameIn({ settings }: Pick<Catalog, 'settings'>, { stateDir }: Pick<Config, 'stateDir'>): string {
+  const place = `${hostname()} ${stateDir}`;
+  const kept = settings.get(nameKey, place);
   if (kept !== undefined) return kept;
   const name = `${hostname().split('.')[0]}-${randomBytes(2).toString('hex')}`;
-  settings.set('farm-host', name, '');
+  settings.set(nameKey, name, place);
   return name;
 }

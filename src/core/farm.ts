@@ -20,4 +20,4 @@ export const farmTrusts = ['members', 'published', 'twice'] as const;
 export type FarmTrust = (typeof farmTrusts)[number];
 
 /** Faults of a farm, and their ends: a closed list, the same word everywhere. */
-export type FarmTrouble = 'PEER_WRONG_BYTES' | 'PEER_LOST' | 'DIRECTORY_LOST' | 'DIRECTORY_BACK';
+export type FarmTrouble = 'PEER_WRONG_BYTES' | 'PEER_LOST' | 'SAME_NAME' | 'DIRECTORY_LOST' | 'DIRECTORY_BACK';

@@ -2,7 +2,7 @@ import { messageOf } from '../core/errors.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { Periodic } from '../runtime/periodic.ts';
-import type { Directory, HostFacts } from './directory.ts';
+import { byName, type Directory, type HostFacts } from './directory.ts';
 
 export interface MembershipDeps {
   directory: Pick<Directory, 'beat' | 'hosts' | 'depart'>;
@@ -10,6 +10,8 @@ export interface MembershipDeps {
   self(): HostFacts;
   /** Called with letters that other hosts have left for this one. */
   onLetters?(letters: readonly string[]): void;
+  /** Called once when another daemon announces itself under this host's name. */
+  onTwin?(): void;
   events: Events;
   log: Log;
   /** Pause between two beats, ms: a third of the time after which a silent host is forgotten. */
@@ -27,6 +29,9 @@ export class Membership implements AsyncDisposable {
   readonly #beats: Periodic;
   #hosts: HostFacts[] = [];
   #whyLost: string | null = null;
+  /** The address under which this host was announced last; undefined = not yet. */
+  #announced: string | null | undefined;
+  #hasTwin = false;
 
   constructor(deps: MembershipDeps) {
     this.#deps = deps;
@@ -64,9 +69,13 @@ export class Membership implements AsyncDisposable {
   async #beat(): Promise<void> {
     const { directory, self, events, log } = this.#deps;
     const own = self();
+    const known = await directory.hosts();
+    const isNamesake = ({ host, url }: HostFacts) => host === own.host && url !== this.#announced;
+    if (this.#announced !== undefined && known.some(isNamesake)) this.#twin(own.host);
     const letters = await directory.beat(own);
+    this.#announced = own.url;
     if (letters.length > 0) this.#deps.onLetters?.(letters);
-    const hosts = await directory.hosts();
+    const hosts = [...known.filter(({ host }) => host !== own.host), own].toSorted(byName);
     if (this.#whyLost !== null) {
       this.#whyLost = null;
       log.info('the directory of the farm answers again');
@@ -75,6 +84,18 @@ export class Membership implements AsyncDisposable {
       for (const { host } of this.#hosts) if (!hosts.some((one) => one.host === host)) this.#gone(host);
     }
     this.#hosts = hosts;
+  }
+
+  #twin(host: string): void {
+    if (this.#hasTwin) return;
+    this.#hasTwin = true;
+    const { onTwin, log, events } = this.#deps;
+    onTwin?.();
+    log.warn(
+      { host },
+      'another host of the farm has this name, made of a copy of this one: restart both, for names of their own',
+    );
+    events.emit('farm-trouble', { code: 'SAME_NAME', host, path: null, why: null });
   }
 
   #gone(host: string): void {

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { farmFindings } from '../../src/cli/doctor/farm-checks.ts';
@@ -53,6 +53,21 @@ describe.skipIf(noRedis !== null)(`daemons in a farm${leftOut}`, { timeout: pati
     expect(await a.client.ask('GET', '/api/events/recent')).toMatchObject({
       events: expect.arrayContaining([expect.objectContaining({ name: 'farm-trouble' })]),
     });
+  });
+
+  test('a host whose state was copied from another has a name of its own', async () => {
+    const redis = await startRedis();
+    const a = await hostOf(redis.url);
+    const { host } = await a.client.farm();
+    await a.end();
+    const dir = tempDir();
+    cpSync(a.stateDir, join(dir, 'state'), { recursive: true });
+    const settings = { AUTOCACHE_FARM: redis.url, AUTOCACHE_FARM_LISTEN: '127.0.0.1:0' };
+    const copied = await runDaemon({}, settings, dir);
+    expect((await copied.client.farm()).host).not.toBe(host);
+    await a.restart();
+    expect((await a.client.farm()).host).toBe(host);
+    await expect.poll(async () => (await a.client.farm()).hosts.length, eventually()).toBe(2);
   });
 
   test('farms of two names on one Redis do not see each other', { tags: 'slow' }, async () => {
