@@ -7,9 +7,9 @@ export function demoterOf({ demoter }: Rig): Demoter {
   return demoter;
 }
 
-/** A rig with copies of some files, the first one used longest ago. */
+/** A rig with copies of some files, the first one used longest ago; they are made without threads unless the options say so. */
 export async function withCopies(files: Record<string, 'weights' | 'noise'>, size: number, options: RigOptions = {}) {
-  const rig = createRig({ extra: ['cold'], ...options });
+  const rig = createRig({ extra: ['cold'], workers: 'inline', ...options });
   const paths: string[] = [];
   for (const [name, kind] of Object.entries(files)) {
     const { path } = kind === 'weights' ? rig.weights(`loras/${name}`, size) : rig.source(`loras/${name}`, size);

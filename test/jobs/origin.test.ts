@@ -20,7 +20,7 @@ const placeIn = (rig: Rig, tier: 'ram' | 'cold' | 'ssd', rel = 'loras/a.safetens
 
 /** A rig with a file whose copy is on the SSD. */
 async function withCopy(size = 9 * MiB) {
-  const rig = createRig({ extra: ['ram'], perSource: { hdd: 1 } });
+  const rig = createRig({ extra: ['ram'], perSource: { hdd: 1 }, workers: 'inline' });
   const { path, bytes } = rig.source('loras/a.safetensors', size);
   expect((await rig.copy(path)).state).toBe('done');
   return { rig, path, bytes };
@@ -28,7 +28,7 @@ async function withCopy(size = 9 * MiB) {
 
 /** A rig with a file whose only copy is compressed. */
 async function withColdCopy(size = 6 * MiB) {
-  const rig = createRig({ extra: ['cold'] });
+  const rig = createRig({ extra: ['cold'], workers: 'inline' });
   const { path, bytes } = rig.weights('loras/a.safetensors', size);
   const source = rig.file(path);
   expect((await rig.copy(path)).state).toBe('done');
@@ -177,7 +177,7 @@ describe('a copy whose bytes are known to be those of another source', () => {
    * fast disk to be judged too fast for SHA-256.
    */
   async function arrange({ medium = 'hdd' }: { medium?: Medium } = {}) {
-    const rig = createRig({ extra: ['ram'] });
+    const rig = createRig({ extra: ['ram'], workers: 'inline' });
     const { path: a, bytes } = rig.source('loras/a.safetensors', 7 * MiB);
     const b = join(a, '../b.safetensors');
     writeFileSync(b, bytes);

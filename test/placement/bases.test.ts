@@ -12,7 +12,7 @@ const MiB = 1024 * 1024;
 const size = 2 * MiB;
 
 /** A base and a fine-tune of it, both compressed, the fine-tune as differences from the base. */
-async function compressedPair(rig = createRig({ extra: ['cold'] })) {
+async function compressedPair(rig = createRig({ extra: ['cold'], workers: 'inline' })) {
   const base = rig.weights('loras/base.safetensors', size);
   const path = join(rig.root, 'loras/tuned.safetensors');
   const tuned = { path, bytes: writeWeights(path, size, base.bytes) };
@@ -58,7 +58,7 @@ test.each(['fp32', 'fp16'] as const)(
   'a model stands on its twin in %s, whatever else is compressed',
   { tags: 'slow' },
   async (first) => {
-    const rig = createRig({ extra: ['cold'] });
+    const rig = createRig({ extra: ['cold'], workers: 'inline' });
     const tensor = { ...makeTensor('F32', 200_000, 1), name: 'a' };
     const half = { ...tensor, dtype: 'F16', bytes: encoders.F16(new Float32Array(new Uint8Array(tensor.bytes).buffer)) };
     const twins = { fp32: makeSafetensors([tensor]), fp16: makeSafetensors([half]) };

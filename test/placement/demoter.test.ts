@@ -170,7 +170,7 @@ describe('while a copy is compressed', () => {
   /** Ten copies, of which one is being compressed and stands still. */
   async function begun() {
     const rates = { overall: null, by: { ssd: null as number | null } };
-    const { rig, paths } = await withCopies(tenWeights, MiB, { limit, rates });
+    const { rig, paths } = await withCopies(tenWeights, MiB, { limit, rates, workers: 'threads' });
     const held = hold(rates, rig);
     const demoter = demoterOf(rig);
     const over = demoter.consider();
@@ -191,7 +191,7 @@ describe('while a copy is compressed', () => {
 
   test('a copy that needs its room now gets it: compressing is given up', async () => {
     const rates = { overall: null, by: { ssd: null as number | null } };
-    const { rig, paths } = await withCopies(tenWeights, MiB, { limit, rates });
+    const { rig, paths } = await withCopies(tenWeights, MiB, { limit, rates, workers: 'threads' });
     for (const path of paths.slice(1)) {
       rig.leases.grant(rig.tier.placeOf(rig.root, rig.place(path).rel).path, { app: 'comfyui', pid: 1 });
     }

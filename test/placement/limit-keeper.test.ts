@@ -3,7 +3,7 @@ import { LimitKeeper } from '../../src/placement/limit-keeper.ts';
 import { createRig } from '../helpers/rig.ts';
 
 test('a daemon that is stopped while narrower bounds are reckoned with touches its catalog no more', async () => {
-  const rig = createRig();
+  const rig = createRig({ workers: 'inline' });
   const { path } = rig.source('loras/a.safetensors', 1000);
   await rig.copy(path);
   const looking = Promise.withResolvers<Set<string>>();

@@ -30,7 +30,7 @@ function put({ root }: Rig, rel: string, bytes: Buffer): string {
 /** A tier of a daemon. */
 export async function inTier(name: 'ssd' | 'ram', limit: number): Promise<LevelInUse> {
   const dir = tempDir();
-  const open = () => createRig({ dir, limit, extra: name === 'ram' ? ['ram'] : [] });
+  const open = () => createRig({ dir, limit, extra: name === 'ram' ? ['ram'] : [], workers: 'inline' });
   let rig = open();
   const placeOf = (rel: string) => rig.tiers.require(name).placeOf(rig.root, rel).path;
   const foreign = () => join(dirname(placeOf(join('loras', 'a'))), 'readme.txt');
@@ -76,7 +76,7 @@ export async function inSharedStore(limit: number): Promise<LevelInUse> {
   if (!store) throw new Error('no store');
   const dir = tempDir();
   const open = () => {
-    const rig = createRig({ dir });
+    const rig = createRig({ dir, workers: 'inline' });
     const now = () => Date.now();
     const ledger = new CatalogLedger(rig.catalog, now);
     const tier = new SharedTier({

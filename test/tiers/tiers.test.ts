@@ -36,7 +36,7 @@ describe('the tiers', () => {
 describe('a sound copy', () => {
   /** A source with copies on the SSD and in memory. */
   async function withCopies() {
-    const rig = createRig({ extra: ['ram'] });
+    const rig = createRig({ extra: ['ram'], workers: 'inline' });
     const { path } = rig.source('loras/a.safetensors', 1000);
     await rig.copy(path);
     await rig.copy(path, 'ram');

@@ -48,12 +48,12 @@ function rot(copy: Copy, position: number, change: (bytes: Buffer) => void, leng
 
 describe('a copy that is read again', () => {
   test('and is what was copied, is left as it is', async () => {
-    const rig = createRig();
+    const rig = createRig({ workers: 'inline' });
     expect(await verify(rig, await copied(rig))).toMatchObject({ same: true });
   });
 
   test('with one flipped bit anywhere is found, and the chunk is named', async () => {
-    const rig = createRig();
+    const rig = createRig({ workers: 'inline' });
     const copy = await copied(rig);
     const flip = (position: number, bit: number) =>
       rot(copy, position, (bytes) => {
@@ -73,7 +73,7 @@ describe('a copy that is read again', () => {
   });
 
   test('with a zeroed page (a torn write) is found', { tags: 'slow' }, async () => {
-    const rig = createRig();
+    const rig = createRig({ workers: 'inline' });
     const copy = await copied(rig);
     rot(copy, chunkSize + 4096, (bytes) => bytes.fill(0), 4096);
     expect(await verify(rig, copy)).toMatchObject({ same: false, chunks: [1] });
@@ -85,7 +85,7 @@ describe('a copy that is read again', () => {
     ['gone', (copy) => rmSync(copy.path), /gone/],
     ['written to', (copy) => utimesSync(copy.path, 1, 1), /another program/],
   ])('that is %s is found', async (_what, harm, why) => {
-    const rig = createRig();
+    const rig = createRig({ workers: 'inline' });
     const copy = await copied(rig, 'a.safetensors', 50_000);
     harm(copy);
     const verdict = await verify(rig, copy);
@@ -94,7 +94,7 @@ describe('a copy that is read again', () => {
   });
 
   test('that changed places with another is found', async () => {
-    const rig = createRig();
+    const rig = createRig({ workers: 'inline' });
     const [a, b] = [await copied(rig, 'a.safetensors', 50_000), await copied(rig, 'b.safetensors', 50_000)];
     renameSync(a.path, `${a.path}.x`);
     renameSync(b.path, a.path);
@@ -104,7 +104,7 @@ describe('a copy that is read again', () => {
   });
 
   test('whose proof is damaged, or is that of another copy, cannot be proven', async () => {
-    const rig = createRig();
+    const rig = createRig({ workers: 'inline' });
     const [a, b] = [await copied(rig, 'a.safetensors', 50_000), await copied(rig, 'b.safetensors', 60_000)];
     renameSync(rig.tier.manifestPathOf(b.path), rig.tier.manifestPathOf(a.path));
     expect(await verify(rig, a)).toMatchObject({ same: false, why: 'its proof is of another copy' });

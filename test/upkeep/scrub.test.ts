@@ -47,7 +47,7 @@ const damaged = (rig: Rig) => rig.seen.filter(({ name }) => name === 'copy-damag
 
 describe('a copy whose bits turned', () => {
   test('is not handed out again, is reported, and is replaced by a true one', async () => {
-    const rig = createRig();
+    const rig = createRig({ workers: 'inline' });
     const [a] = await copies(rig, 'a.safetensors', 'b.safetensors');
     if (!a) throw new Error('no copy');
     rot(a);
@@ -75,7 +75,7 @@ describe('a copy whose bits turned', () => {
   });
 
   test('stays on the disk, but is not used, when its source is away; a rebuilt catalog does not take it up either', async () => {
-    const rig = createRig();
+    const rig = createRig({ workers: 'inline' });
     const [a] = await copies(rig, 'a.safetensors');
     if (!a) throw new Error('no copy');
     rot(a);
@@ -89,7 +89,7 @@ describe('a copy whose bits turned', () => {
   });
 
   test('that left while it was read is not taken for damaged', async () => {
-    const rig = createRig();
+    const rig = createRig({ workers: 'inline' });
     const [a] = await copies(rig, 'a.safetensors');
     if (!a) throw new Error('no copy');
     rot(a);
@@ -100,7 +100,7 @@ describe('a copy whose bits turned', () => {
   });
 
   test('files in the cache directory that are not ours are neither read nor touched', async () => {
-    const rig = createRig();
+    const rig = createRig({ workers: 'inline' });
     const [a] = await copies(rig, 'a.safetensors');
     if (!a) throw new Error('no copy');
     const foreign = `${a.path}.sha256`;
@@ -118,7 +118,7 @@ describe('a copy whose bits turned', () => {
 describe('within a period', () => {
   test('every copy is read once, also over restarts, and again in the next', async () => {
     const clock = new ManualClock();
-    const rig = createRig({ clock });
+    const rig = createRig({ clock, workers: 'inline' });
     await copies(rig, 'a.safetensors', 'b.safetensors');
     expect(await createScrub(rig).scrubDue(30 * day)).toMatchObject({ files: 2, damaged: [] });
     expect(await createScrub(rig).scrubDue(30 * day)).toMatchObject({ files: 0 });
@@ -129,7 +129,7 @@ describe('within a period', () => {
   });
 
   test('stopping the daemon does not wait for a file to be read to its end', async () => {
-    const rig = createRig();
+    const rig = createRig({ workers: 'inline' });
     await copies(rig, 'a.safetensors');
     const scrub = createScrub(rig);
     const checking = scrub.verify(rig.catalog.copies.inState('ready'), { rate: 1 });
@@ -180,7 +180,7 @@ test('a file with two names is read once in a round', async () => {
 });
 
 test('a daemon that starts reads no copy again until its machine has started, too', async () => {
-  const rig = createRig();
+  const rig = createRig({ workers: 'inline' });
   const [a] = await copies(rig, 'a.safetensors');
   if (!a) throw new Error('no copy');
   rot(a);
