@@ -50,9 +50,14 @@ function idsUpwards(path: string): (string | null)[] {
   return [idOf(path), ...(above === path ? [] : idsUpwards(above))];
 }
 
+/** Null without one, and for a directory that cannot be looked at: a root on a failing disk, or not permitted, is an outage. */
 function idOf(path: string): string | null {
-  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return stat && stat.ino > 0n ? `${stat.dev}:${stat.ino}` : null;
+  try {
+    const { dev, ino } = statSync(path, { bigint: true });
+    return ino > 0n ? `${dev}:${ino}` : null;
+  } catch {
+    return null;
+  }
 }
 
 function relationOf(cacheDir: string, root: string, platform: NodeJS.Platform): string | null {

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { registerRoot } from '../../src/roots/register.ts';
@@ -34,6 +34,21 @@ describe('registering a root', () => {
     const top = tempTree();
     const { register } = registering(join(top, 'cache'));
     expect((await register(join(top, 'unmounted/models'))).added).toBe(true);
+  });
+
+  it('takes one that cannot be looked at, on a failing disk or not permitted: a daemon starts without it', async () => {
+    const top = tempTree({ 'denied/models/a.ckpt': 'x', loop: '-> loop' });
+    const denied = join(top, 'denied');
+    chmodSync(denied, 0);
+    onTestFinished(() => chmodSync(denied, 0o700));
+    const { register } = registering(join(top, 'cache'));
+    for (const name of ['loop', 'loop/models', 'n'.repeat(300), 'denied/models']) {
+      const path = join(top, name);
+      // Everything is permitted to root.
+      if (name !== 'denied/models' || process.getuid?.() !== 0)
+        expect(() => statSync(path)).toThrow(/ELOOP|ENAMETOOLONG|EACCES/);
+      expect((await register(path)).added).toBe(true);
+    }
   });
 
   it.each([
