@@ -51,7 +51,9 @@ const trial = z.object({ dryRun: z.literal(true) });
 /** The HTTP interface without a port: tests inject requests, the daemon listens. */
 export function createApp(services: Services, options: GuardOptions): FastifyInstance {
   const answerError = (thrown: Error, reply: FastifyReply) => {
-    const error = translate(thrown, services.log);
+    // A client that breaks off hears no answer, and is no failure of the daemon's.
+    const isLeft = reply.request.raw.errored === thrown;
+    const error = isLeft ? new CacheError('CANCELLED', 'the client broke off') : translate(thrown, services.log);
     if (error.code === 'BUSY') reply.header('retry-after', '1');
     return reply.status(error.status).send({ error: error.body });
   };
