@@ -166,19 +166,27 @@ export class SwarmTalk {
     const { holders: all, hashes, hosts } = await this.#entry.holders();
     this.said = hashes;
     this.#parts.swarm.crowd = Math.max(1, hosts / mostHolders);
-    const holders = all.filter(({ host }) => !this.#mute.has(host));
+    if (all.some(({ host }) => this.#isUnknown(host))) this.#know(await this.#parts.directory.hosts());
+    // What a host has announced outlives it by up to half an hour.
+    const gone = all.filter(({ host }) => this.#isUnknown(host)).map(({ host }) => host);
+    const without = new Set([...this.#mute, ...gone]);
+    const holders = all.filter(({ host }) => !without.has(host));
     for (const { host, has } of holders) this.#has(host, has);
-    if (holders.length < all.length) await this.#reopen(holders);
+    if (holders.length < all.length) await this.#reopen(holders, without);
     const present = new Set(holders.map(({ host }) => host));
     for (const host of this.#holders) if (!present.has(host)) this.#parts.swarm.peerGone(host);
     this.#holders = present;
   }
 
-  /** Makes chunks claimable at once that only mute hosts have. */
-  async #reopen(holders: readonly Holder[]): Promise<void> {
+  #isUnknown(host: string): boolean {
+    return !this.#urls.has(host) && !this.#mute.has(host);
+  }
+
+  /** Makes chunks claimable at once that only hosts have from which nothing comes. */
+  async #reopen(holders: readonly Holder[], without: ReadonlySet<string>): Promise<void> {
     const { has } = this.#parts.swarm;
     const lost = [...this.said.keys()].filter((chunk) => !has.has(chunk) && !holders.some((one) => one.has.has(chunk)));
-    for (let at = 0; at < lost.length; at += portion) await this.#entry.lost(lost.slice(at, at + portion), [...this.#mute]);
+    for (let at = 0; at < lost.length; at += portion) await this.#entry.lost(lost.slice(at, at + portion), [...without]);
   }
 
   /**

@@ -38,6 +38,22 @@ describe.skipIf(noRedis !== null)(`a farm in trouble${leftOut}`, { timeout: pati
     expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
   });
 
+  test('what a host has announced that has left the farm is read from the origin at once', async () => {
+    const redis = await startRedis();
+    const host = await farmOn(redis)();
+    const nas = nasWith(size);
+    const chunks = Math.ceil(size / chunkSize);
+    const part = (chunk: number) => nas.bytes.subarray(chunk * chunkSize, (chunk + 1) * chunkSize);
+    const hashes = new Map(Array.from({ length: chunks }, (_, chunk) => [chunk, sha256(part(chunk))]));
+    const content = { id: await idOf(nas), chunks, origin: '', slots: 0 };
+    await host.directory.join(content, 'gone').announce(ChunkSet.all(chunks), hashes, 30 * 60_000);
+    const { holders } = await host.directory.join(content, host.name).holders();
+    expect(holders).toMatchObject([{ host: 'gone' }]);
+    const report = await host.copy(nas, { signal: AbortSignal.timeout(patience(10_000)) });
+    expect(report.farm).toMatchObject({ originBytes: size });
+    expect(host.bytes(nas).equals(nas.bytes)).toBe(true);
+  });
+
   test('1: a Redis that dies in the middle is done without: the hosts that are known still give', {
     tags: 'slow',
   }, async () => {
