@@ -154,7 +154,7 @@ async function ours({ path, network }: Source): Promise<string> {
     },
     {
       networkRoot: network ? '/' : null,
-      small: false,
+      light: false,
       paced: false,
       urgent: false,
       progress: () => {},

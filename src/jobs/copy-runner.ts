@@ -103,7 +103,7 @@ export class CopyRunner {
       {
         ...quiet,
         networkRoot: network ? file.root : null,
-        small: job.isSmall,
+        light: job.isLight,
         urgent: priority === 'wait',
       },
     );
@@ -245,7 +245,7 @@ export class CopyRunner {
     return {
       // A process that may hang on the source must not serve bytes of other hosts.
       networkRoot: isNetwork(job.medium) ? `${job.file.root}${job.others ? ' by others' : ''}` : null,
-      small: job.isSmall,
+      light: job.isLight,
       paced: turns.begin(job),
       urgent: job.priority === 'wait',
       progress,

@@ -128,6 +128,11 @@ export class Job implements Queued {
     return this.file.fingerprint.size <= mostSmall;
   }
 
+  /** Most of its time is waiting: a hard disk gives its bytes at a tenth of the speed of a thread that copies. */
+  get isLight(): boolean {
+    return this.isSmall || this.medium === 'hdd';
+  }
+
   /** The copy read instead of the source, null = none. */
   get origin(): Copy | null {
     return 'origin' in this.plan ? this.plan.origin : null;

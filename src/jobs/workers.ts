@@ -30,8 +30,8 @@ interface Worker {
   peer: Peer<CopyWorker>;
   /** The network root it serves; null for a thread that serves local disks. */
   networkRoot: string | null;
-  /** A thread whose orders are for small files takes several at once. */
-  small: boolean;
+  /** A thread takes several light orders at once. */
+  light: boolean;
   orders: Set<number>;
   /** Ends it, while it has no orders. */
   idle: NodeJS.Timeout | undefined;
@@ -42,8 +42,8 @@ interface Worker {
 export interface RunOptions extends CopyTerms {
   /** The order's root when it is on a network: such sources are read by a separate process. */
   networkRoot: string | null;
-  /** Whether the file is small: most of its time is waiting. */
-  small: boolean;
+  /** Whether most of its time is waiting: for a small file, or for a hard disk. */
+  light: boolean;
   progress(bytesDone: number): void;
   resuming(from: number): void;
   /** Resolves when the next step may be taken. */
@@ -150,14 +150,14 @@ export class CopyWorkers implements AsyncDisposable {
     for (const worker of this.#workers) this.#drop(worker, stopping, 'CANCELLED');
   }
 
-  #workerFor({ networkRoot, urgent, small: isSmall }: RunOptions): Worker {
-    const small = isSmall && !urgent;
+  #workerFor({ networkRoot, urgent, light: isLight }: RunOptions): Worker {
+    const light = isLight && !urgent;
     for (const worker of this.#workers) {
-      const takesMore = worker.orders.size === 0 || networkRoot !== null || (small && worker.small);
+      const takesMore = worker.orders.size === 0 || networkRoot !== null || (light && worker.light);
       if (worker.networkRoot !== networkRoot || !takesMore) continue;
       if (networkRoot !== null || !urgent || !worker.low) {
         worker.low ||= !urgent;
-        worker.small = small;
+        worker.light = light;
         return worker;
       }
       // It is idle: the new one replaces it.
@@ -169,7 +169,7 @@ export class CopyWorkers implements AsyncDisposable {
       env: this.#environment,
       youngGenerationMb: networkRoot === null ? 1 : readerYoungMb,
     });
-    const worker: Worker = { peer, networkRoot, small, orders: new Set(), idle: undefined, low: !urgent };
+    const worker: Worker = { peer, networkRoot, light, orders: new Set(), idle: undefined, low: !urgent };
     this.#workers.add(worker);
     return worker;
   }

@@ -39,9 +39,10 @@ export class Library {
       },
       end: () => {
         const before = this.#byRoot.get(root);
-        const kept = (before ?? []).flatMap((files) => without(part, files));
-        this.#byRoot.set(root, [...kept, ...found]);
-        return before ? arrived(before, found).map((rel) => prefix + rel) : [];
+        const touched = (before ?? []).filter((files) => holdsAny(part, files));
+        const untouched = before?.filter((files) => !touched.includes(files)) ?? [];
+        this.#byRoot.set(root, [...untouched, ...touched.flatMap((files) => without(part, files)), ...found]);
+        return before ? arrived(touched, found).map((rel) => prefix + rel) : [];
       },
     };
   }
@@ -112,10 +113,24 @@ function* each({ rels, sizes }: Files): Generator<LibraryFile> {
   }
 }
 
-/** The same files without those of a part. @param part `below`: its path below the root with a separator, empty for the root */
-function without({ below, recursive }: { below: string; recursive: boolean }, files: Files): Files[] {
-  if (below === '' && recursive) return [];
-  if (!`\0${files.rels}`.includes(`\0${below}`)) return [files];
+/** A part of a root. */
+interface Part {
+  /** Its path below the root with a separator, empty for the root. */
+  below: string;
+  recursive: boolean;
+}
+
+/** Whether some of the files are of the part. Makes no string of each: a file that appears in a directory would cost megabytes. */
+function holdsAny({ below, recursive }: Part, { rels }: Files): boolean {
+  for (let at = 0, end = 0; at < rels.length; at = end + 1) {
+    end = rels.indexOf('\0', at);
+    if (rels.startsWith(below, at) && (recursive || rels.lastIndexOf(sep, end) < at + below.length)) return true;
+  }
+  return false;
+}
+
+/** The same files without those of a part. */
+function without({ below, recursive }: Part, files: Files): Files[] {
   const isOf = ({ rel }: LibraryFile) => rel.startsWith(below) && (recursive || !rel.includes(sep, below.length));
   const left = [...each(files)].filter((file) => !isOf(file));
   return left.length > 0 ? [packed(left)] : [];

@@ -69,7 +69,7 @@ describe('stopping', () => {
     expect(job.state).not.toBe('done');
     expect(existsSync(rig.tier.placeOf(rig.root, 'loras/a.safetensors').path)).toBe(false);
     await expect(
-      rig.workers.run({} as never, { networkRoot: null, small: false, ...quiet(), paced: false, urgent: false }),
+      rig.workers.run({} as never, { networkRoot: null, light: false, ...quiet(), paced: false, urgent: false }),
     ).rejects.toMatchObject({
       code: 'CANCELLED',
     });
