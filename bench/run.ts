@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME`: runs one benchmark, or lists them. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 const notBenchmarks = new Set([
   'run',
@@ -41,8 +42,9 @@ const names = readdirSync(import.meta.dirname).flatMap((file) => {
 const wanted = process.argv[2];
 if (wanted !== undefined && names.includes(wanted)) {
   // The benchmark sees its own file and arguments: one that starts itself anew, for another allocator, comes back to itself.
-  process.argv.splice(1, 2, join(import.meta.dirname, `${wanted}.ts`));
-  await import(`./${wanted}.ts`);
+  const file = join(import.meta.dirname, `${wanted}.ts`);
+  process.argv.splice(1, 2, file);
+  await import(pathToFileURL(file).href);
 } else {
   console.error(`usage: npm run bench -- NAME, where NAME is one of ${names.join(', ')}`);
   process.exitCode = 2;

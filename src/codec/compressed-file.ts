@@ -67,7 +67,7 @@ export class CompressedFile implements Disposable {
     }
   }
 
-  /** Memory for the caller, where chunks can be decoded; it begins at a page, and its bytes are hashed in place. */
+  /** Memory for the caller, where chunks can be decoded; it begins at a page. */
   get room(): Uint8Array {
     return this.#memory.room;
   }

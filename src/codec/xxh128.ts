@@ -1,4 +1,5 @@
 import { createXXHash128 } from 'hash-wasm';
+import { bufferOf } from '../runtime/buffer-of.ts';
 
 /** Hashes one stream after the other. */
 export interface StreamHash {
@@ -27,7 +28,7 @@ function nativeXxh128(XXHash128: NonNullable<typeof native>): StreamHash {
   const hash = new XXHash128(noSeed);
   return {
     update(bytes) {
-      hash.update(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+      hash.update(bufferOf(bytes));
     },
     digest() {
       const digest = hash.digest().toString('hex');

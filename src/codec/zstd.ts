@@ -1,5 +1,6 @@
 import zlib from 'node:zlib';
 import { CacheError, messageOf } from '../core/errors.ts';
+import { bufferOf } from '../runtime/buffer-of.ts';
 import { corrupt } from './corrupt.ts';
 
 /**
@@ -94,7 +95,7 @@ export const packageZstd: Zstd = {
     const { decompress } = await import('@mongodb-js/zstd');
     let content: Uint8Array;
     try {
-      content = await decompress(Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength));
+      content = await decompress(bufferOf(frame));
     } catch (error) {
       throw undecodable(error);
     }

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { chunkSize } from '../codec/chunk-hash.ts';
 import type { Priority } from '../core/types.ts';
 import { blockMemory } from '../runtime/block-memory.ts';
+import { bufferOf } from '../runtime/buffer-of.ts';
 import type { Run } from './directory.ts';
 import { connectionKey } from './farm-key.ts';
 import type { RequestEnd } from './peer.ts';
@@ -147,11 +148,8 @@ export class PeerClient implements Disposable {
   }
 }
 
-/** Hashed in place, and written past the page cache from there. */
-function chunkMemory(): Buffer {
-  const { buffer, byteOffset, byteLength } = blockMemory(chunkSize);
-  return Buffer.from(buffer, byteOffset, byteLength);
-}
+/** Written past the page cache from there. */
+const chunkMemory = (): Buffer => bufferOf(blockMemory(chunkSize));
 
 /** Reads chunk after chunk, and passes on those with the right hash. */
 async function take(

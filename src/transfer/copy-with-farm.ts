@@ -10,6 +10,7 @@ import { fetchContent } from '../farm/fetch-content.ts';
 import type { Origin } from '../farm/fetch-parts.ts';
 import { leastShared } from '../farm/least-shared.ts';
 import { blockMemory } from '../runtime/block-memory.ts';
+import { bufferOf } from '../runtime/buffer-of.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { throttle } from '../runtime/throttle.ts';
 import type { OpenSource, Proof, SourceDriver } from '../sources/driver.ts';
@@ -211,10 +212,6 @@ class SourceRuns implements Origin {
       await reader.close();
     }
   }
-}
-
-function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 /** The name of an origin, the same on all hosts: a store, or a file system by its kind and size, regardless of its local path. */

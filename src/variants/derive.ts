@@ -1,3 +1,4 @@
+import { bufferOf } from '../runtime/buffer-of.ts';
 import { alignment, type Placed } from './layout.ts';
 import { mostNumbers, type NarrowType, NumberMemory, widthOf } from './number-memory.ts';
 import { noteBytes, type Step, type VariantPlan, type WideTensor } from './plan.ts';
@@ -141,7 +142,7 @@ export class Derivation {
     const count = rows * columns;
     const { to } = this.#recipe;
     const whole = Buffer.from(Float32Array.of(scale).buffer);
-    const byRows = Buffer.from(scales.buffer, scales.byteOffset, scales.byteLength);
+    const byRows = bufferOf(scales);
     if (to !== 'fp8') {
       const [sum, sample] = [new CostSum(), new CostSum()];
       const begin = this.#end + byRows.length;

@@ -1,3 +1,4 @@
+import { bufferOf } from '../runtime/buffer-of.ts';
 import { isObject, type JsonObject, parseJson, textOf } from './json.ts';
 import { unreadable } from './limits.ts';
 import { isPng, pngTexts } from './png-text.ts';
@@ -27,7 +28,7 @@ const wholly = { targets: null, cached: new Set<string>(), kept: new Set<string>
  * @throws CacheError BAD_REQUEST with the fault
  */
 export function readDocument(document: unknown): Document {
-  if (document instanceof Uint8Array) return fromBytes(Buffer.from(document.buffer, document.byteOffset, document.byteLength));
+  if (document instanceof Uint8Array) return fromBytes(bufferOf(document));
   const found = fromValue(typeof document === 'string' ? parseJson(document) : document);
   if (found) return found;
   throw unreadable(

@@ -1,3 +1,4 @@
+import { bufferOf } from '../../runtime/buffer-of.ts';
 import type { Database } from '../../sqlite/database.ts';
 import type { Judged } from './explore.ts';
 
@@ -39,7 +40,7 @@ export class Texts {
   }
 
   embed(id: number, embedder: string, vector: Float32Array): void {
-    const bytes = Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength);
+    const bytes = bufferOf(vector);
     this.#db.run('UPDATE texts SET embedder = ?, vector = ? WHERE entry_id = ?', embedder, bytes, id);
   }
 
