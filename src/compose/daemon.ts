@@ -9,6 +9,7 @@ import { listen } from '../http/listen.ts';
 import { spentCounter } from '../jobs/remote-budget.ts';
 import { CopyWorkers } from '../jobs/workers.ts';
 import { QueuedFiles } from '../policy/queued-files.ts';
+import type { SourceRootsOptions } from '../roots/options.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { bounded } from '../runtime/deadline.ts';
 import { Disposal } from '../runtime/disposal.ts';
@@ -63,6 +64,8 @@ export interface Overrides {
   quietMs: number;
   /** Whether the file systems of the roots ignore case; by default each is asked. */
   ignoresCase: boolean;
+  /** How the reader of local disks starts. */
+  openThread: NonNullable<SourceRootsOptions['openThread']>;
 }
 
 /**
@@ -109,7 +112,8 @@ async function compose(
   const { catalog, handedOut, tier, tiers, ram, accounts, watch } = storage;
   const settings = openSettings(loaded, storage, context);
   const onSpent = spentCounter(catalog, context);
-  const sources = await openSources(loaded, settings, storage, { ...context, ignoresCase: overrides.ignoresCase, onSpent });
+  const { ignoresCase, openThread } = overrides;
+  const sources = await openSources(loaded, settings, storage, { ...context, ignoresCase, openThread, onSpent });
   const { roots, speeds, sourceSpeeds } = sources;
   const queuedFiles = new QueuedFiles();
   const expecting = { queuedFiles, foreseenFiles: openForeseenFiles(catalog) };

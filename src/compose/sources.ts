@@ -23,7 +23,7 @@ export async function openSources(
   { config, environment }: LoadedConfig,
   settings: ServedSettings,
   { catalog, tier, ram }: Storage,
-  context: Context & Pick<SourceRootsOptions, 'ignoresCase' | 'onSpent'>,
+  context: Context & Pick<SourceRootsOptions, 'ignoresCase' | 'openThread' | 'onSpent'>,
 ): Promise<Sources> {
   const cacheDirs = [config.dir, config.stateDir, ...(ram ? [ram.tier.dir] : [])];
   const copiesOf = (root: string) => dirname(tier.placeOf(root, 'any').path);

@@ -28,7 +28,8 @@ const mostHashes = 10_000;
 /** Identifies the files that results came from: a replaced file is another one, even with the same name. */
 export class Identities {
   readonly #deps: IdentitiesDeps;
-  readonly #hashes = new LRUCache<string, Promise<string>>({ max: mostHashes });
+  // With `max` the cache would take memory for all of them at once.
+  readonly #hashes = new LRUCache<string, Promise<string>>({ maxSize: mostHashes, sizeCalculation: () => 1 });
 
   constructor(deps: IdentitiesDeps) {
     this.#deps = deps;

@@ -3,6 +3,7 @@ import type { Spent } from '../core/remote.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Events } from '../runtime/events.ts';
 import type { Log } from '../runtime/log.ts';
+import type { OpenReader } from '../sources/rpc.ts';
 import type { RemoteRootsOptions } from './remote-roots.ts';
 
 /** The options of a daemon's roots. */
@@ -22,4 +23,6 @@ export interface SourceRootsOptions {
   environment: NodeJS.ProcessEnv;
   /** Whether the file systems of the roots ignore case; for tests. By default each is asked. */
   ignoresCase?: boolean | undefined;
+  /** How the reader of local disks starts; for tests. */
+  openThread?: OpenReader | undefined;
 }

@@ -51,12 +51,12 @@ export class SourceRoots implements AsyncDisposable {
   readonly #arrivalListeners = new Set<(paths: readonly string[]) => void>();
 
   constructor(options: SourceRootsOptions) {
-    const { log, clock, events, environment, ignoresCase } = options;
+    const { log, clock, events, environment, ignoresCase, openThread, onSpent } = options;
     const known = new KnownSources(options);
     this.#filled = new FilledDirectories(options);
     this.#spelling = new OneSpelling({ ...options, roots: this.#roots });
     this.#options = options;
-    this.#host = new SourceClient({ roots: this.#roots, ignoresCase, onSpent: options.onSpent });
+    this.#host = new SourceClient({ roots: this.#roots, ignoresCase, onSpent, ...(openThread && { openThread }) });
     this.#keeper = new RootKeeper({
       roots: this.#roots,
       host: this.#host,

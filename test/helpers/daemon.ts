@@ -6,6 +6,7 @@ import { loadConfig } from '../../src/config/config.ts';
 import { catalogIn } from './catalog.ts';
 import { onFileFinished } from './file-finished.ts';
 import { writeModel } from './files.ts';
+import { sharedReader } from './shared-reader.ts';
 import { tempDir } from './temp-dir.ts';
 
 /** The daemon of `daemonOfFile`. */
@@ -46,7 +47,8 @@ export async function runDaemon(
     AUTOCACHE_LOG: 'silent',
     ...settings,
   };
-  const start = () => startDaemon(loadConfig({ env, cwd: dir, home: dir }), { overrides });
+  const start = () =>
+    startDaemon(loadConfig({ env, cwd: dir, home: dir }), { overrides: { openThread: sharedReader, ...overrides } });
   let daemon = await start();
   let client = await Client.find(stateDir);
   atEnd(() => daemon[Symbol.asyncDispose]());
