@@ -1,5 +1,6 @@
 import { setPriority } from 'node:os';
 import { CacheError, messageOf } from '../core/errors.ts';
+import { hostPort } from '../runtime/host-port.ts';
 import { createLog } from '../runtime/log.ts';
 import { serveParent } from '../runtime/peer.ts';
 import { Periodic } from '../runtime/periodic.ts';
@@ -53,8 +54,8 @@ async function listen(place: FarmPlace, at: { host: string; port: number }): Pro
   const claims = async (id: string) => announcements?.claims(id) ?? false;
   const server = await PeerServer.listen({ ...options, turn, log, claims, contentOf: (id) => files.of(id) }).catch(
     (error: unknown) => {
-      throw new CacheError('BAD_CONFIG', `AUTOCACHE_FARM_LISTEN: ${at.host}:${at.port} cannot be had: ${messageOf(error)}`, {
-        hint: `Where another daemon of this machine has the port, set another one, such as ${at.host}:${at.port + 1}.`,
+      throw new CacheError('BAD_CONFIG', `AUTOCACHE_FARM_LISTEN: ${hostPort(at)} cannot be had: ${messageOf(error)}`, {
+        hint: `Where another daemon of this machine has the port, set another one, such as ${hostPort({ ...at, port: at.port + 1 })}.`,
       });
     },
   );

@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { hostPort } from '../runtime/host-port.ts';
 
 const everywhere = ['0.0.0.0', '::'];
 /** Timeout for resolving a name, ms: no server may know it. */
@@ -13,7 +14,7 @@ const resolveMs = 3000;
  */
 export async function ownUrl(listen: { host: string; port: number }, redis: { host: string; port: number }): Promise<string> {
   const host = everywhere.includes(listen.host) ? await ownAddress(redis) : listen.host;
-  return `https://${isIPv6(host) ? `[${host}]` : host}:${listen.port}`;
+  return `https://${hostPort({ host, port: listen.port })}`;
 }
 
 /** The same address alone. */

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { CacheError } from '../core/errors.ts';
 import { tokenHeader } from '../llm/headers.ts';
+import { inAddress } from '../runtime/host-port.ts';
 import { isSame, scheme } from '../runtime/mutual-proof.ts';
 import { type Proofs, proofPath } from './proofs.ts';
 import { publicPaths } from './routes/dashboard.ts';
@@ -67,7 +68,7 @@ export function foreignAuthorization({ headers }: FastifyRequest, token: string)
 
 /** Host headers of requests from this machine to a listener on `host` and `port`. */
 export function hostsOf(host: string, port: number): Set<string> {
-  const names = ['127.0.0.1', 'localhost', '[::1]', host.includes(':') ? `[${host}]` : host];
+  const names = ['127.0.0.1', 'localhost', '[::1]', inAddress(host)];
   return new Set(furtherHosts(names, port).map((name) => name.toLowerCase()));
 }
 

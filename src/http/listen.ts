@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { type DaemonFile, type DirectoriesFile, directoriesName } from '../api/daemon-file.ts';
 import { CacheError } from '../core/errors.ts';
 import { errnoOf } from '../runtime/errnos.ts';
+import { hostPort } from '../runtime/host-port.ts';
 import { writePrivately } from '../runtime/private-file.ts';
 import { setAsideUnless } from '../runtime/set-aside.ts';
 import { createApp } from './app.ts';
@@ -54,7 +55,7 @@ export async function listen(
   const { port: bound } = app.server.address() as AddressInfo;
   for (const name of [...hostsOf(host, bound), ...furtherHosts(named, bound)]) hosts.add(name);
   const name = dialledAs[host] ?? host;
-  const url = `http://${name.includes(':') ? `[${name}]` : name}:${bound}`;
+  const url = `http://${hostPort({ host: name, port: bound })}`;
   const daemonFile = join(stateDir, 'daemon.json');
   const { version } = services.daemon;
   const mode = shared ? 0o640 : 0o600;
@@ -100,7 +101,7 @@ async function open(
     } catch (error) {
       const errno = errnoOf(error);
       if (orAbove && errno === 'EADDRINUSE' && above < mostTried) continue;
-      throw new CacheError('BAD_CONFIG', `cannot listen on ${host}:${port} (${errno ?? 'unknown'})`, {
+      throw new CacheError('BAD_CONFIG', `cannot listen on ${hostPort({ host, port })} (${errno ?? 'unknown'})`, {
         hint: 'Another program has the port, or the address is not this machine’s: set AUTOCACHE_LISTEN, such as 127.0.0.1:8399.',
         cause: error,
       });

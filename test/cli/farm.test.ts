@@ -196,6 +196,8 @@ describe('doctor on a farm', () => {
       { verdict: 'ok', says: expect.stringContaining('the Redis of the farm answers') },
       { verdict: 'warn', says: expect.stringContaining('other hosts cannot reach https://127.0.0.1:1') },
     ]);
+    const chosen = await farmFindings(configOf({ ...env, AUTOCACHE_FARM_LISTEN: '192.0.2.1:0' }));
+    expect(chosen[2]).toMatchObject({ verdict: 'ok', says: expect.stringContaining('the system chooses the port') });
     await redis.cli('config', 'set', 'maxmemory', '1');
     const [, full] = await farmFindings(configOf(env));
     expect(full).toMatchObject({

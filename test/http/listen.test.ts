@@ -88,6 +88,13 @@ describe('programs find the daemon', () => {
     expect(daemon.url).toMatch(host === '::' ? /^http:\/\/\[::1\]:/ : /^http:\/\/127\.0\.0\.1:/);
     expect((await get('/api/jobs')).status).toBe(200);
   });
+
+  test.each(hasIpv6 ? ['127.0.0.1', '::1'] : ['127.0.0.1'])('and not at an address that is taken (%s)', async (host) => {
+    const { url } = await start({ host });
+    const address = new URL(url).host;
+    const again = start({ host, port: Number(new URL(url).port) });
+    await expect(again).rejects.toMatchObject({ code: 'BAD_CONFIG', message: `cannot listen on ${address} (EADDRINUSE)` });
+  });
 });
 
 describe('the token', () => {

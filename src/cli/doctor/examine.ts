@@ -11,6 +11,7 @@ import { CacheError, messageOf } from '../../core/errors.ts';
 import { detectMedium, isNetwork } from '../../media/medium.ts';
 import { volumesRead } from '../../media/read-volumes.ts';
 import { volumeOf } from '../../media/volume-of.ts';
+import { hostPort } from '../../runtime/host-port.ts';
 import { version } from '../../runtime/package.ts';
 import { Client } from '../client.ts';
 import { comfyuiVersion } from '../comfyui-dir.ts';
@@ -139,7 +140,7 @@ async function lookAtDaemon(
     const stats = await (await Client.find(stateDir)).stats();
     return { stats, problem: null, announced, listen: null };
   } catch (error) {
-    const listen = named && { address: `${named.host}:${named.port}`, taken: await isTaken(named) };
+    const listen = named && { address: hostPort(named), taken: await isTaken(named) };
     return { stats: null, problem: messageOf(error), announced, listen };
   }
 }

@@ -87,6 +87,8 @@ async function listenerFinding(config: Config): Promise<Finding> {
   if (isLoopback(new URL(url).hostname)) {
     return warn('farm', `other hosts cannot reach ${url}`, 'set AUTOCACHE_FARM_LISTEN to 0.0.0.0:8390, or AUTOCACHE_FARM_URL');
   }
+  if (farmUrl === null && farmListen.port === 0)
+    return ok('farm', 'the system chooses the port at which others reach this host; `autocached farm status` shows it');
   using client = new PeerClient({ host: 'doctor', key: readFarmKey(farmKeyFile(config)) });
   const hello = await client.hello(url);
   if (hello !== null) return ok('farm', `others reach this host at ${url}; a firewall between them may still be in the way`);
