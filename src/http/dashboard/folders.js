@@ -149,8 +149,10 @@ function showFolder(row, { kind, kindFrom, origin, health, why, files, categorie
     origins[origin],
   ];
   setText(about, facts.filter(Boolean).join(' · '));
-  state.className = `health ${tones[health]}`;
-  setText(state, rootTerms[health].word);
+  // It was well, and does not answer now.
+  const silence = health === 'ok' ? why : null;
+  state.className = `health ${silence ? tones.missing : tones[health]}`;
+  setText(state, silence ?? rootTerms[health].word);
   const isWell = health !== 'away' && health !== 'missing';
   todo.hidden = isWell;
   setText(todo, isWell ? '' : `${ended(why ?? rootTerms[health].says)} ${folderAdvice(health, why)}`);
