@@ -148,6 +148,7 @@ async function ours({ path, network }: Source): Promise<string> {
       kind: 'copy',
       network,
       shared: false,
+      slow: false,
       identity: true,
       reread: false,
       reflinkCandidates: [],

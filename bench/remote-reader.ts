@@ -38,6 +38,7 @@ if (what === 'list') {
     remote,
     network: true,
     shared: false,
+    slow: false,
     identity: false,
     reread: false,
     reflinkCandidates: [],

@@ -1,7 +1,7 @@
 import { availableParallelism, loadavg } from 'node:os';
 import { relative, sep } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { Remote, StoreOrigin } from '../core/remote.ts';
+import type { StoreOrigin } from '../core/remote.ts';
 import { type Copy, defaultTier, type Fingerprint, type Medium, type SourceFile, type TierName } from '../core/types.ts';
 import type { FarmNote, FarmOrder } from '../farm/farm-order.ts';
 import { isNetwork } from '../media/medium.ts';
@@ -153,7 +153,7 @@ export class CopyRunner {
   /** Copies from the shared store; the source is not touched. */
   async fromStore(job: Job, tier: Tier, store: StoreOrigin): Promise<CopyReport> {
     const { workers, options } = this.#deps;
-    const how = { kind: 'copy', network: true, shared: false, reflinkCandidates: [], identity: true } as const;
+    const how = { kind: 'copy', network: true, shared: false, slow: false, reflinkCandidates: [], identity: true } as const;
     const order = { ...this.#order(job, tier), ...how, store, reread: options.reread() };
     // A separate process serves the store, because a process that reads a source may hang on it.
     const run = { ...this.#options(job, this.#progress(job, tier)), networkRoot: 'the shared store' };
@@ -230,9 +230,9 @@ export class CopyRunner {
   }
 
   /** A copy that gives way to a loading program finds its bytes in the page cache afterwards; only others read along with it. */
-  #howToRead({ file, medium, priority }: Job): { network: boolean; remote: Remote | null; shared: boolean } {
+  #howToRead({ file, medium, priority }: Job) {
     const shared = priority === 'background' && !this.#deps.options.polite();
-    return { network: isNetwork(medium), remote: this.#deps.sources.remoteOf(file.root), shared };
+    return { network: isNetwork(medium), remote: this.#deps.sources.remoteOf(file.root), shared, slow: medium === 'hdd' };
   }
 
   #placeOf({ tier, path, form, seal, hash }: Copy): OriginCopy {

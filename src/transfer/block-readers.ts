@@ -3,7 +3,7 @@ import type { CompressedFile } from '../codec/compressed-file.ts';
 import { CacheError } from '../core/errors.ts';
 import { blockMemory, giveBack } from '../runtime/block-memory.ts';
 import { PageCacheProbe } from '../runtime/page-cache.ts';
-import { leastUncached, openUncached } from '../runtime/uncached.ts';
+import { leastUncached, openUncached, pageBytes } from '../runtime/uncached.ts';
 import type { ReadableFile } from '../sources/driver.ts';
 import { readableFile } from '../sources/drivers/posix/readable-file.ts';
 import { reading } from '../sources/io-errors.ts';
@@ -38,9 +38,13 @@ export interface Range<File = ReadableFile> {
 const blockBytes = 1024 * 1024;
 /**
  * The same past the page cache, where each read and write costs the worker two wake-ups. Larger blocks are not faster; three of them
- * stay in memory for each copy, and their reads in flight would hide those of other programs from `DiskContention`.
+ * stay in memory for each copy, and their reads in flight would hide those of other programs from `DiskContention`. One read in flight
+ * keeps a slow disk busy: its two blocks fill two huge pages, to the allocator's page.
  */
-const uncachedBlockBytes = 2 * 1024 * 1024;
+const uncached = {
+  fast: { blocks: 3, blockBytes: 2 * 1024 * 1024 },
+  slow: { blocks: 2, blockBytes: 2 * 1024 * 1024 - pageBytes },
+};
 
 /** One stream: a read begins when the one before has ended, as a disk with a head prefers, and runs while that block is used. */
 export function sequentialReader(range: Range): BlockReader {
@@ -103,22 +107,22 @@ export function parallelReader(range: Range, blocks: number): BlockReader {
  * programs' data from memory, and filling the cache takes most of the time. Bytes that the page cache holds already, after a load or a
  * download, come from there: the disk would be slower. Null where the cache cannot be bypassed, and for a file without a descriptor.
  */
-function uncachedReader(range: Range): BlockReader | null {
+function uncachedReader(range: Range, disk: keyof typeof uncached): BlockReader | null {
   const { file, from, end } = range;
   const { fd } = file;
   if (fd === undefined || process.platform !== 'linux' || end - from < leastUncached) return null;
   // Opened by its descriptor, because the name may lead to another file meanwhile.
   const uncachedFd = openUncached(`/proc/self/fd/${fd}`);
   if (uncachedFd === null) return null;
-  const uncached = readableFile(uncachedFd, file.path);
+  const past = readableFile(uncachedFd, file.path);
   const pageCache = new PageCacheProbe(fd);
-  const start = (read: Read, at: number) => read(reading(() => pageCache.holds(at)) ? file : uncached);
-  return readAhead(range, { blocks: 3, blockBytes: uncachedBlockBytes, start, end: () => closeSync(uncachedFd) });
+  const start = (read: Read, at: number) => read(reading(() => pageCache.holds(at)) ? file : past);
+  return readAhead(range, { ...uncached[disk], start, end: () => closeSync(uncachedFd) });
 }
 
 /** The reader that suits a file on a local disk that no other program reads. */
-export function localReader(range: Range): BlockReader {
-  return uncachedReader(range) ?? sequentialReader(range);
+export function localReader(range: Range, disk: keyof typeof uncached = 'fast'): BlockReader {
+  return uncachedReader(range, disk) ?? sequentialReader(range);
 }
 
 /** Reads a block from this descriptor of the file. */

@@ -37,7 +37,7 @@ export async function copyFromStore(order: CopyOrder & { store: StoreOrigin }, h
       const proof = { kind: 'sha256', value: store.sha256, from: 'the shared store', binding: true } as const;
       const hashes = await CopyHashes.create(true, proof);
       const file = PartialFile.create(temp, source);
-      const reader = sourceReader({ file: open, from: 0, end: size }, { shared: false });
+      const reader = sourceReader({ file: open, from: 0, end: size }, { shared: false, slow: false });
       try {
         await eachBlock({ reader, hashes, from: 0, end: size, file }, hooks, () => file.checkpoint(hashes));
       } finally {

@@ -175,15 +175,15 @@ async function sumsFor(
 /** Reads runs of the source in the way of a plain copy. */
 class SourceRuns implements Origin {
   readonly #open: OpenSource;
-  readonly #how: { shared: boolean; spare: Uint8Array[] };
+  readonly #how: { shared: boolean; slow: boolean; spare: Uint8Array[] };
   /** Time spent reading, ms. */
   readMs = 0;
 
-  constructor(open: OpenSource, how: { shared: boolean }) {
+  constructor(open: OpenSource, how: { shared: boolean; slow: boolean }) {
     // Two runs may be read at once, and ending one must not end the reads of the other.
     const { endReads: _, ...source } = open;
     this.#open = source;
-    this.#how = { shared: how.shared, spare: [] };
+    this.#how = { shared: how.shared, slow: how.slow, spare: [] };
   }
 
   async *read({ from, to }: Parameters<Origin['read']>[0], { onBytes, signal }: Parameters<Origin['read']>[1]) {

@@ -22,6 +22,8 @@ interface ReadsSource {
   network: boolean;
   /** Whether the asking program reads the source at the same time: through the page cache each byte comes from the disk once. */
   shared: boolean;
+  /** Whether it is on a hard disk: reading it takes less memory then. */
+  slow: boolean;
 }
 
 /** Copy the source. */

@@ -5,15 +5,15 @@ import { partsReader } from './parts-reader.ts';
 /**
  * The reader that suits a source.
  * @param options `shared`: the asking program reads it at the same time; through the page cache each byte comes from the disk once;
- *   `spare`: memory that readers of the same source use one after the other
+ *   `slow`: it is on a hard disk; `spare`: memory that readers of the same source use one after the other
  */
 export function sourceReader(
   range: Range<OpenSource>,
-  { shared, spare }: { shared: boolean; spare?: Uint8Array[] },
+  { shared, slow, spare }: { shared: boolean; slow: boolean; spare?: Uint8Array[] },
 ): BlockReader {
   const { parts, traits } = range.file;
   if (parts) return partsReader(range, parts, spare);
   const { readsInFlight } = traits;
   if (readsInFlight > 1) return parallelReader(range, readsInFlight);
-  return shared ? sequentialReader(range) : localReader(range);
+  return shared ? sequentialReader(range) : localReader(range, slow ? 'slow' : 'fast');
 }

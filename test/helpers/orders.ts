@@ -12,7 +12,16 @@ type Needed = Pick<CopyOrder, 'id' | 'source' | 'temp' | 'path' | 'manifestPath'
 
 /** An order to copy a source from a local disk, with nothing beside it. */
 export function copyOrder(order: Needed & Partial<CopyOrder>): CopyOrder {
-  return { kind: 'copy', network: false, shared: false, identity: false, reread: false, reflinkCandidates: [], ...order };
+  return {
+    kind: 'copy',
+    network: false,
+    shared: false,
+    slow: false,
+    identity: false,
+    reread: false,
+    reflinkCandidates: [],
+    ...order,
+  };
 }
 
 /** An order to make a variant of a local file, beside it, in the place of one that is there. */

@@ -30,9 +30,10 @@ async function readAll(path: string, { from = 0, open = localReader }: { from?: 
 }
 
 describe('a large source on a local disk', () => {
-  test('is read past the page cache', async (context) => {
+  test.for([false, true])('is read past the page cache (a hard disk: %s)', async (slow, context) => {
     const { path, bytes } = coldModel(context, size);
-    expect((await readAll(path)).equals(bytes)).toBe(true);
+    const open: Open = (range) => sourceReader(range, { shared: false, slow });
+    expect((await readAll(path, { open })).equals(bytes)).toBe(true);
     expect([8, 16, 23].map((at) => isInMemory(path, at * MiB))).toEqual([false, false, false]);
   });
 
@@ -46,7 +47,9 @@ describe('a large source on a local disk', () => {
 
   test('goes through the page cache while the program that asked for it reads it too', { tags: 'slow' }, async (context) => {
     const { path, bytes } = coldModel(context, size);
-    expect((await readAll(path, { open: (range) => sourceReader(range, { shared: true }) })).equals(bytes)).toBe(true);
+    expect((await readAll(path, { open: (range) => sourceReader(range, { shared: true, slow: false }) })).equals(bytes)).toBe(
+      true,
+    );
     expect([8, 16, 23].map((at) => isInMemory(path, at * MiB))).toEqual([true, true, true]);
   });
 
