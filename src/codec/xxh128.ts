@@ -21,33 +21,29 @@ export const isNative = native !== null;
 
 /** XXH3-128. */
 export async function createXxh128(): Promise<StreamHash> {
-  return native ? nativeXxh128(native) : portableXxh128();
-}
-
-function nativeXxh128(XXHash128: NonNullable<typeof native>): StreamHash {
-  const hash = new XXHash128(noSeed);
-  return {
-    update(bytes) {
-      hash.update(bufferOf(bytes));
-    },
-    digest() {
-      const digest = hash.digest().toString('hex');
-      hash.reset();
-      return digest;
-    },
-  };
+  if (native === null) return portableXxh128();
+  const hash = new native(noSeed);
+  return inTurn({
+    update: (bytes) => hash.update(bufferOf(bytes)),
+    digest: () => hash.digest().toString('hex'),
+    restart: () => hash.reset(),
+  });
 }
 
 /** The same in WebAssembly, for systems without the other; for tests. */
 export async function portableXxh128(): Promise<StreamHash> {
   const hash = (await createXXHash128()).init();
+  return inTurn({ update: (bytes) => hash.update(bytes), digest: () => hash.digest('hex'), restart: () => hash.init() });
+}
+
+function inTurn(library: { update(bytes: Uint8Array): unknown; digest(): string; restart(): unknown }): StreamHash {
   return {
     update(bytes) {
-      hash.update(bytes);
+      library.update(bytes);
     },
     digest() {
-      const digest = hash.digest('hex');
-      hash.init();
+      const digest = library.digest();
+      library.restart();
       return digest;
     },
   };
