@@ -24,7 +24,10 @@ export interface SwarmTalkParts {
 }
 
 const now = () => performance.now();
-/** Pause before a host that did not answer, or has nothing of the content, is asked again, ms; longer among many hosts. */
+/**
+ * Pause before a host that did not answer, or has nothing of the content, is asked again, and before the directory is asked again for one
+ * that it did not know, ms; longer among many hosts.
+ */
 const askAgainMs = 1000;
 /** Maximum number of chunks in one request: a script may not take thousands of arguments. */
 const portion = 500;
@@ -40,6 +43,8 @@ export class SwarmTalk {
   /** Questions to other hosts while the directory is away, and the times from which the next may follow, ms. */
   readonly #asking = new InFlight<string, boolean>();
   readonly #askableAt = new Map<string, number>();
+  /** Hosts that the directory did not know, and the times from which it may be asked for them again, ms. */
+  readonly #seekableAt = new Map<string, number>();
   #urls = new Map<string, string>();
   /** Hosts that give nothing to this one, since they only take or speak another version: they count as absent. */
   readonly #mute = new Set<string>();
@@ -113,7 +118,7 @@ export class SwarmTalk {
 
   /** The address of a host, which may have joined a moment ago. */
   async urlOf(host: string): Promise<string | undefined> {
-    if (!this.#urls.has(host)) this.#know((await this.ask(() => this.#parts.directory.hosts())) ?? []);
+    await this.tell(() => this.#seek([host]));
     return this.#urls.get(host);
   }
 
@@ -166,8 +171,7 @@ export class SwarmTalk {
     const { holders: all, hashes, hosts } = await this.#entry.holders();
     this.said = hashes;
     this.#parts.swarm.crowd = Math.max(1, hosts / mostHolders);
-    if (all.some(({ host }) => this.#isUnknown(host))) this.#know(await this.#parts.directory.hosts());
-    // What a host has announced outlives it by up to half an hour.
+    await this.#seek(all.map(({ host }) => host));
     const gone = all.filter(({ host }) => this.#isUnknown(host)).map(({ host }) => host);
     const without = new Set([...this.#mute, ...gone]);
     const holders = all.filter(({ host }) => !without.has(host));
@@ -178,8 +182,21 @@ export class SwarmTalk {
     this.#holders = present;
   }
 
+  /** Learns the addresses of hosts. What one has announced outlives it by up to half an hour: it is not asked for at each poll. */
+  async #seek(hosts: readonly string[]): Promise<void> {
+    const unknown = hosts.filter((host) => this.#isUnknown(host));
+    if (!unknown.some((host) => now() >= (this.#seekableAt.get(host) ?? 0))) return;
+    this.#know(await this.#parts.directory.hosts());
+    const again = now() + this.#askAgain;
+    for (const host of unknown) this.#seekableAt.set(host, again);
+  }
+
   #isUnknown(host: string): boolean {
     return !this.#urls.has(host) && !this.#mute.has(host);
+  }
+
+  get #askAgain(): number {
+    return askAgainMs * Math.max(1, this.#urls.size / mostHolders);
   }
 
   /** Makes chunks claimable at once that only hosts have from which nothing comes. */
@@ -211,7 +228,7 @@ export class SwarmTalk {
     const isSame = answer?.size === size && typeof answer.have === 'string';
     const has = isSame ? ChunkSet.from(Buffer.from(answer.have, 'base64'), content.chunks) : null;
     if (has) this.#has(host, has);
-    else this.#askableAt.set(host, now() + askAgainMs * Math.max(1, this.#urls.size / mostHolders));
+    else this.#askableAt.set(host, now() + this.#askAgain);
     swarm.peerAnswers(host, has !== null, asked, answer?.claims === true);
     onAnswer();
     return has !== null && has.size > 0;
