@@ -32,7 +32,7 @@ const saved = ['checkpoints', 'clip', 'vae', 'diffusion_models', 'loras'];
  * The model folders of a ComfyUI directory, in ComfyUI's order within each category: its `models/`, those added by
  * `extra_paths.yaml` (or, without one, `extra_model_paths.yaml`), and those of the models that ComfyUI itself saves.
  * Only the two yaml files are read, so a model folder that is offline is found too.
- * @throws CacheError `BAD_CONFIG` with file and line
+ * @throws CacheError `BAD_CONFIG` with file and line; another code when a file cannot be read: `ownPaths` needs none
  */
 export async function comfyuiPaths(directory: string, options: ComfyuiOptions): Promise<ComfyuiPath[]> {
   const { home, environment = {}, platform = process.platform, readText = readTextFile } = options;
@@ -60,6 +60,11 @@ export async function comfyuiPaths(directory: string, options: ComfyuiOptions): 
   }
   const models = { path: paths.join(base, 'models'), category: null, origin: 'comfyui' as const, optional: false };
   return [...folders.all(), models];
+}
+
+/** Those of a ComfyUI directory whose yaml files cannot be read, as far as they are known without. */
+export function ownPaths(directory: string, options: Omit<ComfyuiOptions, 'readText'>): Promise<ComfyuiPath[]> {
+  return comfyuiPaths(directory, { ...options, readText: async () => null });
 }
 
 type Folder = ExtraPaths['paths'][number];
@@ -101,9 +106,9 @@ async function readTextFile(path: string): Promise<string | null> {
   }
 }
 
-/** A file that cannot be read is a fault of the settings, however it was read; a volume that is away is none. */
+/** Names the file, however it was read. That it cannot be read is no fault of its text. */
 function refused(file: string, error: unknown): never {
-  if (error instanceof CacheError && ['BAD_CONFIG', 'SOURCE_AWAY', 'CANCELLED'].includes(error.code)) throw error;
   const why = sentenceOf(error);
-  throw new CacheError('BAD_CONFIG', why.includes(file) ? why : `cannot read ${file}: ${why}`, { cause: error });
+  const code = error instanceof CacheError ? error.code : 'SOURCE_IO';
+  throw new CacheError(code, why.includes(file) ? why : `cannot read ${file}: ${why}`, { cause: error });
 }

@@ -31,7 +31,7 @@ export async function openSources(
   const roots = new SourceRoots({ ...context, catalog, cacheDirs, cacheAround, environment, remotes });
   context.opened.defer(() => roots[Symbol.asyncDispose]());
   const names = (from: Config) => ({ roots: from.roots, comfyui: from.comfyui });
-  // A faulty file stops the start, as its author is there to correct it; a change at runtime does not.
+  // A faulty text stops the start, as its author is there to correct it; a change at runtime does not, nor a file that cannot be read.
   await roots.open(settings.current, { strict: isDeepStrictEqual(names(settings.current), names(config)) });
   const speeds = new Speeds({
     load: () => catalog.speeds.load(),

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { type ComfyuiPath, comfyuiPaths, pathFiles } from '../comfyui/comfyui-paths.ts';
-import { sentenceOf, troubleOf } from '../core/errors.ts';
+import { type ComfyuiPath, comfyuiPaths, ownPaths, pathFiles } from '../comfyui/comfyui-paths.ts';
+import { CacheError, sentenceOf, troubleOf } from '../core/errors.ts';
 import type { Medium } from '../core/types.ts';
 import { liesOnNetwork } from '../media/medium.ts';
 import type { Log } from '../runtime/log.ts';
@@ -63,7 +63,7 @@ export class NamedRoots implements AsyncDisposable {
 
   /**
    * With `strict`, the roots of the settings must be usable.
-   * @throws CacheError BAD_CONFIG when one of them overlaps the cache directory (law 2), or a yaml file is broken.
+   * @throws CacheError BAD_CONFIG when one of them overlaps the cache directory (law 2), or the text of a yaml file is faulty.
    */
   async open(names: RootNames, { strict }: { strict: boolean }): Promise<void> {
     this.#names = names;
@@ -124,16 +124,23 @@ export class NamedRoots implements AsyncDisposable {
     this.#rounds.later();
   }
 
-  /** The folders named by a ComfyUI directory's files, or, while these cannot be read, named before. */
+  /**
+   * The folders named by a ComfyUI directory's files, or, while these cannot be read, those named before, and at the start ComfyUI's own.
+   */
   async #foldersOf(directory: string, warnings: string[], strict: boolean): Promise<ComfyuiPath[]> {
     const { environment, readText } = this.#options;
+    const options = { home: homedir(), environment };
     try {
-      this.#folders.set(directory, await comfyuiPaths(directory, { home: homedir(), environment, readText }));
+      const folders = await comfyuiPaths(directory, { ...options, readText });
+      this.#folders.set(directory, folders);
+      return folders;
     } catch (error) {
-      if (strict) throw error;
-      warnings.push(`the roots of ${directory} stay as they were: ${sentenceOf(error)}`);
+      if (strict && error instanceof CacheError && error.code === 'BAD_CONFIG') throw error;
+      const before = this.#folders.get(directory);
+      const which = before ? `the roots of ${directory} stay as they were` : `only the own folders of ${directory} are roots`;
+      warnings.push(`${which}: ${sentenceOf(error)}`);
+      return before ?? ownPaths(directory, options);
     }
-    return this.#folders.get(directory) ?? [];
   }
 
   #watch(): void {

@@ -105,7 +105,7 @@ export class SourceRoots implements AsyncDisposable {
   /**
    * Adds the roots named by the settings and by ComfyUI's yaml files, which must be usable with `strict`, and those that programs
    * registered before.
-   * @throws CacheError BAD_CONFIG when a root of the settings overlaps the cache directory (law 2), or a yaml file is broken.
+   * @throws CacheError BAD_CONFIG when a root of the settings overlaps the cache directory (law 2), or the text of a yaml file is faulty.
    */
   async open(names: RootNames, options: { strict: boolean }): Promise<void> {
     await this.#named.open(names, options);

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
-import { comfyuiPaths } from '../../src/comfyui/comfyui-paths.ts';
+import { comfyuiPaths, ownPaths } from '../../src/comfyui/comfyui-paths.ts';
 import { expand } from '../../src/comfyui/expand.ts';
 import { readExtraPaths } from '../../src/comfyui/extra-paths.ts';
 import { CacheError } from '../../src/core/errors.ts';
@@ -231,7 +231,11 @@ describe('the model folders of a ComfyUI', () => {
 
   it('say which file cannot be read', async () => {
     const directory = tempTree({ 'extra_paths.yaml': null });
-    await expect(comfyuiPaths(directory, linux)).rejects.toMatchObject({ code: 'BAD_CONFIG' });
+    await expect(comfyuiPaths(directory, linux)).rejects.toMatchObject({
+      code: 'SOURCE_IO',
+      message: expect.stringContaining(join(directory, 'extra_paths.yaml')),
+    });
+    expect((await ownPaths(directory, linux)).map(({ path }) => path)).toContain(join(directory, 'models/loras'));
   });
 });
 

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -23,7 +23,7 @@ function naming() {
       if (path === '/cache') throw new CacheError('BAD_CONFIG', `the cache directory is also ${path}`);
       added.push(path);
     },
-    readText: (path) => readFile(path, 'utf8').catch(() => null),
+    readText: async (path) => (existsSync(path) ? readFile(path, 'utf8') : null),
     onAdded: () => wake(),
   });
   onTestFinished(() => named[Symbol.asyncDispose]());
@@ -93,6 +93,23 @@ test('a yaml file with a mistake is told with its line, and takes no root away',
   name(lora('/mnt/b'));
   await comes('/mnt/b');
   expect(named.warnings).toEqual(['/mnt/a is no longer named, and stays a root until: autocached restart']);
+});
+
+test('a yaml file that cannot be read at the start is told, and takes none of ComfyUI’s own folders away', async () => {
+  const { directory, yaml, name, lora } = comfyui();
+  const { named, added, comes, said } = naming();
+  mkdirSync(yaml);
+  await named.open({ ...none, comfyui: [directory] }, { strict: true });
+  expect(added).toEqual(expect.arrayContaining([join(directory, 'models'), join(directory, 'models/loras')]));
+  expect(named.warnings).toEqual([expect.stringContaining(`only the own folders of ${directory} are roots: `)]);
+  expect(named.warnings[0]).toContain(yaml);
+  await named.update({ ...none, comfyui: [directory] });
+  expect(said()).toHaveLength(1);
+  named.keep();
+  rmdirSync(yaml);
+  name(lora('/mnt/a'));
+  await comes('/mnt/a');
+  expect(named.warnings).toEqual([]);
 });
 
 test('at the start what the files name must be usable; what was changed while running is left out', async () => {

@@ -31,6 +31,9 @@ export function daemonFindings(facts: DaemonFacts): Finding[] {
   if (stats.version !== version) {
     findings.push(warn('daemon', `it is version ${stats.version}, this program is ${version}`, 'autocached restart'));
   }
+  for (const warning of stats.warnings) {
+    findings.push(warn('daemon', warning, 'correct that setting or file: the daemon takes it up by itself'));
+  }
   if (stats.mode !== 'read-write') {
     const effect = stats.mode === 'off' ? 'no copy is used' : 'no new copies are made';
     findings.push(warn('daemon', `in mode ${stats.mode} ${effect}`, 'autocached mode read-write'));

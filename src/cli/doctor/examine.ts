@@ -1,8 +1,7 @@
 import { createServer } from 'node:net';
-import { homedir, totalmem } from 'node:os';
+import { totalmem } from 'node:os';
 import type { StatsAnswer } from '../../api/stats.ts';
 import { findDaemon } from '../../client/daemon-file.ts';
-import { comfyuiPaths } from '../../comfyui/comfyui-paths.ts';
 import { boundOf } from '../../config/bound.ts';
 import { isDefault, loadConfig } from '../../config/config.ts';
 import type { Config } from '../../config/types.ts';
@@ -20,6 +19,7 @@ import { type CacheFacts, cacheFindings } from './cache-checks.ts';
 import { coldFindings } from './cold-checks.ts';
 import { comfyuiFindings } from './comfyui-checks.ts';
 import { askComfyui } from './comfyui-server.ts';
+import { configuredRoots } from './configured-roots.ts';
 import { type DaemonFacts, daemonFindings } from './daemon-checks.ts';
 import { isFastNvme } from './fast-nvme.ts';
 import { findComfyui, usualUrl } from './find-comfyui.ts';
@@ -52,13 +52,15 @@ export async function examine({ cwd, stateDir, flags, dirs, url }: ExamineOption
   const found = await findComfyui({ named: [...dirs, ...(config?.comfyui ?? [])], running, roots: stats?.roots ?? [] });
   const cacheDir = stats?.dir ?? config?.dir;
   const cache = cacheDir === undefined ? null : await lookAtCache(cacheDir, config, stats);
-  const sources = await lookAtSources(stats ? rootsOf(stats) : await configuredRoots(config, found));
+  const known = stats ? { roots: rootsOf(stats), findings: [] } : await configuredRoots(config, found);
+  const sources = await lookAtSources(known.roots);
   const packs = (await Promise.all(found.map((dir) => readNodePacks(`${dir}/custom_nodes`)))).flat();
   const shims = found.map(async (dir) => ({ dir, status: await shimStatus(dir).catch(messageOf) }));
   return [
     ...daemonFindings({ ...daemon, configProblem: problem, version }),
     ...(cache ? cacheFindings(cache) : []),
     ...(stats ? await coldOf(stateDir) : []),
+    ...known.findings,
     ...sourceFindings(sources, { device: cache?.medium.device ?? null, speeds: speedsOf(cache) }),
     ...comfyuiFindings({
       running,
@@ -185,14 +187,4 @@ function rootsOf({ roots }: StatsAnswer): KnownRoot[] {
     why,
     optional: origin === 'comfyui' && health !== 'away',
   }));
-}
-
-/** The roots that the daemon would have, when none runs. */
-async function configuredRoots(config: Config | null, comfyui: readonly string[]): Promise<KnownRoot[]> {
-  const known: KnownRoot[] = (config?.roots ?? []).map(({ path, kind }) => ({ path, kind, optional: false }));
-  for (const dir of comfyui) {
-    const paths = await comfyuiPaths(dir, { home: homedir() }).catch(() => []);
-    known.push(...paths.map(({ path, optional }) => ({ path, kind: null, optional })));
-  }
-  return known;
 }

@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { comfyuiPaths } from '../../comfyui/comfyui-paths.ts';
 import type { Config } from '../../config/types.ts';
 import type { Medium } from '../../core/types.ts';
 import { detectMedium } from '../../media/medium.ts';
 import { volumeOf } from '../../media/volume-of.ts';
 import { comfyuiVersion } from '../comfyui-dir.ts';
 import { askComfyui } from '../doctor/comfyui-server.ts';
+import { configuredRoots } from '../doctor/configured-roots.ts';
 import { findComfyui, usualUrl } from '../doctor/find-comfyui.ts';
-import { type KnownRoot, lookAtSources } from '../doctor/look-at-sources.ts';
+import { lookAtSources } from '../doctor/look-at-sources.ts';
 import type { SourceFacts } from '../doctor/source-checks.ts';
 import { type ArenaCache, findArena } from './arena.ts';
 
@@ -35,12 +35,8 @@ export async function survey(config: Config, { dirs, cwd }: { dirs: readonly str
   const usual = [cwd, ...[homedir(), cwd].flatMap((above) => usualPlaces.map((place) => join(above, place)))];
   const there = usual.filter((dir) => existsSync(join(dir, 'custom_nodes')) && existsSync(join(dir, 'main.py')));
   const found = await findComfyui({ named: [...dirs, ...config.comfyui, ...there], running, roots: [] });
-  const known: KnownRoot[] = config.roots.map(({ path, kind }) => ({ path, kind, optional: false }));
-  for (const dir of found) {
-    const paths = await comfyuiPaths(dir, { home: homedir() }).catch(() => []);
-    known.push(...paths.map(({ path, optional }) => ({ path, kind: null, optional })));
-  }
-  const looks = [lookAtSources(known), detectMedium(config.dir), volumeOf(config.dir)] as const;
+  const { roots } = await configuredRoots(config, found);
+  const looks = [lookAtSources(roots), detectMedium(config.dir), volumeOf(config.dir)] as const;
   const [sources, { kind, device }, volume] = await Promise.all(looks);
   return {
     comfyui: await Promise.all(found.map(async (dir) => ({ dir, version: await comfyuiVersion(dir) }))),

@@ -92,6 +92,13 @@ const troubles: [string, Finding[], 'warn' | 'fail', RegExp, RegExp][] = [
     /AUTOCACHE_LISTEN/,
   ],
   ['a daemon of another version', daemonFindings({ ...daemon, version: '9.9.9' }), 'warn', /9\.9\.9/, /restart/],
+  [
+    'a file of ComfyUI that cannot be read',
+    daemonFindings({ ...daemon, stats: { ...stats, warnings: ['only the own folders of /c are roots: /c/extra_paths.yaml'] } }),
+    'warn',
+    /own folders of \/c/,
+    /correct that/,
+  ],
   ['mode off', daemonFindings({ ...daemon, stats: { ...stats, mode: 'off' } }), 'warn', /no copy is used/, /mode read-write/],
   ['mode read-only', daemonFindings({ ...daemon, stats: { ...stats, mode: 'read-only' } }), 'warn', /no new/, /read-write/],
 

@@ -32,13 +32,15 @@ describe('autocached doctor', () => {
   test('without one finds what it can, and exits with 4', async () => {
     const { dir, stateDir } = environment({ AUTOCACHE_LISTEN: '127.0.0.1:0' });
     const comfy = join(dir, 'comfy');
-    for (const name of ['models', 'custom_nodes']) mkdirSync(join(comfy, name), { recursive: true });
+    for (const name of ['models/loras', 'custom_nodes', 'extra_paths.yaml']) mkdirSync(join(comfy, name), { recursive: true });
     const { code, out } = await runCli(['doctor', comfy, ...noComfyui, '--json'], { stateDir, cwd: dir });
     const { findings, fail } = JSON.parse(out);
     expect(findings).toEqual(
       expect.arrayContaining([
         expect.objectContaining({ check: 'daemon', verdict: 'fail', todo: 'autocached start --detach' }),
         expect.objectContaining({ check: 'cache', verdict: 'warn', says: expect.stringContaining('does not exist yet') }),
+        expect.objectContaining({ check: 'comfyui', verdict: 'warn', says: `${comfy}/extra_paths.yaml is a folder` }),
+        expect.objectContaining({ check: 'source', says: expect.stringContaining(join(comfy, 'models')) }),
         expect.objectContaining({ check: 'shim', verdict: 'fail', todo: `autocached comfyui install ${comfy}` }),
       ]),
     );
