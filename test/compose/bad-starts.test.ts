@@ -202,26 +202,29 @@ describe('a yaml of ComfyUI with a faulty text ends the start', () => {
   });
 });
 
-describe.runIf(isPosix)('a yaml of ComfyUI that cannot be read is told; the daemon starts with the own folders of ComfyUI', () => {
-  test.each<[string, (file: string) => void, string]>([
-    ['a folder', (file) => mkdirSync(file), 'is a folder'],
-    ['a pipe', (file) => execFileSync('mkfifo', [file]), 'is no regular file'],
-    ['a circle of links', (file) => symlinkSync(file, file), 'too many symbolic links'],
-    ['too large', (file) => writeFileSync(file, Buffer.alloc(2 ** 20 + 1, 'a')), 'at most 1048576 were expected'],
-  ])('%s', async (_what, put, said) => {
-    const rig = await runDaemon({ 'loras/a.safetensors': 1000 });
-    await rig.end();
-    const comfyui = join(rig.dir, 'ComfyUI');
-    const model = join(comfyui, 'models/checkpoints/b.safetensors');
-    mkdirSync(join(model, '..'), { recursive: true });
-    writeFileSync(model, Buffer.alloc(1000));
-    const file = join(comfyui, 'extra_model_paths.yaml');
-    put(file);
-    await rig.restart({ AUTOCACHE_COMFYUI: comfyui });
-    const told = `only the own folders of ${comfyui} are roots: .*extra_model_paths\\.yaml.*${said}`;
-    expect((await rig.client.stats()).warnings).toEqual([expect.stringMatching(new RegExp(told))]);
-    expect(await rig.client.warm({ paths: [model, join(rig.root, 'loras/a.safetensors')], wait: true })).toMatchObject({
-      missing: 0,
+describe.runIf(isPosix)(
+  'a yaml of ComfyUI that cannot be read is told; the daemon starts with the own folders of ComfyUI',
+  () => {
+    test.each<[string, (file: string) => void, string]>([
+      ['a folder', (file) => mkdirSync(file), 'is a folder'],
+      ['a pipe', (file) => execFileSync('mkfifo', [file]), 'is no regular file'],
+      ['a circle of links', (file) => symlinkSync(file, file), 'too many symbolic links'],
+      ['too large', (file) => writeFileSync(file, Buffer.alloc(2 ** 20 + 1, 'a')), 'at most 1048576 were expected'],
+    ])('%s', async (_what, put, said) => {
+      const rig = await runDaemon({ 'loras/a.safetensors': 1000 });
+      await rig.end();
+      const comfyui = join(rig.dir, 'ComfyUI');
+      const model = join(comfyui, 'models/checkpoints/b.safetensors');
+      mkdirSync(join(model, '..'), { recursive: true });
+      writeFileSync(model, Buffer.alloc(1000));
+      const file = join(comfyui, 'extra_model_paths.yaml');
+      put(file);
+      await rig.restart({ AUTOCACHE_COMFYUI: comfyui });
+      const told = `only the own folders of ${comfyui} are roots: .*extra_model_paths\\.yaml.*${said}`;
+      expect((await rig.client.stats()).warnings).toEqual([expect.stringMatching(new RegExp(told))]);
+      expect(await rig.client.warm({ paths: [model, join(rig.root, 'loras/a.safetensors')], wait: true })).toMatchObject({
+        missing: 0,
+      });
     });
-  });
-});
+  },
+);

@@ -18,7 +18,8 @@ export async function configuredRoots(
   const options = { home: homedir() };
   for (const dir of comfyui) {
     const paths = await comfyuiPaths(dir, options).catch((error: unknown) => {
-      const todo = 'correct the file, or let the user of the daemon read it; till then only the own folders of ComfyUI are known';
+      const todo =
+        'correct the file, or let the user of the daemon read it; till then only the own folders of ComfyUI are known';
       findings.push(warn('comfyui', sentenceOf(error), todo));
       return ownPaths(dir, options);
     });

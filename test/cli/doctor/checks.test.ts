@@ -92,13 +92,7 @@ const troubles: [string, Finding[], 'warn' | 'fail', RegExp, RegExp][] = [
     /AUTOCACHE_LISTEN/,
   ],
   ['a daemon of another version', daemonFindings({ ...daemon, version: '9.9.9' }), 'warn', /9\.9\.9/, /restart/],
-  [
-    'a file of ComfyUI that cannot be read',
-    daemonFindings({ ...daemon, stats: { ...stats, warnings: ['only the own folders of /c are roots: /c/extra_paths.yaml'] } }),
-    'warn',
-    /own folders of \/c/,
-    /correct that/,
-  ],
+  ['an unread file', daemonFindings({ ...daemon, stats: { ...stats, warnings: ['no yaml'] } }), 'warn', /no yaml/, /correct/],
   ['mode off', daemonFindings({ ...daemon, stats: { ...stats, mode: 'off' } }), 'warn', /no copy is used/, /mode read-write/],
   ['mode read-only', daemonFindings({ ...daemon, stats: { ...stats, mode: 'read-only' } }), 'warn', /no new/, /read-write/],
 
