@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { isMainThread, parentPort, Worker } from 'node:worker_threads';
+import { isMainThread, type MessagePort, parentPort, Worker } from 'node:worker_threads';
 import { CacheError } from '../core/errors.ts';
 import { type Calls, callsOver, type Port } from './calls.ts';
 
@@ -68,13 +68,7 @@ export const isThread = !isMainThread;
 
 /** The other end: answers calls from the starter of this module, and calls back. */
 export function serveParent<Remote extends object, Local extends object>(functions: Local): Calls<Remote> {
-  if (isThread && parentPort) {
-    const port = parentPort;
-    return callsOver(
-      { send: (message) => port.postMessage(message), onMessage: (listener) => port.on('message', listener) },
-      functions,
-    );
-  }
+  if (isThread && parentPort) return callsOver(portOf(parentPort), functions);
   // A process without its parent has no more work.
   process.on('disconnect', () => process.exit());
   return callsOver(
@@ -84,6 +78,11 @@ export function serveParent<Remote extends object, Local extends object>(functio
     },
     functions,
   );
+}
+
+/** The channel to another thread. */
+export function portOf(port: MessagePort | Worker): Port {
+  return { send: (message) => port.postMessage(message), onMessage: (listener) => port.on('message', listener) };
 }
 
 type StartOptions = Omit<PeerOptions<object>, 'functions'>;
@@ -97,8 +96,7 @@ function startThread(module: URL, { onExit, youngGenerationMb, unref }: StartOpt
   worker.on('exit', (code) => onExit(String(code)));
   if (unref) worker.unref();
   return {
-    send: (message) => worker.postMessage(message),
-    onMessage: (listener) => worker.on('message', listener),
+    ...portOf(worker),
     kill() {
       worker.removeAllListeners('message');
       void worker.terminate();

@@ -1,15 +1,13 @@
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import { type Calls, callsOver } from '../../src/runtime/calls.ts';
+import { portOf } from '../../src/runtime/peer.ts';
 import type { Reader, ReaderListener } from '../../src/sources/messages.ts';
 import { SourceReader } from '../../src/sources/server.ts';
 
 /** The thread of `sharedReader`: a reader for each port that it receives, until that port closes. */
 parentPort?.on('message', (port: MessagePort) => {
   const reader = new EndingReader({ mayTouchNetwork: false, parent: () => parent });
-  const parent: Calls<ReaderListener> = callsOver<ReaderListener, Reader>(
-    { send: (message) => port.postMessage(message), onMessage: (listener) => port.on('message', listener) },
-    reader,
-  );
+  const parent: Calls<ReaderListener> = callsOver<ReaderListener, Reader>(portOf(port), reader);
   port.on('close', () => reader.end());
 });
 

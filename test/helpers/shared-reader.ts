@@ -1,5 +1,6 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { callsOver } from '../../src/runtime/calls.ts';
+import { portOf } from '../../src/runtime/peer.ts';
 import type { Reader, ReaderListener } from '../../src/sources/messages.ts';
 import type { OpenReader } from '../../src/sources/rpc.ts';
 
@@ -13,11 +14,9 @@ export const sharedReader: OpenReader = ({ functions, onHeard }) => {
   thread ??= start();
   const { port1, port2 } = new MessageChannel();
   thread.postMessage(port2, [port2]);
-  const calls = callsOver<Reader, ReaderListener>(
-    { send: (message) => port1.postMessage(message), onMessage: (listener) => port1.on('message', listener) },
-    functions,
-  );
-  if (onHeard) port1.on('message', onHeard);
+  const port = portOf(port1);
+  if (onHeard) port.onMessage(onHeard);
+  const calls = callsOver<Reader, ReaderListener>(port, functions);
   port1.unref();
   return {
     call: calls.call,
